@@ -1,0 +1,123 @@
+"""What the command line shows: everything on stderr, so that stdout carries results alone."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Say something that the user should know, in one line."""
+    console.print(f"[yellow]note[/]: {escape(text)}")
+
+
+def step(text: str) -> None:
+    """Say what is being done now."""
+    console.print(f"[dim]{escape(text)}[/]")
+
+
+def failure(text: str) -> None:
+    """Say in one line why nothing comes of it."""
+    console.print(f"[bold red]error[/]: {escape(' '.join(text.split()))}")
+
+
+class _Speed(ProgressColumn):
+    """Frames per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("-- fps" if speed is None else f"{speed:.1f} fps", style="progress.data.speed")
+
+
+@contextmanager
+def frame_progress(label: str, frames: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar with frames, frames per second and time left; yields what takes the number of frames done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=10) as progress:
+        task = progress.add_task(label, total=frames)
+        yield lambda done: progress.update(task, completed=min(done, frames))
+
+
+class Interrupted(BaseException):
+    """Somebody asked the program to end."""
+
+
+def _signals() -> list[int]:
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # A shell starts background jobs deaf to Ctrl-C, and nohup to a closed terminal; they stay so.
+    return [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def interrupt_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process without delay, while code runs that does not come back to Python for long.
+
+    Nothing may have been written when this is used, and no cursor hidden.
+    """
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in _signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise `Interrupted` on Ctrl-C, SIGTERM and a closed terminal alike, so that everything is cleaned up."""
+
+    def stop(number: int, frame: Any) -> None:
+        # A second request must not disturb the cleaning up.
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
+        raise Interrupted
+
+    before = {number: signal.signal(number, stop) for number in _signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def report_table(report: dict[str, Any]) -> Table:
+    """Return the numbers of a report as a table."""
+    colour = {"exact": "green", "good": "green"}.get(report["verdict"], "yellow")
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("verdict", f"[bold {colour}]{report['verdict']}[/]: {escape(report['reason'])}")
+    table.add_row("frames", f"{report['frames']}, {report['matched']} matched, {report['fallback']} without a match")
+    table.add_row("offset", f"{_spread(report['offset_frames'], 'frames')}; {_spread(report['offset_ms'], 'ms')}")
+    if report["score"]["mean"] is not None:
+        table.add_row("score", ", ".join(f"{key} {value:.5f}" for key, value in report["score"].items()))
+    table.add_row("written", f"{escape(report['output'])} in {report['seconds']:.1f} s, {report['fps']:.1f} fps")
+    return table
+
+
+def _spread(spread: dict[str, Any], unit: str) -> str:
+    if spread["constant"] is None:
+        return f"unknown ({unit})"
+    if spread["constant"]:
+        return f"{spread['median']:g} {unit}, constant"
+    return f"{spread['min']:g} to {spread['max']:g} {unit}, median {spread['median']:g}"
+
+
+def write_stdout(text: str) -> None:
+    """Write a result to stdout."""
+    sys.stdout.write(text + os.linesep if os.name != "nt" else text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,93 @@
+"""`vs-align demo`: two versions of one scene are filmed, matched, and counted against the truth."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vs_align.cli.console import frame_progress, step
+from vs_align.cli.temporal import temporal
+from vs_align.errors import MediaError
+
+if TYPE_CHECKING:
+    from vs_align.media.demo_footage import DemoFootage
+
+_FILES = {
+    "ref.mkv": "the reference",
+    "clip.mkv": "the other version: graded, grainy, larger, with frames lost, repeated and shifted",
+    "result.mkv": "clip's pictures at ref's moments, with ref's sound",
+    "result.vpy": "the script that made it, for any VapourSynth editor",
+    "timeline.json": "which frame of clip is at which frame of ref; edit it and render it again",
+    "report.json": "the numbers",
+}
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the files go; made when it does not exist.")] = Path(
+        "vs-align-demo"
+    ),
+    frames: Annotated[int, typer.Option(min=16, help="Length of the reference in frames, 24 a second.")] = 240,
+) -> None:
+    """Film two versions of one scene, match them, and count how many frames came out right. Needs no input."""
+    from vs_align.media.demo_footage import film, right_frames, write_clip, write_ref
+    from vs_align.timeline import Timeline
+
+    started = time.monotonic()
+    footage = film(frames)
+    _make(folder)
+    _film("filming ref", write_ref, footage, folder / "ref.mkv", footage.frames)
+    _film("filming clip", write_clip, footage, folder / "clip.mkv", len(footage.order))
+    temporal(
+        folder / "clip.mkv",
+        folder / "ref.mkv",
+        folder / "result.mkv",
+        preset="veryfast",
+        keep_script=True,
+        timeline=folder / "timeline.json",
+        report=str(folder / "report.json"),
+    )
+    step("comparing with the truth")
+    right = sum(right_frames(footage, Timeline.load(folder / "timeline.json").frame_map))
+    last = len(footage.order) - 1
+    unmatched = sum(right_frames(footage, [min(n, last) for n in range(footage.frames)]))
+    _show(folder, footage.frames, right, unmatched, time.monotonic() - started)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{folder} cannot be made: {error.strerror or error}.") from error
+
+
+def _film(
+    label: str,
+    write: "Callable[[DemoFootage, Path, Callable[[int], None]], None]",
+    footage: "DemoFootage",
+    path: Path,
+    frames: int,
+) -> None:
+    with frame_progress(label, frames) as on_frame:
+        write(footage, path, on_frame)
+
+
+def _show(folder: Path, frames: int, right: int, unmatched: int, seconds: float) -> None:
+    """Print what came out, and what to do with it."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    # The count is the result of this command, so it goes where results go.
+    console = Console(highlight=False, soft_wrap=True)
+    share = right / frames
+    colour = "green" if share >= 0.9 else "yellow"
+    console.print(f"\n[bold {colour}]{right} of {frames} frames are right ({share:.1%})[/] after {seconds:.1f} s.")
+    console.print(f"Played side by side without matching, {unmatched} would be ({unmatched / frames:.1%}).\n")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, meaning in _FILES.items():
+        table.add_row(escape(str(folder / name)), meaning)
+    console.print(table)
+    console.print("\nPlay result.mkv beside ref.mkv, then match two files of yours:")
+    console.print("  vs-align temporal CLIP REF -o OUT.mkv", markup=False)

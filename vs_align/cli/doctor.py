@@ -1,0 +1,57 @@
+"""`vs-align doctor`: is everything there, and how to mend what is not."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vs_align.cli.console import write_stdout
+
+if TYPE_CHECKING:
+    from vs_align.media.show_versions import Finding
+
+_COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Write the findings to stdout as JSON.")] = False,
+) -> None:
+    """Check what vs-align needs, and say how to mend what is missing. Exit code 1 when something needed is."""
+    from vs_align.media.show_versions import State, show_versions
+
+    findings = show_versions()
+    missing = [finding for finding in findings if finding.state is State.MISSING]
+    if as_json:
+        report = {"ok": not missing, "findings": [asdict(finding) for finding in findings]}
+        write_stdout(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        _show(findings, len(missing))
+    if missing:
+        raise typer.Exit(1)
+
+
+def _show(findings: Sequence["Finding"], missing: int) -> None:
+    """Print a table, and under it one line for each thing that is not as it should be."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    # The findings are the result of this command, so they go where results go.
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, fold in (("what", False), ("state", False), ("found", True)):
+        table.add_column(heading, no_wrap=not fold, overflow="fold")
+    for finding in findings:
+        colour = _COLOURS[finding.state]
+        table.add_row(escape(finding.name), f"[{colour}]{finding.state}[/]", escape(finding.found))
+    console.print(table)
+    to_mend = [finding for finding in findings if finding.mend]
+    if to_mend:
+        console.print("\n[bold]How to mend[/]")
+    for finding in sorted(to_mend, key=lambda finding: finding.state != "missing"):
+        colour = _COLOURS[finding.state]
+        console.print(f"[{colour}]{escape(finding.name)}[/]: {escape(finding.mend)}", soft_wrap=True)
+    verdict = f"[bold red]{missing} needed but missing.[/]" if missing else "[green]Everything needed is there.[/]"
+    console.print(f"\n{verdict}")

@@ -1,0 +1,1 @@
+"""Files in, files out: probing, opening, writing scripts, encoding, sound. No search happens here."""

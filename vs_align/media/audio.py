@@ -1,0 +1,200 @@
+"""Sound by the sample: any stretch of a file's sound track, and pieces of it muxed with a finished picture."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vs_align.errors import MediaError
+from vs_align.media.audio_piece import AudioPiece
+from vs_align.media.children import Children
+from vs_align.media.encode import muxer_arguments
+from vs_align.media.ffmpeg import audio_encoder_arguments, file_url, find_ffmpeg
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+# Containers round time stamps to a millisecond: less than this is no gap in the sound.
+_GAP_SECONDS = 0.02
+_SEEK_SECONDS = 5.0
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFormat:
+    """How a sound track is stored."""
+
+    rate: int
+    channels: int
+    layout: str
+    deep: bool
+    """Whether samples have more than 16 bits."""
+
+
+def sound_format(path: Path) -> SoundFormat:
+    """Return the format of the first sound track of a file.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            codec: Any = container.streams.audio[0].codec_context
+            return SoundFormat(
+                rate=codec.sample_rate,
+                channels=codec.layout.nb_channels,
+                layout=codec.layout.name,
+                deep=codec.format.name.rstrip("p") not in ("s16", "u8"),
+            )
+    except (av.FFmpegError, IndexError) as error:
+        raise MediaError(f"The sound of {path.name} cannot be read: {error}.") from error
+
+
+class SoundReader:
+    """Reads stretches of the first sound track of a file, best in rising order.
+
+    Args:
+        path: The file.
+        zero: The time on the file's clock, in seconds, that is sample 0.
+        speed: Seconds of the file per second of the samples given out; other than 1 changes the pitch too.
+    """
+
+    def __init__(self, path: Path, zero: float = 0.0, speed: float = 1.0) -> None:
+        self.format = sound_format(path)
+        self._path, self._zero, self._speed = path, zero, speed
+        self._blocks: Iterator[tuple[int, Samples]] = self._decode(None)
+        self._held: list[tuple[int, Samples]] = []
+        self._done = False
+
+    def read(self, start: int, count: int) -> "Samples":
+        """Return samples as float32 of shape (count, channels); silence where the file has none.
+
+        Args:
+            start: Number of the first sample; may be negative.
+            count: How many.
+        """
+        import numpy as np
+
+        out = np.zeros((count, self.format.channels), np.float32)
+        reach = self._held[-1][0] + len(self._held[-1][1]) if self._held else 0
+        ahead = start - reach > _SEEK_SECONDS * self.format.rate
+        if (self._held and start < self._held[0][0]) or ahead:
+            self._restart(start)
+        while not self._done and (not self._held or self._held[-1][0] + len(self._held[-1][1]) < start + count):
+            block = next(self._blocks, None)
+            if block is None:
+                self._done = True
+            else:
+                self._held.append(block)
+        for first, samples in self._held:
+            begin, end = max(first, start), min(first + len(samples), start + count)
+            if begin < end:
+                out[begin - start : end - start] = samples[begin - first : end - first]
+        # One block before the present one stays, so that a step back of a frame or two costs no seek.
+        while len(self._held) > 1 and self._held[0][0] + len(self._held[0][1]) < start - self.format.rate:
+            self._held.pop(0)
+        return out
+
+    def _restart(self, start: int) -> None:
+        seconds = self._zero + start / self.format.rate * self._speed
+        self._held, self._done = [], False
+        self._blocks = self._decode(max(0.0, seconds - 1.0))
+
+    def _decode(self, seek: float | None) -> "Iterator[tuple[int, Samples]]":
+        """Yield numbered blocks of samples without overlaps."""
+        import av
+        import numpy as np
+
+        rate = self.format.rate
+        with av.open(str(self._path)) as container:
+            stream = container.streams.audio[0]
+            if seek is not None:
+                container.seek(round(seek * 1_000_000))
+            resampler, position = self._resampler(), None
+            for frame in container.decode(stream):
+                if frame.pts is not None and frame.time_base is not None:
+                    due = round((float(frame.pts * frame.time_base) - self._zero) / self._speed * rate)
+                    if position is None or abs(due - position) > _GAP_SECONDS * rate:
+                        position, resampler = due, self._resampler()
+                if self._speed != 1:
+                    frame.sample_rate = round(frame.sample_rate * self._speed)
+                frame.pts = None
+                for done in resampler.resample(frame):
+                    samples = np.ascontiguousarray(done.to_ndarray().reshape(-1, self.format.channels))
+                    position = position or 0
+                    yield position, samples
+                    position += len(samples)
+
+    def _resampler(self) -> Any:
+        import av
+
+        return av.AudioResampler(format="flt", layout=self.format.layout, rate=self.format.rate)
+
+
+def mux_pieces(
+    video: Path,
+    target: Path,
+    reader: SoundReader,
+    pieces: Sequence[AudioPiece],
+    folder: Path,
+) -> None:
+    """Mux a finished picture, copied as it is, with pieces of sound.
+
+    Args:
+        video: A file whose first frame is shown at time 0 of the pieces.
+        target: The file to write.
+        reader: The sound; its sample 0 is time 0 of the pieces' clip times.
+        pieces: What is heard when, without gaps.
+        folder: A folder for logs.
+
+    Raises:
+        MediaError: ffmpeg failed or the sound cannot be read.
+    """
+    import av
+
+    form = reader.format
+    command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-copyts"]
+    command += ["-i", file_url(video), "-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
+    command += ["-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "0", "-c:v", "copy"]
+    sound = audio_encoder_arguments(target, form.channels, lossless=target.suffix.lower() == ".mkv")
+    if "flac" in sound:
+        sound += ["-sample_fmt", "s32" if form.deep else "s16"]
+    command += [*sound, *muxer_arguments(target), file_url(target)]
+    with Children(folder) as children:
+        ffmpeg = children.start(command, stdin=subprocess.PIPE)
+        pipe = ffmpeg.stdin
+        if pipe is None:
+            raise MediaError("ffmpeg was started without a pipe to write to.")
+        try:
+            for piece in pieces:
+                for samples in piece_samples(reader, piece):
+                    pipe.write(samples.tobytes())
+            pipe.close()
+        except BrokenPipeError:
+            # Its exit code and last words say more than this does.
+            ffmpeg.wait()
+        except av.FFmpegError as error:
+            raise MediaError(f"The sound of clip cannot be read: {error}.") from error
+        if ffmpeg.wait() != 0:
+            raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")
+
+
+def piece_samples(reader: SoundReader, piece: AudioPiece) -> "Iterator[Samples]":
+    """Yield the samples of a piece, block by block; pieces that follow each other fit to the sample."""
+    import numpy as np
+
+    rate = reader.format.rate
+    begin, end = (round(Fraction(time) * rate) for time in (piece.ref_start, piece.ref_end))
+    for first in range(begin, end, _BLOCK):
+        count = min(_BLOCK, end - first)
+        if piece.clip_start is None:
+            yield np.zeros((count, reader.format.channels), np.float32)
+        else:
+            yield reader.read(round(piece.clip_start * rate) + first - begin, count)

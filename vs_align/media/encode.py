@@ -1,0 +1,160 @@
+"""vspipe | ffmpeg: a script in, an encoded file out."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vs_align.errors import MediaError
+from vs_align.media.children import Children
+from vs_align.media.colour import ColourTags
+from vs_align.media.ffmpeg import Encoder, audio_encoder_arguments, file_url, find_ffmpeg, holds_audio
+from vs_align.media.probe import VideoFile
+from vs_align.media.vspipe import find_vspipe, supports_mkv, vspipe_environment
+
+_POLL = 0.1
+# Fine enough for any container, and small enough for 32 bits in MP4.
+_TIME_BASE = "1/90000"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInput:
+    """The first sound track of a file, to be muxed with the picture."""
+
+    file: VideoFile
+    video_start: float
+    """When the first frame of that file is shown, in seconds of its clock: the sound of then belongs to frame 0."""
+    channels: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeJob:
+    """A script, and how its frames become a file."""
+
+    script: Path
+    target: Path
+    encoder: Encoder
+    rate: Fraction | None
+    """Frames per second; None keeps each frame's own duration."""
+    tags: ColourTags
+    is_rgb: bool = False
+    crf: float | None = None
+    preset: str | None = None
+    audio: AudioInput | None = None
+
+    def vspipe_command(self, props: Path) -> list[str]:
+        """Return the command that pipes frames to stdout and writes their props to a file."""
+        container = "mkv" if supports_mkv() else "y4m"
+        return [str(find_vspipe()), "-c", container, "-o", "0", "-j", str(props), str(self.script), "-"]
+
+    def ffmpeg_command(self) -> list[str]:
+        """Return the command that reads frames from stdin, says how far it is on stdout, and writes the target."""
+        command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-progress", "pipe:1"]
+        # Without its own zero ffmpeg would move each input to begin at 0, and sound would lose its place.
+        command += ["-stats_period", "0.25", "-copyts"]
+        command += ["-f", "matroska" if supports_mkv() else "yuv4mpegpipe"]
+        command += ["-r", str(self.rate)] if self.rate is not None else []
+        command += ["-i", "pipe:0"]
+        if self.audio is not None:
+            command += ["-itsoffset", f"{-self.audio.video_start:.6f}", "-i", file_url(self.audio.file.path)]
+        command += ["-map", "0:v:0"]
+        command += ["-map", "1:a:0", *self._audio_arguments(self.audio)] if self.audio is not None else []
+        return [*command, *self._video_arguments(), *muxer_arguments(self.target), file_url(self.target)]
+
+    def _video_arguments(self) -> list[str]:
+        arguments = ["-c:v", self.encoder.name, "-fps_mode", "passthrough"]
+        arguments += ["-enc_time_base", _TIME_BASE] if self.rate is None else []
+        if self.crf is not None and "crf" in self.encoder.options:
+            arguments += ["-crf", f"{self.crf:g}"]
+        if self.preset is not None and "preset" in self.encoder.options:
+            arguments += ["-preset", self.preset]
+        chain = self.tags.filter()
+        arguments += ["-vf", chain] if chain else []
+        return arguments + ([] if self.is_rgb else self.tags.encoder_arguments())
+
+    def _audio_arguments(self, audio: AudioInput) -> list[str]:
+        codec = audio.file.audio_codec or ""
+        if holds_audio(self.target, codec) and not codec.startswith("pcm_"):
+            return ["-c:a", "copy"]
+        return audio_encoder_arguments(self.target, audio.channels, lossless=codec.startswith("pcm_"))
+
+
+def muxer_arguments(target: Path) -> list[str]:
+    """Return options that suit the container of the target."""
+    if target.suffix.lower() in (".mp4", ".m4v", ".mov"):
+        return ["-movflags", "+faststart"]
+    return []
+
+
+def encode(job: EncodeJob, folder: Path, on_frame: Callable[[int], None] | None = None) -> Path:
+    """Run a script through vspipe into ffmpeg.
+
+    Args:
+        job: What to encode.
+        folder: A folder for logs and frame props.
+        on_frame: Called with the number of frames encoded so far, several times a second.
+
+    Returns:
+        The JSON file with the props of each frame.
+
+    Raises:
+        MediaError: vspipe or ffmpeg failed; the message has its last lines. Both are ended.
+    """
+    props = folder / "props.json"
+    if job.rate is None and not supports_mkv():
+        raise MediaError("This vspipe cannot pipe a variable frame rate: pip install -U vapoursynth (R81 or later).")
+    with Children(folder) as children:
+        vspipe = children.start(job.vspipe_command(props), env=vspipe_environment())
+        source = vspipe.stdout
+        ffmpeg = children.start(job.ffmpeg_command(), stdin=source if source is not None else subprocess.DEVNULL)
+        if source is not None:
+            # This process must not hold the pipe open, or vspipe would never learn that ffmpeg has died.
+            source.close()
+        progress = _Progress(ffmpeg.stdout or ())
+        while ffmpeg.poll() is None:
+            if on_frame is not None:
+                on_frame(progress.frames)
+            time.sleep(_POLL)
+        progress.join()
+        if on_frame is not None:
+            on_frame(progress.frames)
+        _check_success(children, vspipe, ffmpeg)
+    return props
+
+
+def _check_success(children: Children, vspipe: subprocess.Popen[bytes], ffmpeg: subprocess.Popen[bytes]) -> None:
+    encoded = ffmpeg.returncode == 0
+    try:
+        # It has nothing left to do once ffmpeg has ended well, and a broken pipe ends it otherwise.
+        piped = vspipe.wait(10 if encoded else 3) == 0
+    except subprocess.TimeoutExpired:
+        piped = False
+    said = children.last_words(vspipe)
+    cut_off = "fwrite" in said or "Broken pipe" in said or vspipe.returncode is None
+    if not piped and not (cut_off and not encoded):
+        raise MediaError(f"vspipe failed (code {vspipe.returncode}): {said}")
+    if not encoded:
+        raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")
+
+
+class _Progress:
+    """Reads what `ffmpeg -progress` says, in a thread, because reading may block."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self.frames = 0
+        self._lines = lines
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until ffmpeg has said its last word."""
+        self._thread.join()
+
+    def _read(self) -> None:
+        for line in self._lines:
+            key, _, value = line.decode(errors="replace").partition("=")
+            if key == "frame" and value.strip().isdigit():
+                self.frames = int(value)

@@ -1,0 +1,166 @@
+"""The VapourSynth script that the command line runs, written so that a person can read and change it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vs_align.errors import MediaError
+from vs_align.media.source import Source, source_arguments
+from vs_align.version import __version__
+
+_TALLEST_RATIO = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalScript:
+    """What the script of `vs-align temporal` is made of."""
+
+    clip: Source
+    ref: Source
+    tr: int = 20
+    precision: int = 1
+    match_height: int = 360
+    """Most rows at which frames are compared; never more than the files have."""
+    fallback: bool = False
+    thresh: float = 100.0
+    by_time: bool = False
+    """Whether the search follows the clock instead of frame numbers."""
+    timeline: Path | None = None
+    """Renders this timeline and searches nothing."""
+
+    def match_size(self) -> tuple[int, int]:
+        """Return width and height at which frames are compared: even, with the shape of ref."""
+        height = max(2, min(self.match_height, self.clip.height, self.ref.height) // 2 * 2)
+        width = round(height * self.ref.width / self.ref.height / 2) * 2
+        return min(max(2, width), height * _TALLEST_RATIO), height
+
+    def text(self) -> str:
+        """Return the script."""
+        parts = [self._head(), self._sources(), self._match(), self._timing()]
+        return "\n".join(part for part in parts if part) + "\nresult.set_output()\n"
+
+    def write(self, path: Path) -> None:
+        """Write the script as UTF-8.
+
+        Raises:
+            MediaError: The file cannot be written.
+        """
+        try:
+            path.write_text(self.text(), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise MediaError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+    def _head(self) -> str:
+        width, height = self.match_size()
+        arguments = source_arguments(self.clip.file.path)
+        lines = [
+            f"# Written by vs-align {__version__}. Shows for each frame of REF the frame of CLIP with the same moment.",
+            "# Needs the vs_align package and the plugin BestSource (core.bs). Open it in an editor, or run it:",
+            "#     vspipe -c y4m SCRIPT - | ffmpeg -i - OUT",
+            "import vapoursynth as vs",
+            "",
+            "import vs_align",
+            "",
+            "core = vs.core",
+            "",
+            f"CLIP = {str(self.clip.file.path)!r}",
+            f"REF = {str(self.ref.file.path)!r}",
+            f"INDEX = {arguments['cachepath']!r}  # where BestSource keeps what it knows of long files",
+        ]
+        if self.timeline is not None:
+            lines.append(
+                f"TIMELINE = {str(self.timeline)!r}  # which frame of CLIP belongs where; edit it and run again"
+            )
+        else:
+            lines.append(f"WIDTH, HEIGHT = {width}, {height}  # frames are compared at this size")
+            lines.append(f"RADIUS = {self.tr}  # frames to look at on either side")
+        if self.fallback:
+            lines.append(f"THRESH = {self.thresh!r}  # from this score on, the frame of REF is shown")
+        return "\n".join(lines) + "\n"
+
+    def _sources(self) -> str:
+        arguments = source_arguments(self.clip.file.path)
+        options = f"cachemode={arguments['cachemode']}, cachepath=INDEX, showprogress={arguments['showprogress']}"
+        return f"clip = core.bs.VideoSource(CLIP, {options})\nref = core.bs.VideoSource(REF, {options})\n"
+
+    def _match(self) -> str:
+        lines: list[str] = []
+        if self.timeline is None:
+            lines += [*self._small(), ""]
+            arguments = ["small(clip)", "small(ref)", "out=clip", "tr=RADIUS", f"precision={self.precision}"]
+        else:
+            arguments = ["clip", "ref", "timeline=TIMELINE"]
+        if self.fallback:
+            lines += self._fallback()
+            arguments += ["fallback=fallback", "thresh=THRESH"]
+        if self.by_time and self.timeline is None:
+            for name, rate in (("clip", self.clip.rate), ("ref", self.ref.rate)):
+                arguments += [f"{name}_num={rate.numerator}", f"{name}_den={rate.denominator}"]
+        listed = "".join(f"    {argument},\n" for argument in arguments)
+        return "\n".join(lines) + f"\nresult = vs_align.temporal(\n{listed})\n"
+
+    def _small(self) -> list[str]:
+        depth = "vs.GRAY8" if max(self.clip.bits, self.ref.bits) == 8 else "vs.GRAY16"
+        matrix = ', matrix_s="709"' if self.clip.is_rgb or self.ref.is_rgb else ""
+        return [
+            "",
+            "def small(node):",
+            "    # Fields of interlaced frames are not scaled one by one: both versions are treated alike.",
+            "    node = node.std.SetFieldBased(0)",
+            f"    return node.resize.Bicubic(WIDTH, HEIGHT, format={depth}, range=vs.RANGE_LIMITED{matrix})",
+            "",
+        ]
+
+    def _fallback(self) -> list[str]:
+        options = ["clip.width", "clip.height", "format=clip.format.id"]
+        clip, ref = self.clip, self.ref
+        if clip.is_yuv and (ref.is_rgb or (clip.tags.matrix, ref.tags.matrix) != (None, None)):
+            # A picture that does not say is taken for what its size makes likely, as players do.
+            if ref.is_yuv and ref.tags.matrix is None:
+                options.append(f"matrix_in={likely_matrix(ref)}")
+            options.append(f"matrix={clip.tags.matrix or likely_matrix(clip)}")
+        elif clip.is_rgb and ref.is_yuv and ref.tags.matrix is None:
+            options.append(f"matrix_in={likely_matrix(ref)}")
+        if clip.tags.full_range is not None:
+            options.append(f"range={int(clip.tags.full_range)}")
+        joined = ", ".join(options)
+        return [
+            "",
+            "# REF in the size and format of CLIP, for frames that CLIP does not have.",
+            f"fallback = ref.std.SetFieldBased(0).resize.Bicubic({joined})",
+        ]
+
+    def _timing(self) -> str:
+        if not self.ref.variable:
+            return ""
+        # A file does not say how long its last frame lasts, and vspipe wants to know.
+        last = Fraction(self.ref.frame_seconds).limit_denominator(100000)
+        return "\n".join(
+            [
+                "# REF has a variable frame rate: a clip without a rate makes vspipe write each frame's own duration.",
+                "# The last frame has none, so it is given one.",
+                f"last = result[-1].std.SetFrameProps(_DurationNum={last.numerator}, _DurationDen={last.denominator})",
+                "timed = result[:-1] + last",
+                "result = core.std.BlankClip(timed, fpsnum=0, fpsden=1, keep=True)",
+                "result = result.std.FrameEval(lambda n: timed, clip_src=[timed])",
+                "",
+            ]
+        )
+
+
+def likely_matrix(source: Source) -> int:
+    """Return the H.273 code of the matrix that players assume for a picture that names none: by its size."""
+    return 1 if source.width > 1024 or source.height > 576 else 6
+
+
+def follows_clock(clip: Source, ref: Source) -> bool:
+    """Tell whether the search should go by time instead of by frame numbers.
+
+    Rates that differ mean the same moments at the same time, except where one version is the other played at another
+    speed, frame for frame: then their numbers of frames agree and their durations do not.
+    """
+    if clip.rate == ref.rate:
+        return False
+    same_count = abs(clip.length - ref.length) <= max(2, 0.002 * ref.length)
+    gap = abs(clip.duration - ref.duration)
+    return not (same_count and gap > 0.01 * ref.duration)

@@ -1,0 +1,88 @@
+"""The program vspipe, which runs a script and pipes its frames: where it is, what it can do, and its configuration."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from vs_align.errors import MissingDependencyError
+
+_TIMEOUT = 60
+
+
+def find_vspipe() -> Path:
+    """Return the vspipe that belongs to this Python's VapourSynth, else the first on PATH.
+
+    Raises:
+        MissingDependencyError: There is none.
+    """
+    import vapoursynth as vs
+
+    name = "vspipe.exe" if os.name == "nt" else "vspipe"
+    # The program inside the package goes first: the one beside Python is a wrapper that would have to be ended too.
+    for folder in (Path(vs.__file__).parent, Path(sys.executable).parent):
+        if (folder / name).is_file():
+            return folder / name
+    found = shutil.which("vspipe")
+    if found is None:
+        raise MissingDependencyError("vspipe, which comes with VapourSynth, is missing: pip install -U vapoursynth")
+    return Path(found)
+
+
+def vspipe_environment() -> dict[str, str]:
+    """Return environment variables with which vspipe finds the Python that runs now before any other."""
+    environment = dict(os.environ)
+    folder = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join([folder, environment["PATH"]] if environment.get("PATH") else [folder])
+    # Python code in a script must never wait for a keyboard that belongs to somebody else.
+    environment.setdefault("PYTHONUNBUFFERED", "1")
+    return environment
+
+
+def vspipe_output(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run vspipe with some arguments and return what it said."""
+    return _run([str(find_vspipe()), *arguments])
+
+
+def ensure_config() -> bool:
+    """Let vspipe know this Python, which VapourSynth wants to be told once per installation.
+
+    Returns:
+        Whether it had to be told.
+
+    Raises:
+        MissingDependencyError: vspipe is missing or does not start even so.
+    """
+    if vspipe_output("--version").returncode == 0:
+        return False
+    configured = _run([sys.executable, "-m", "vapoursynth", "config"])
+    started = vspipe_output("--version")
+    if started.returncode != 0:
+        said = (started.stderr or configured.stderr or configured.stdout).strip().splitlines()
+        reason = said[-1] if said else "it says nothing"
+        raise MissingDependencyError(f"vspipe does not start: {reason} Try `{sys.executable} -m vapoursynth config`.")
+    return True
+
+
+@cache
+def supports_mkv() -> bool:
+    """Tell whether this vspipe can pipe Matroska, which carries variable frame rates (VapourSynth R81 and later)."""
+    return "mkv" in vspipe_output("--help").stdout
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env=vspipe_environment(),
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MissingDependencyError(f"{command[0]} cannot be run: {error}") from error

@@ -1,0 +1,1 @@
+"""How alike are two pictures: arrays in, numbers out."""

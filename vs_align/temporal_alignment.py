@@ -1,0 +1,150 @@
+"""`temporal`: for each ref frame the clip frame that shows the same moment."""
+
+from fractions import Fraction
+from functools import partial
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import vapoursynth as vs
+
+from vs_align import checks
+from vs_align.enums import TemporalPrecision
+from vs_align.errors import ArgumentError
+from vs_align.timeline_matches import timeline_matches
+from vs_align.timing.window import SearchWindow
+from vs_align.vapour.clips import steady_timing
+from vs_align.vapour.debug_text import match_lines
+from vs_align.vapour.matches import render_matches
+
+if TYPE_CHECKING:
+    from vs_align.enums import Device
+    from vs_align.timeline import Timeline
+
+_NAME = "temporal"
+
+
+def temporal(
+    clip: vs.VideoNode,
+    ref: vs.VideoNode,
+    out: vs.VideoNode | None = None,
+    tr: int = 20,
+    precision: "int | TemporalPrecision" = 1,
+    fallback: vs.VideoNode | None = None,
+    thresh: float = 100.0,
+    clip_num: int | None = None,
+    clip_den: int | None = None,
+    ref_num: int | None = None,
+    ref_den: int | None = None,
+    device: "str | Device" = "auto",
+    batch_size: int | None = None,
+    debug: bool = False,
+    *,
+    timeline: "Timeline | str | PathLike[str] | None" = None,
+    backend: "str | Device | None" = None,
+) -> vs.VideoNode:
+    """Find for each frame of `ref` the frame of `clip` that shows the same moment.
+
+    For ref frame n the candidates are the clip frames from n - tr to n + tr that exist. The one with the best score
+    wins; of equal scores the one nearest to n, and of two equally near ones the later. Precision 1 gives the answer
+    of comparing every candidate by `std.PlaneStats`, at a fraction of the work. Nothing is computed before the first
+    frame is asked for, and frames may be asked for in any order.
+
+    Match at low resolution and copy from the full one: pass small versions as `clip` and `ref`, the original as `out`.
+
+    Example:
+        ```python
+        small = lambda c: vs.core.resize.Bicubic(c, 640, 360)
+        vs_align.temporal(small(clip), small(ref), out=clip, tr=20).set_output()
+        ```
+
+    Args:
+        clip: Where matching frames are looked for. Any constant format: 8 to 16 bit integer, half or single float;
+            GRAY, YUV or RGB, of which plane 0 is compared. Any length.
+        ref: The frames to find. Format and size of `clip`, any length.
+        out: Where the frames of the result are copied from: as long as `clip`, any constant format and size.
+            Default: `clip`.
+        tr: Temporal radius, in clip frames to either side, at least 0.
+        precision: How two frames are compared, 1 to 3; see `TemporalPrecision`. This version has 1.
+        fallback: Shown where the best score is not below `thresh` or where there is no candidate. At least as long as
+            `ref`; format and size of `out`. Without it the best, or nearest, frame of `out` is shown.
+        thresh: Scores from here on count as no match. Scores of precision 1 run from 0 to 1.
+        clip_num: Numerator of the frame rate of `clip`. Give all four or none. With rates the window of ref frame n
+            is centred on the clip frame that is on display when ref frame n begins.
+        clip_den: Denominator of the frame rate of `clip`.
+        ref_num: Numerator of the frame rate of `ref`.
+        ref_den: Denominator of the frame rate of `ref`.
+        device: "auto", "cpu" or "cuda"; see `Device`. Precision 1 is bound by memory and runs on the CPU always.
+        batch_size: How many candidates a neural metric compares at once, at least 1. Precision 1 does not use it.
+        debug: Draw the method, the best match and the scores of the window on the frame. Compares every candidate.
+        timeline: A `Timeline`, or the path of its JSON file. It is rendered, and nothing is searched; `clip` and
+            `ref` then only lend their lengths and time stamps.
+        backend: Another name of `device`.
+
+    Returns:
+        A clip with the length and frame durations of `ref` and the format and size of `out`. Props travel with the
+        chosen frame, except that timing props are those of `ref` and `_SceneChange*` and `_PictType` are dropped.
+        Each frame carries:
+
+        - `VSAlignMatch`: number of the matching clip frame.
+        - `VSAlignOffset`: that number minus the ref frame's.
+        - `VSAlignOffsetMs`: its time stamp minus the ref frame's, in milliseconds: `_AbsoluteTime` where frames have
+          it, else counted at the frame rates. Missing where neither is known.
+        - `VSAlignScore`: its score, 0 for equal planes; infinite where there was no candidate.
+        - `VSAlignFallback`: 1 where `fallback` is shown, or the nearest frame for lack of candidates; else 0.
+
+    Raises:
+        ArgumentError: An argument breaks one of the rules above.
+        MissingDependencyError: `device` is "cuda" and there is no PyTorch that sees a CUDA device.
+
+    Source:
+        `std.PlaneStats` of VapourSynth for the score; successive elimination (W. Li and E. Salari, IEEE Transactions
+        on Image Processing 4(1), 1995) for finding its minimum.
+    """
+    clip, ref = checks.check_clip(_NAME, "clip", clip), checks.check_clip(_NAME, "ref", ref)
+    out = clip if out is None else _check_out(out, clip)
+    fallback = None if fallback is None else _check_fallback(fallback, ref, out)
+    tr = checks.check_integer(_NAME, "tr", tr, 0)
+    thresh = checks.check_number(_NAME, "thresh", thresh)
+    rates = checks.check_rates(_NAME, clip_num=clip_num, clip_den=clip_den, ref_num=ref_num, ref_den=ref_den)
+    if batch_size is not None:
+        checks.check_integer(_NAME, "batch_size", batch_size, 1)
+    _check_precision(precision)
+    checks.check_device(_NAME, device if backend is None else backend)
+
+    fps = rates or (Fraction(clip.fps), Fraction(ref.fps))
+    if timeline is not None:
+        matches = timeline_matches(_NAME, timeline, clip, ref)
+    else:
+        from vs_align.frame_search import search_matches  # loads numba, which a timeline does without
+
+        checks.check_same_picture(_NAME, "clip", clip, "ref", ref)
+        window = SearchWindow(tr, ref.num_frames, clip.num_frames, fps[0] / fps[1] if rates else Fraction(1))
+        limit = None if fallback is None else thresh
+        matches = search_matches(clip, ref, window, fps, limit, all_scores=debug)
+    method = "precision 1 (PlaneStats)" if timeline is None else "timeline"
+    describe = partial(match_lines, method=method, width=out.width, height=out.height) if debug else None
+    timing = ref if timeline is None else steady_timing(ref)
+    return render_matches(matches, out, timing, fallback, describe)
+
+
+def _check_out(out: object, clip: vs.VideoNode) -> vs.VideoNode:
+    checked = checks.check_clip(_NAME, "out", out)
+    if checked.num_frames != clip.num_frames:
+        raise ArgumentError(_NAME, "out", f"must be as long as clip ({clip.num_frames} frames)", checked.num_frames)
+    return checked
+
+
+def _check_fallback(fallback: object, ref: vs.VideoNode, out: vs.VideoNode) -> vs.VideoNode:
+    checked = checks.check_clip(_NAME, "fallback", fallback)
+    checks.check_same_picture(_NAME, "fallback", checked, "out", out)
+    if checked.num_frames < ref.num_frames:
+        raise ArgumentError(_NAME, "fallback", f"must be as long as ref ({ref.num_frames} frames)", checked.num_frames)
+    return checked
+
+
+def _check_precision(precision: object) -> None:
+    chosen = checks.check_option(_NAME, "precision", precision, TemporalPrecision)
+    if chosen is not TemporalPrecision.PLANESTATS:
+        raise ArgumentError(
+            _NAME, "precision", "must be 1 (PlaneStats) in this version", f"{chosen.value} ({chosen.name.capitalize()})"
+        )

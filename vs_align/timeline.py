@@ -1,0 +1,333 @@
+"""`Timeline`: which frame of clip is at frame n of ref."""
+
+import math
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from numbers import Rational
+from typing import Any
+
+from vs_align.errors import ArgumentError
+from vs_align.timeline_segments import Segment, check_segments, frame_map_of, number, segments_of, share, whole
+
+__all__ = ["FILE_KEYS", "Rate", "Segment", "Timeline", "as_rate"]
+
+type Rate = Fraction | float | str
+"""A frame rate: a fraction, a number, or text such as "24000/1001"."""
+
+FILE_KEYS = ("format", "version", "clip", "ref", "segments", "frame_map", "scores", "confidences", "digest")
+"""Keys of a timeline file. Any other key at its top level is a note."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Which frame of clip is at frame n of ref, for every frame of ref.
+
+    The segments are the truth and everything else about frame numbers follows from them. Numpy arrays and lists are
+    accepted for every tuple and stored as plain numbers. It can be hashed, compared and pickled.
+
+    Example:
+        ```python
+        timeline = Timeline.from_frame_map([3, 4, 5, None], clip_rate="24000/1001", ref_rate=25, clip_length=10)
+        timeline.save("timeline.json")  # edit it by hand, then
+        Timeline.load("timeline.json").clip_frame(1)
+        ```
+
+    Args:
+        segments: Contiguous, in order, covering ref frames 0..ref_length-1 once; their clip frames exist.
+        clip_rate: Frames per second of clip, at least 0; 0 where unknown or variable.
+        ref_rate: Frames per second of ref, likewise.
+        clip_length: Number of frames of clip, at least 1.
+        ref_length: Number of frames of ref, at least 1.
+        scores: How unlike the matched frames are, per ref frame, or empty. At least 0, lower is better; 0..1 for the
+            mean absolute difference. None where there was no candidate; infinite and undefined scores become None.
+        confidences: How sure each match is, 0..1 per ref frame, or empty.
+        clip_times: Time stamp of each clip frame in seconds, never falling, or empty: then n / clip_rate.
+        ref_times: Time stamp of each ref frame, likewise.
+        notes: JSON values that a person added to the file. They are saved again and take no part in comparisons.
+
+    Raises:
+        ArgumentError: A field breaks its rule.
+    """
+
+    segments: tuple[Segment, ...]
+    clip_rate: Fraction
+    ref_rate: Fraction
+    clip_length: int
+    ref_length: int
+    scores: tuple[float | None, ...] = ()
+    confidences: tuple[float, ...] = ()
+    clip_times: tuple[float, ...] = ()
+    ref_times: tuple[float, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        for name in ("clip_rate", "ref_rate"):
+            put(self, name, _rate(getattr(self, name), name))
+        for name in ("clip_length", "ref_length"):
+            put(self, name, _length(getattr(self, name), name))
+        put(self, "segments", tuple(self.segments))
+        check_segments(self.segments, self.clip_length, self.ref_length)
+        put(self, "scores", _scores(self.scores, self.ref_length))
+        put(self, "confidences", _confidences(self.confidences, self.ref_length))
+        put(self, "clip_times", _times(self.clip_times, "clip_times", self.clip_length))
+        put(self, "ref_times", _times(self.ref_times, "ref_times", self.ref_length))
+        put(self, "notes", dict(self.notes))
+        for key in self.notes:
+            if not isinstance(key, str) or key in FILE_KEYS:
+                raise ArgumentError("Timeline", "notes", "must have text keys that the file does not use", repr(key))
+
+    @classmethod
+    def from_frame_map(
+        cls,
+        frame_map: Sequence[int | None],
+        *,
+        clip_rate: Rate,
+        ref_rate: Rate,
+        clip_length: int,
+        ref_length: int | None = None,
+        scores: Sequence[float | None] = (),
+        confidences: Sequence[float] = (),
+        clip_times: Sequence[float] = (),
+        ref_times: Sequence[float] = (),
+        notes: Mapping[str, Any] | None = None,
+    ) -> "Timeline":
+        """Build a timeline from the clip frame of each ref frame; `frame_map` gives the same frames back.
+
+        Args:
+            frame_map: Clip frame (0..clip_length-1) of each ref frame, None where clip has no counterpart.
+            clip_rate: As in `Timeline`.
+            ref_rate: As in `Timeline`.
+            clip_length: As in `Timeline`.
+            ref_length: Number of frames of ref. None: the length of `frame_map`, which it must equal.
+            scores: As in `Timeline`.
+            confidences: As in `Timeline`; a segment gets the mean of its frames, or 1 where there are none.
+            clip_times: As in `Timeline`.
+            ref_times: As in `Timeline`.
+            notes: As in `Timeline`.
+
+        Raises:
+            ArgumentError: An argument breaks its rule.
+        """
+        length = _length(clip_length, "clip_length")
+        frames = [None if frame is None else _frame(frame, i, length) for i, frame in enumerate(frame_map)]
+        if ref_length is not None and len(frames) != ref_length:
+            rule = f"must have one entry per ref frame ({ref_length})"
+            raise ArgumentError("Timeline", "frame_map", rule, len(frames))
+        if not frames:
+            raise ArgumentError("Timeline", "frame_map", "must have at least one entry", 0)
+        sure = _confidences(confidences, len(frames))
+        return cls(
+            segments=tuple(segments_of(frames, sure)),
+            clip_rate=_rate(clip_rate, "clip_rate"),
+            ref_rate=_rate(ref_rate, "ref_rate"),
+            clip_length=length,
+            ref_length=len(frames),
+            scores=tuple(scores),
+            confidences=sure,
+            clip_times=tuple(clip_times),
+            ref_times=tuple(ref_times),
+            notes=notes or {},
+        )
+
+    def __len__(self) -> int:
+        """Number of ref frames."""
+        return self.ref_length
+
+    @cached_property
+    def frame_map(self) -> tuple[int | None, ...]:
+        """Clip frame of each ref frame, None in inserts."""
+        return frame_map_of(self.segments)
+
+    @cached_property
+    def _firsts(self) -> tuple[int, ...]:
+        return tuple(segment.ref_first for segment in self.segments)
+
+    def segment_at(self, n: int) -> Segment:
+        """Segment that holds ref frame n (0..ref_length-1)."""
+        self._check_frame(n, "segment_at")
+        return self.segments[bisect_right(self._firsts, n) - 1]
+
+    def clip_frame(self, n: int) -> int | None:
+        """Clip frame shown at ref frame n (0..ref_length-1), None in an insert."""
+        self._check_frame(n, "clip_frame")
+        return self.frame_map[n]
+
+    def offset_at(self, n: int) -> int | None:
+        """Clip frame minus ref frame at ref frame n (0..ref_length-1), None in an insert."""
+        self._check_frame(n, "offset_at")
+        frame = self.frame_map[n]
+        return None if frame is None else frame - n
+
+    def to_ms(self, n: int) -> float | None:
+        """Clip time minus ref time at ref frame n (0..ref_length-1), in milliseconds.
+
+        Real time stamps are used where the timeline has them, else frame numbers divided by the rate. None in an
+        insert, and where a clip has neither time stamps nor a rate.
+        """
+        self._check_frame(n, "to_ms")
+        frame = self.frame_map[n]
+        if frame is None:
+            return None
+        if self.clip_times or self.ref_times:
+            clip_time = _seconds(frame, self.clip_times, self.clip_rate)
+            ref_time = _seconds(n, self.ref_times, self.ref_rate)
+            return None if clip_time is None or ref_time is None else 1000 * (clip_time - ref_time)
+        if not self.clip_rate or not self.ref_rate:
+            return None
+        # One division of whole numbers: exact to the last bit, however long the clip.
+        clip, ref = self.clip_rate, self.ref_rate
+        over, under = clip.denominator * ref.numerator, ref.denominator * clip.numerator
+        return 1000 * (frame * over - n * under) / (clip.numerator * ref.numerator)
+
+    def _check_frame(self, n: int, method: str) -> None:
+        if not 0 <= n < self.ref_length:
+            raise ArgumentError(f"Timeline.{method}", "n", f"must lie in 0..{self.ref_length - 1}", n)
+
+    def to_json(self) -> str:
+        """Text of the file that `save` writes: one segment a line, 20 frames of the map a line.
+
+        Raises:
+            ArgumentError: A note is no JSON value.
+        """
+        from vs_align.timeline_json import write_json
+
+        return write_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Timeline":
+        """Read what `to_json` wrote and a person may have edited, see `load`.
+
+        Raises:
+            ArgumentError: The text is no timeline; the message names the key.
+        """
+        from vs_align.timeline_json import read_json
+
+        return read_json(text)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the timeline as JSON. A file of that name is replaced at the end and never left half written.
+
+        Raises:
+            MediaError: The file cannot be written.
+        """
+        from vs_align.timeline_json import save_json
+
+        save_json(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Timeline":
+        """Read a file that `save` wrote and a person may have edited.
+
+        The file says the same thing twice, as `segments` and as `frame_map`: edit or delete either one, and the other
+        follows. Where both were edited they must agree. `offset_ms` informs and is not read. Scores and confidences
+        stay as they are. Further keys at the top level become `notes`.
+
+        Raises:
+            ArgumentError: The file cannot be read or is no timeline; the message names the path and the key.
+        """
+        from vs_align.timeline_json import load_json
+
+        return load_json(path)
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """JSON schema (draft 2020-12) of the file that `save` writes and `load` reads."""
+        from vs_align.timeline_schema import TimelineFile
+
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **TimelineFile.model_json_schema()}
+
+
+def as_rate(value: Any) -> Fraction:
+    """Return a frame rate as a fraction; text is taken as written ("23.976" is 2997/125).
+
+    Raises:
+        ValueError: The value is no rate; the message is a rule such as "must be ...".
+    """
+    rule = "must be frames per second, a number of at least 0 or text such as 24000/1001"
+    if isinstance(value, str):
+        text = value.replace(" ", "")
+    elif isinstance(value, bool) or value is None:
+        raise ValueError(rule)
+    elif isinstance(value, Rational):
+        text = f"{value.numerator}/{value.denominator}"
+    else:
+        text = str(value)
+    # Text is matched before it is converted because Fraction("1e999999999") would fill the memory.
+    if not re.fullmatch(r"[0-9]{1,18}([/.][0-9]{1,18})?", text):
+        raise ValueError(rule)
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(rule) from None
+
+
+def _rate(value: Any, name: str) -> Fraction:
+    try:
+        return as_rate(value)
+    except ValueError as error:
+        raise ArgumentError("Timeline", name, str(error), repr(value)) from None
+
+
+def _length(value: Any, name: str) -> int:
+    length = whole(value, "Timeline", name)
+    if length == 0:
+        raise ArgumentError("Timeline", name, "must be at least 1", 0)
+    return length
+
+
+def _frame(value: Any, i: int, clip_length: int) -> int:
+    frame = value if value.__class__ is int else whole(value, "Timeline", f"frame_map[{i}]")
+    if not 0 <= frame < clip_length:
+        raise ArgumentError("Timeline", f"frame_map[{i}]", f"must be a frame of clip, 0..{clip_length - 1}", frame)
+    return int(frame)
+
+
+def _check_count(values: Sequence[Any], name: str, length: int) -> None:
+    if len(values) not in (0, length):
+        raise ArgumentError("Timeline", name, f"must be empty or have {length} entries", len(values))
+
+
+def _scores(values: Sequence[Any], length: int) -> tuple[float | None, ...]:
+    _check_count(values, "scores", length)
+    scores: list[float | None] = []
+    for i, value in enumerate(values):
+        score = value if value is None or value.__class__ is float else number(value, "Timeline", f"scores[{i}]")
+        if score is None or not math.isfinite(score):
+            scores.append(None)
+        elif score < 0:
+            raise ArgumentError("Timeline", f"scores[{i}]", "must be at least 0", score)
+        else:
+            scores.append(score)
+    return tuple(scores)
+
+
+def _confidences(values: Sequence[Any], length: int) -> tuple[float, ...]:
+    _check_count(values, "confidences", length)
+    return tuple(
+        value if value.__class__ is float and 0 <= value <= 1 else share(value, "Timeline", f"confidences[{i}]")
+        for i, value in enumerate(values)
+    )
+
+
+def _times(values: Sequence[Any], name: str, length: int) -> tuple[float, ...]:
+    _check_count(values, name, length)
+    times = tuple(
+        value if value.__class__ is float else number(value, "Timeline", f"{name}[{i}]")
+        for i, value in enumerate(values)
+    )
+    for i, time in enumerate(times):
+        if not math.isfinite(time) or (i > 0 and time < times[i - 1]):
+            raise ArgumentError("Timeline", f"{name}[{i}]", "must be finite and not before the frame before", time)
+    return times
+
+
+def _seconds(n: int, times: Sequence[float], rate: Fraction) -> float | None:
+    if times:
+        return times[n]
+    return n * rate.denominator / rate.numerator if rate else None

@@ -1,0 +1,94 @@
+"""The file of a `Timeline` as pydantic models. Imported only where a file is read or its schema is asked for."""
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from vs_align.enums import SegmentKind
+from vs_align.timeline import as_rate
+from vs_align.timeline_segments import MAX_RATE
+
+
+def _rate(value: Any) -> Fraction:
+    return as_rate("0" if value is None else value)
+
+
+FrameRate = Annotated[
+    Fraction,
+    BeforeValidator(_rate),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^ *[0-9]{1,18} *([/.] *[0-9]{1,18} *)?$"},
+                {"type": "number", "minimum": 0},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+Frame = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(ge=0)]
+
+
+class _Strict(BaseModel):
+    # A misspelt key that is passed over in silence would lose the edit of the person who wrote it.
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SideRecord(_Strict):
+    """One of the two clips."""
+
+    rate: FrameRate = Field(description='Frames per second such as "24000/1001"; "0" where unknown or variable.')
+    length: int = Field(ge=1, description="Number of frames.")
+    times: list[float] = Field(default=[], description="Time stamp of each frame in seconds, for variable frame rate.")
+
+
+class SegmentRecord(_Strict):
+    """A range of ref frames. Ref frame n shows clip frame clip_first + floor((n - ref_first) * rate + 0.5)."""
+
+    ref_first: Frame = Field(description="First ref frame.")
+    ref_last: Frame = Field(description="Last ref frame, inclusive.")
+    clip_first: Frame | None = Field(default=None, description="Clip frame at ref_first; null for an insert.")
+    rate: float | None = Field(
+        default=None,
+        ge=-MAX_RATE,
+        le=MAX_RATE,
+        description="Clip frames per ref frame: 0 for a hold. Left out: 0 for a hold, else 1.",
+    )
+    kind: SegmentKind = Field(default=SegmentKind.MATCH, strict=False, description="What the segment says.")
+    confidence: Share = Field(default=1.0, description="How sure the match is.")
+    offset_ms: float | None = Field(
+        default=None, description="Clip time minus ref time at ref_first, in milliseconds. Informs; is not read."
+    )
+
+
+class DigestRecord(_Strict):
+    """Hashes of what was written, by which a later edit is noticed. May be deleted."""
+
+    segments: str | None = None
+    frame_map: str | None = None
+
+
+class TimelineFile(BaseModel):
+    """Which frame of clip is at frame n of ref. `segments` and `frame_map` say the same; either may be deleted."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        title="vs_align timeline",
+        json_schema_extra={"anyOf": [{"required": ["segments"]}, {"required": ["frame_map"]}]},
+    )
+
+    format: Literal["vs_align timeline"]
+    version: Literal[1]
+    clip: SideRecord
+    ref: SideRecord
+    segments: list[SegmentRecord] | None = Field(default=None, description="Contiguous, covering all ref frames.")
+    frame_map: list[Frame | None] | None = Field(
+        default=None, description="Clip frame of each ref frame; null where clip has no counterpart."
+    )
+    scores: list[Score | None] = Field(default=[], description="Per ref frame or empty; lower is more alike.")
+    confidences: list[Share] = Field(default=[], description="Per ref frame or empty.")
+    digest: DigestRecord | None = None

@@ -1,0 +1,254 @@
+"""Segments of a `Timeline`, and the way between segments and a frame map."""
+
+import math
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from vs_align.enums import SegmentKind
+from vs_align.errors import ArgumentError
+
+MAX_RATE = 1000.0
+"""Largest absolute rate of a segment. Anything above is a slip of the keyboard and would overflow frame numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A range of ref frames with one rule that gives their clip frames.
+
+    Ref frame n shows clip frame `clip_first + floor((n - ref_first) * rate + 0.5)`.
+
+    Args:
+        ref_first: First ref frame, at least 0.
+        ref_last: Last ref frame, inclusive, at least `ref_first`.
+        clip_first: Clip frame shown at `ref_first`, at least 0. None for an insert, and only there.
+        rate: Clip frames per ref frame, -1000..1000. 0 for a hold, and only there. An insert has none: it reads 1.
+        kind: What the segment says; the plain value is accepted too.
+        confidence: How sure the match is, 0..1.
+
+    Raises:
+        ArgumentError: A field breaks its rule.
+    """
+
+    ref_first: int
+    ref_last: int
+    clip_first: int | None
+    rate: float = 1.0
+    kind: SegmentKind = SegmentKind.MATCH
+    confidence: float = 1.0
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "ref_first", whole(self.ref_first, "Segment", "ref_first"))
+        put(self, "ref_last", whole(self.ref_last, "Segment", "ref_last"))
+        if self.ref_last < self.ref_first:
+            raise ArgumentError("Segment", "ref_last", f"must be at least ref_first ({self.ref_first})", self.ref_last)
+        if self.kind.__class__ is not SegmentKind:
+            put(self, "kind", _kind(self.kind))
+        if self.kind is SegmentKind.INSERT:
+            if self.clip_first is not None:
+                raise ArgumentError("Segment", "clip_first", "must be None for an insert", self.clip_first)
+        else:
+            if self.clip_first is None:
+                raise ArgumentError("Segment", "clip_first", f"must be a frame number for a {self.kind}", "None")
+            put(self, "clip_first", whole(self.clip_first, "Segment", "clip_first"))
+        put(self, "rate", self._checked_rate())
+        put(self, "confidence", share(self.confidence, "Segment", "confidence"))
+
+    def _checked_rate(self) -> float:
+        rate = number(self.rate, "Segment", "rate")
+        if not abs(rate) <= MAX_RATE:
+            raise ArgumentError("Segment", "rate", f"must lie in -{MAX_RATE:g}..{MAX_RATE:g}", rate)
+        if self.kind is SegmentKind.INSERT:
+            return 1.0
+        if self.kind is SegmentKind.HOLD and rate != 0:
+            raise ArgumentError("Segment", "rate", "must be 0 for a hold", rate)
+        if self.kind is SegmentKind.MATCH and rate == 0:
+            raise ArgumentError("Segment", "rate", "must not be 0 for a match (a hold repeats one frame)", rate)
+        return rate
+
+    def __len__(self) -> int:
+        """Number of ref frames, at least 1."""
+        return self.ref_last - self.ref_first + 1
+
+    def clip_frame(self, n: int) -> int | None:
+        """Clip frame shown at ref frame n (`ref_first..ref_last`), None for an insert."""
+        if not self.ref_first <= n <= self.ref_last:
+            raise ArgumentError("Segment.clip_frame", "n", f"must lie in {self.ref_first}..{self.ref_last}", n)
+        if self.clip_first is None:
+            return None
+        return self.clip_first + math.floor((n - self.ref_first) * self.rate + 0.5)
+
+    def clip_frames(self) -> Sequence[int | None]:
+        """Clip frames of all ref frames of the segment, in order."""
+        if self.clip_first is None or self.rate == 0:
+            return [self.clip_first] * len(self)
+        if self.rate == 1:
+            return range(self.clip_first, self.clip_first + len(self))
+        return [self.clip_first + math.floor(i * self.rate + 0.5) for i in range(len(self))]
+
+
+def _kind(value: Any) -> SegmentKind:
+    try:
+        return SegmentKind(value)
+    except ValueError:
+        choices = ", ".join(kind.value for kind in SegmentKind)
+        raise ArgumentError("Segment", "kind", f"must be one of {choices}", repr(value)) from None
+
+
+def whole(value: Any, function: str, name: str) -> int:
+    """Return value as a plain int, or raise `ArgumentError` where it is no whole number of at least 0."""
+    if value.__class__ is int and value >= 0:
+        return int(value)
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise ArgumentError(function, name, "must be a whole number", repr(value)) from None
+    if result < 0:
+        raise ArgumentError(function, name, "must be at least 0", result)
+    return result
+
+
+def number(value: Any, function: str, name: str) -> float:
+    """Return value as a plain float (it may be infinite), or raise `ArgumentError` where it is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(function, name, "must be a number", repr(value)) from None
+
+
+def share(value: Any, function: str, name: str) -> float:
+    """Return value as a plain float, or raise `ArgumentError` where it is no number in 0..1."""
+    result = number(value, function, name)
+    if not 0 <= result <= 1:
+        raise ArgumentError(function, name, "must lie in 0..1", result)
+    return result
+
+
+def segments_of(
+    frame_map: Sequence[int | None], confidences: Sequence[float] = (), ref_first: int = 0
+) -> list[Segment]:
+    """Write a frame map as segments, without loss.
+
+    Frames that rise by one are a match, equal frames a hold, None an insert. One repeated frame inside a rising run
+    is two matches whose offsets differ by one, not a hold of two frames between two matches.
+
+    Args:
+        frame_map: Clip frame of each ref frame, None where there is none.
+        confidences: 0..1 per entry of `frame_map`, or empty. A segment gets the mean of its frames, or 1.
+        ref_first: Ref frame of the first entry.
+
+    Returns:
+        Contiguous segments in order.
+    """
+    segments = []
+    for first, last, kind in _pieces(frame_map):
+        rate = 0.0 if kind is SegmentKind.HOLD else 1.0
+        confidence = _mean(confidences[first : last + 1]) if len(confidences) else 1.0
+        segments.append(Segment(ref_first + first, ref_first + last, frame_map[first], rate, kind, confidence))
+    return segments
+
+
+def _pieces(frame_map: Sequence[int | None]) -> Iterator[tuple[int, int, SegmentKind]]:
+    """Yield first index, last index and kind of each segment."""
+    runs: list[tuple[int, int, int | None]] = []
+    first = 0
+    for frame, group in groupby(frame_map):
+        length = len(list(group))
+        runs.append((first, length, frame))
+        first += length
+    rising: int | None = None
+    for i, (first, length, frame) in enumerate(runs):
+        if rising is not None and length == 2 and _is_repeat(runs, i):
+            yield rising, first, SegmentKind.MATCH
+            rising = first + 1
+            continue
+        if rising is not None and not (length == 1 and _rises(runs[i - 1][2], frame)):
+            yield rising, first - 1, SegmentKind.MATCH
+            rising = None
+        if frame is None:
+            yield first, first + length - 1, SegmentKind.INSERT
+        elif length > 1:
+            yield first, first + length - 1, SegmentKind.HOLD
+        elif rising is None:
+            rising = first
+    if rising is not None:
+        yield rising, len(frame_map) - 1, SegmentKind.MATCH
+
+
+def _rises(before: int | None, frame: int | None) -> bool:
+    return before is not None and frame == before + 1
+
+
+def _is_repeat(runs: Sequence[tuple[int, int, int | None]], i: int) -> bool:
+    """Whether run i (length 2) is one repeated frame between single frames that rise by one."""
+    frame = runs[i][2]
+    if frame is None or i == 0 or i + 1 == len(runs):
+        return False
+    return runs[i - 1][1:] == (1, frame - 1) and runs[i + 1][1:] == (1, frame + 1)
+
+
+def _mean(values: Sequence[float]) -> float:
+    # A mean of equal numbers must be that number to the last bit, or confidences would creep with every rebuild.
+    low, high = min(values), max(values)
+    return min(max(math.fsum(values) / len(values), low), high)
+
+
+def frame_map_of(segments: Sequence[Segment]) -> tuple[int | None, ...]:
+    """Clip frame of each ref frame, None in inserts. The segments must be contiguous from ref frame 0."""
+    frames: list[int | None] = []
+    for segment in segments:
+        frames.extend(segment.clip_frames())
+    return tuple(frames)
+
+
+def mend_segments(
+    segments: Sequence[Segment], frame_map: Sequence[int | None], confidences: Sequence[float] = ()
+) -> list[Segment]:
+    """Change segments so that they give `frame_map`, and leave alone those that already do.
+
+    An edit of one frame must not turn a drift of rate 1.001 elsewhere into a hundred short matches.
+
+    Args:
+        segments: Contiguous segments over all of `frame_map`.
+        frame_map: The wanted clip frame of each ref frame.
+        confidences: 0..1 per ref frame, or empty: then new segments inherit from those that they replace.
+
+    Returns:
+        Contiguous segments in order.
+    """
+    mended: list[Segment] = []
+    kept = [list(s.clip_frames()) == list(frame_map[s.ref_first : s.ref_last + 1]) for s in segments]
+    for keep, pairs in groupby(zip(kept, segments, strict=True), key=operator.itemgetter(0)):
+        group = [segment for _, segment in pairs]
+        if keep:
+            mended += group
+            continue
+        first, stop = group[0].ref_first, group[-1].ref_last + 1
+        sure = confidences[first:stop] if len(confidences) else [s.confidence for s in group for _ in range(len(s))]
+        mended += segments_of(frame_map[first:stop], sure, first)
+    return mended
+
+
+def check_segments(segments: Sequence[Segment], clip_length: int, ref_length: int) -> None:
+    """Raise `ArgumentError` unless segments cover ref frames 0..ref_length-1 once, in order, with frames of clip."""
+    expected = 0
+    for i, segment in enumerate(segments):
+        if segment.__class__ is not Segment:
+            raise ArgumentError("Timeline", f"segments[{i}]", "must be a Segment", repr(segment))
+        if segment.ref_first != expected:
+            rule = f"must be {expected}, " + ("the first ref frame" if i == 0 else "one past the segment before")
+            raise ArgumentError("Timeline", f"segments[{i}].ref_first", rule, segment.ref_first)
+        expected = segment.ref_last + 1
+        if segment.clip_first is None:
+            continue
+        # Clip frames rise or fall all along a segment: its two ends are its extremes.
+        last = segment.clip_first + math.floor((len(segment) - 1) * segment.rate + 0.5)
+        if min(segment.clip_first, last) < 0 or max(segment.clip_first, last) >= clip_length:
+            rule = f"must show frames of clip, 0..{clip_length - 1}"
+            raise ArgumentError("Timeline", f"segments[{i}]", rule, f"{segment.clip_first}..{last}")
+    if expected != ref_length:
+        argument = f"segments[{len(segments) - 1}].ref_last" if segments else "segments"
+        raise ArgumentError("Timeline", argument, f"must end at the last ref frame ({ref_length - 1})", expected - 1)

@@ -1,0 +1,75 @@
+"""How good a match is, in numbers and in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
+
+# Mean absolute difference of luma, where 1 is the whole range. Half a step of 8 bits is rounding.
+_EXACT = 0.5 / 255
+_GOOD = 0.04
+_AT_EDGE = 0.05
+_JUMPY = 0.1
+_UNMATCHED = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to think of a match."""
+
+    verdict: str
+    """"exact", "good" or "doubtful"."""
+    reason: str
+
+
+def judge(
+    scores: Sequence[float | None], frame_map: Sequence[int | None], centres: Sequence[int] = (), tr: int | None = None
+) -> Verdict:
+    """Judge matches by their scores and by how they follow each other.
+
+    Args:
+        scores: Per ref frame, lower is better, 0 for equal pictures; None where there was no candidate.
+        frame_map: Clip frame of each ref frame, None where none was good enough.
+        centres: Clip frame in the middle of each search window, or empty where nothing was searched.
+        tr: Radius of the search windows in frames; None where nothing was searched.
+
+    Returns:
+        The verdict; the worst finding gives the reason.
+    """
+    matched = [n for n, frame in enumerate(frame_map) if frame is not None]
+    if not matched:
+        return Verdict("doubtful", "not one frame has a match: raise --tr, or check that both show the same footage")
+    found = [score for n in matched if (score := scores[n] if scores else None) is not None]
+    if not found:
+        return Verdict("good", "a given timeline was rendered, nothing was searched")
+    doubt = _doubt(frame_map, matched, centres, tr)
+    if doubt:
+        return Verdict("doubtful", doubt)
+    middle = median(found)
+    if middle > _GOOD:
+        return Verdict(
+            "doubtful",
+            f"even the best matches differ by {100 * middle:.1f} % of the range of luma: "
+            "the versions differ in framing or colour, or show different footage",
+        )
+    if fmean(found) <= _EXACT:
+        return Verdict("exact", "matched frames are equal to within rounding")
+    return Verdict("good", f"matched frames differ by {100 * middle:.2f} % of the range of luma")
+
+
+def _doubt(
+    frame_map: Sequence[int | None], matched: Sequence[int], centres: Sequence[int], tr: int | None
+) -> str | None:
+    unmatched = 1 - len(matched) / len(frame_map)
+    if tr and centres:
+        reaching = [n for n in matched if abs((frame_map[n] or 0) - centres[n]) >= tr]
+        if len(reaching) > _AT_EDGE * len(matched):
+            share = round(100 * len(reaching) / len(matched))
+            return f"{share} % of the matches lie at the edge of the search window of {tr} frames: raise --tr"
+    steps = [(frame_map[b] or 0) - (frame_map[a] or 0) for a, b in pairwise(matched) if b == a + 1]
+    backward = sum(step < 0 for step in steps)
+    if backward > _JUMPY * max(1, len(steps)):
+        return f"matches run backwards {backward} times: a still picture, a loop, or versions too unlike to compare"
+    if unmatched > _UNMATCHED:
+        return f"{round(100 * unmatched)} % of the frames have no match"
+    return None

@@ -1,0 +1,1 @@
+"""The only place that knows VapourSynth's habits."""

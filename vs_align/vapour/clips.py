@@ -1,0 +1,89 @@
+"""Clips in, clips out: planes, shifted copies, props. Nothing here asks for a frame."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import vapoursynth as vs
+
+# std.Interleave multiplies the length of a clip; this is the longest clip that VapourSynth can number.
+_LONGEST = 2**31 - 1
+_MOST_COPIES = 2000
+
+
+def first_plane(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return plane 0 as GRAY, half floats as single, which holds all of their values."""
+    gray = clip if clip.format.color_family == vs.GRAY else clip.std.ShufflePlanes(0, vs.GRAY)
+    if gray.format.sample_type == vs.FLOAT and gray.format.bits_per_sample == 16:
+        gray = gray.resize.Point(format=vs.GRAYS)
+    return gray
+
+
+@dataclass(frozen=True, slots=True)
+class StridedWindow:
+    """Clips that together show a window of another clip, which moves on by a step from one frame to the next."""
+
+    nodes: list[vs.VideoNode]
+    """Frame k of node i is frame first(k) + i of the other clip."""
+    start: int
+    step: Fraction
+
+    def first(self, k: int) -> int:
+        """The frame at the left edge of the window; frames outside the clip are stood in for by the nearest one."""
+        return self.start + k * self.step.numerator // self.step.denominator
+
+
+def strided_window(clip: vs.VideoNode, start: int, step: Fraction, count: int, width: int) -> StridedWindow:
+    """Show a window of `width` frames that begins at frame `start` and moves on by `step`, `count` times.
+
+    The moves are made by copying and selecting in C++, which costs nothing. A step whose denominator would take too
+    many copies is rounded, by less than a frame in all.
+    """
+    most = max(1, min(_MOST_COPIES, _LONGEST // (2 * (clip.num_frames + 2 * width + int(count * step)))))
+    step = step.limit_denominator(most)
+    front = max(0, -start)
+    stop = start + (count - 1) * step.numerator // step.denominator + width
+    padded = clip
+    if front:
+        padded = clip[0] * front + padded
+    if stop > clip.num_frames:
+        padded = padded + clip[-1] * (stop - clip.num_frames)
+    copies = padded if step.denominator == 1 else vs.core.std.Interleave([padded] * step.denominator)
+    nodes = []
+    for i in range(width):
+        node = copies[(start + front + i) * step.denominator :]
+        if step.numerator > 1:
+            node = node.std.SelectEvery(step.numerator, [0])
+        nodes.append(node[:count])
+    return StridedWindow(nodes, start, step)
+
+
+def stretched(clip: vs.VideoNode, factor: int, length: int) -> vs.VideoNode:
+    """Return a clip whose frame n is frame n // factor of `clip`, cut to a length."""
+    return vs.core.std.Interleave([clip] * factor)[:length]
+
+
+def stretched_ahead(clip: vs.VideoNode, factor: int, length: int, lead: int) -> vs.VideoNode:
+    """Return what `stretched` does, but every frame n with n % factor == lead is already the next frame of `clip`.
+
+    Declared beside it, this has the next frame made while the rest of the present one is used.
+    """
+    following = clip[1:] + clip[-1] if clip.num_frames > 1 else clip
+    order = [clip] * factor
+    order[lead] = following
+    return vs.core.std.Interleave(order)[:length]
+
+
+def tiny_clip(length: int) -> vs.VideoNode:
+    """Return a clip of one pixel, to carry frame props."""
+    return vs.core.std.BlankClip(width=1, height=1, format=vs.GRAY8, length=length, keep=True)
+
+
+def blank_like(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
+    """Return a blank clip with the format and size of `clip`, and the length and frame rate of `timing`."""
+    blank = vs.core.std.BlankClip(clip, length=timing.num_frames, keep=True)
+    return blank.std.AssumeFPS(src=timing)
+
+
+def steady_timing(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return a clip with the frame durations of `clip`, which needs no frame of it where they are all the same."""
+    return tiny_clip(clip.num_frames).std.AssumeFPS(src=clip) if clip.fps else clip
