@@ -22,7 +22,7 @@ from vs_align.vapour.matches import FrameMatch, Matches
 # Props of a chunk, lists over its ref frames.
 _MATCHES, _SCORES, _OFFSETS_MS, _WINDOW_SCORES = "VSAlignMatches", "VSAlignScores", "VSAlignOffsetsMs", "VSAlignWindows"
 # A longer chunk costs less per frame, but the first frame after a seek waits for all of it.
-_MOST_REFS, _LEAST_REFS = 32, 8
+_MOST_REFS, _LEAST_REFS = 32, 16
 _CHUNK_BYTES = 64 << 20
 _MOST_THREADS = 8
 # Chunk results kept by the core. They are tiny, and every one serves many frames.
@@ -31,7 +31,7 @@ _KEPT_CHUNKS = 16
 
 def chunk_length(clip: vs.VideoNode, radius: int) -> int:
     """Return how many ref frames are searched at a time."""
-    plane = clip.width * clip.height * clip.format.bytes_per_sample
+    plane: int = clip.width * clip.height * clip.format.bytes_per_sample
     return max(2, min(_MOST_REFS, max(_LEAST_REFS, 2 * radius), _CHUNK_BYTES // plane))
 
 
@@ -126,8 +126,8 @@ class _Chunk:
         ]
         refs, candidates = Pictures(*plane_addresses(ref_frames)), Pictures(*plane_addresses(clip_frames))
         best = self._search.best(refs, candidates, numbers, *edges)
-        # where clip has ended, all candidates stand in for its last frame, which is then the nearest
-        shown = [max(c, 0) for c in best.candidates.tolist()]
+        # a window behind the end of clip holds stand-ins for its last frame, which is then the nearest
+        shown = [c if c >= 0 else first for c, first in zip(best.candidates.tolist(), edges[0].tolist(), strict=True)]
         out = f[0].copy()
         props: Any = out.props
         props[_MATCHES] = [numbers[c] for c in shown]
@@ -138,8 +138,8 @@ class _Chunk:
         ]
         if self._all_scores:
             props[_WINDOW_SCORES] = [
-                self._search.score(refs[i], candidates[c]) if first <= c <= last else inf
-                for i, (first, last) in enumerate(zip(edges[0].tolist(), edges[1].tolist(), strict=True))
-                for c in range(first, first + 2 * window.radius + 1)
+                self._search.score(refs, i, candidates, c) if first <= c <= last else inf
+                for i, (first, last, centre) in enumerate(zip(*(edge.tolist() for edge in edges), strict=True))
+                for c in range(centre - window.radius, centre + window.radius + 1)
             ]
         return out

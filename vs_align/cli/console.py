@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -96,17 +95,20 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def report_table(report: dict[str, Any]) -> Table:
-    """Return the numbers of a report as a table."""
+def show_report(report: dict[str, Any]) -> None:
+    """Show the numbers of a report, a line each."""
     colour = {"exact": "green", "good": "green"}.get(report["verdict"], "yellow")
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_row("verdict", f"[bold {colour}]{report['verdict']}[/]: {escape(report['reason'])}")
-    table.add_row("frames", f"{report['frames']}, {report['matched']} matched, {report['fallback']} without a match")
-    table.add_row("offset", f"{_spread(report['offset_frames'], 'frames')}; {_spread(report['offset_ms'], 'ms')}")
+    lines = {
+        "verdict": f"[bold {colour}]{report['verdict']}[/]: {escape(report['reason'])}",
+        "frames": f"{report['frames']}, {report['matched']} matched, {report['fallback']} without a match",
+        "offset": f"{_spread(report['offset_frames'], 'frames')}; {_spread(report['offset_ms'], 'ms')}",
+        "written": f"{escape(report['output'])} in {report['seconds']:.1f} s, {report['fps']:.1f} fps",
+    }
     if report["score"]["mean"] is not None:
-        table.add_row("score", ", ".join(f"{key} {value:.5f}" for key, value in report["score"].items()))
-    table.add_row("written", f"{escape(report['output'])} in {report['seconds']:.1f} s, {report['fps']:.1f} fps")
-    return table
+        lines["score"] = ", ".join(f"{key} {value:.5f}" for key, value in report["score"].items())
+    for name in ("verdict", "frames", "offset", "score", "written"):
+        if name in lines:
+            console.print(f"[bold]{name:<8}[/] {lines[name]}")
 
 
 def _spread(spread: dict[str, Any], unit: str) -> str:

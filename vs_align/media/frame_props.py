@@ -39,9 +39,7 @@ def read_matches(path: Path) -> list[FrameMatch]:
             try:
                 matches.append(_match(json.loads(text)))
             except (ValueError, KeyError, TypeError) as error:
-                raise MediaError(
-                    f"vspipe wrote frame props that say no match at frame {len(matches)}: {error}"
-                ) from error
+                raise MediaError(f"vspipe wrote no match for frame {len(matches)}: {error}") from error
     return matches
 
 

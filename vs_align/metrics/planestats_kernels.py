@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, njit, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 
 # Coarse blocks are this many fine blocks wide and high.
@@ -21,10 +21,9 @@ COARSE = 4
 # float32 differences are off by at most 2**-24 each, float64 sums of 32x32 pixels by 1024 * 2**-53 of their size.
 _RELATIVE_SLACK = 1e-6
 _ABSOLUTE_SLACK = 1e-12
-# A candidate whose bound is below this share of the best exact sum is likely to beat it: it is tried alone first,
-# because a lower best sum drops other candidates early.
+# A candidate that promises less than this share of the best sum so far is compared before the others, because a
+# lower best sum drops them earlier.
 _PROMISING = 0.7
-_MAX_TRIALS = 3
 
 
 @intrinsic
@@ -33,6 +32,11 @@ def _as_pointer(_context: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
 
     return types.voidptr(address), codegen
+
+
+@njit(nogil=True, cache=True)
+def _picture(kind: Any, height: Any, pictures: Any, i: Any) -> Any:
+    return carray(_as_pointer(pictures[0][i]), (height, pictures[1][i]), kind.dtype)  # type: ignore[call-arg]
 
 
 @njit(nogil=True, cache=True)
@@ -78,30 +82,28 @@ def _sum_blocks(
 
 
 @njit(nogil=True, cache=True)
-def block_sums(
-    kind: Any, floating: Any, height: Any, width: Any, block: Any,
-    addresses: Any, pitches: Any, slots: Any, coarse: Any, fine: Any, magnitudes: Any,
-) -> Any:  # fmt: skip
-    """Sum pictures over blocks and over blocks of blocks.
+def block_sums(shape: Any, pictures: Any, chosen: Any) -> Any:
+    """Sum some pictures over blocks and over blocks of blocks.
 
     Args:
-        kind: Empty array with the dtype of the pixels.
-        floating: Whether that is float32.
-        height: Rows of every picture.
-        width: Columns of every picture.
-        block: Side of a fine block in pixels, at most 32.
-        addresses: (pictures,) address of the first pixel of each.
-        pitches: (pictures,) pixels from one row to the next.
-        slots: (pictures,) row of the three arrays that follow which receives the sums.
-        coarse: (slots, coarse blocks) receives the coarse sums.
-        fine: (slots, fine blocks) receives the fine sums, one row of blocks after the other.
-        magnitudes: (slots,) receives the sum of the absolute block sums.
+        shape: As in `search`.
+        pictures: As `refs` in `search`; the last three arrays receive the sums. Fine blocks are at most 32 wide.
+        chosen: Indices of the pictures to sum.
     """
-    line = np.empty(width, fine.dtype)
-    for i in range(addresses.size):
-        picture = carray(_as_pointer(addresses[i]), (height, pitches[i]), kind.dtype)
-        slot = slots[i]
-        magnitudes[slot] = _sum_blocks(picture, height, width, block, floating, line, coarse[slot], fine[slot])
+    kind, floating, _, height, width, block = shape
+    line = np.empty(width, pictures[4].dtype)
+    for i in chosen:
+        slot = pictures[2][i]
+        pictures[5][slot] = _sum_blocks(
+            _picture(kind, height, pictures, i),
+            height,
+            width,
+            block,
+            floating,
+            line,
+            pictures[3][slot],
+            pictures[4][slot],
+        )
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc"})
@@ -183,133 +185,165 @@ def _slack(floating: Any, magnitude_a: Any, magnitude_b: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def search(
-    kind: Any, floating: Any, zero: Any, height: Any, width: Any, block: Any,
-    ref_addresses: Any, ref_pitches: Any, ref_slots: Any, ref_coarse: Any, ref_fine: Any, ref_magnitudes: Any,
-    clip_addresses: Any, clip_pitches: Any, clip_slots: Any, clip_coarse: Any, clip_fine: Any, clip_magnitudes: Any,
-    first: Any, last: Any, centre: Any, begin: Any, end: Any, best: Any, best_sum: Any,
+def _coarse_bounds(floating: Any, zero: Any, refs: Any, clips: Any, n: Any, first: Any, last: Any, bound: Any) -> Any:
+    """Fill the lower bounds that the coarse blocks give; return the candidate with the lowest."""
+    mine = refs[2][n]
+    lowest = first
+    for c in range(first, last + 1):
+        slot = clips[2][c]
+        distance = np.float64(_distance(refs[3][mine], clips[3][slot], 0, refs[3].shape[1], zero))
+        if floating:
+            distance = distance * (1 - _RELATIVE_SLACK) - _slack(floating, refs[5][mine], clips[5][slot])
+        bound[c] = distance
+        if distance < bound[lowest]:
+            lowest = c
+    return lowest
+
+
+@njit(nogil=True, cache=True)
+def _try_alone(
+    shape: Any, refs: Any, clips: Any, n: Any, c: Any, top: Any, lanes: Any, centre: Any, best: Any, best_sum: Any
+) -> Any:
+    """Compare one candidate from a row on to the end; it may become the best of ref picture n."""
+    kind, floating, _, height, width, _ = shape
+    _add_rows(_picture(kind, height, refs, n), _picture(kind, height, clips, c), top, height, width, lanes, floating)
+    total = _total(lanes)
+    if best[n] < 0 or _beats(total, c, best_sum[n], best[n], centre[n]):
+        best[n], best_sum[n] = c, total
+
+
+@njit(nogil=True, cache=True)
+def _shortlist(
+    shape: Any, refs: Any, clips: Any, windows: Any, n: Any, bound: Any, suffix: Any, lanes: Any, alive: Any,
+    best: Any, best_sum: Any,
 ) -> Any:  # fmt: skip
-    """Find for each ref picture the candidate with the smallest sum of absolute differences.
-
-    Args:
-        kind: Empty array with the dtype of the pixels.
-        floating: Whether that is float32.
-        zero: Zero of the type in which block sums are compared: int64 or float64.
-        height: Rows of every picture.
-        width: Columns of every picture.
-        block: Side of a fine block in pixels.
-        ref_addresses: (refs,) addresses of the ref pictures.
-        ref_pitches: (refs,) pixels from row to row.
-        ref_slots: (refs,) the row of the picture in the three arrays that follow.
-        ref_coarse: (slots, coarse blocks) sums.
-        ref_fine: (slots, fine blocks) sums.
-        ref_magnitudes: (slots,) sums of absolute values.
-        clip_addresses: (candidates,) addresses of the candidates.
-        clip_pitches: (candidates,) pixels from row to row.
-        clip_slots: (candidates,) the row of the candidate in the three arrays that follow.
-        clip_coarse: (slots, coarse blocks) sums.
-        clip_fine: (slots, fine blocks) sums.
-        clip_magnitudes: (slots,) sums of absolute values.
-        first: (refs,) first candidate of each ref picture.
-        last: (refs,) its last candidate, inclusive.
-        centre: (refs,) the candidate that stands at the same time; it may lie outside.
-        begin: First ref picture to search for.
-        end: One past the last.
-        best: (refs,) receives the winner, -1 where there is no candidate.
-        best_sum: (refs,) receives its sum.
-    """
-    columns = (width + block - 1) // block
-    rows = (height + block - 1) // block
-    count = clip_addresses.size
-    refs = end - begin
-    alive = np.empty((refs, count), np.int64)
-    alive_count = np.zeros(refs, np.int64)
-    suffix = np.empty((refs, count, rows + 1), np.float64)
-    lanes = np.zeros((refs, count, 4), np.float64)
-    coarse_bound = np.empty(count, np.float64)
-    bound = np.empty(count, np.float64)
-
-    for i in range(refs):
-        n = begin + i
-        mine = ref_slots[n]
-        best[n] = -1
-        best_sum[n] = np.inf
-        if first[n] > last[n]:
+    """List the candidates of ref picture n that their bounds do not rule out; return how many."""
+    _, floating, zero, height, width, block = shape
+    first, last, centre = windows
+    columns, rows = (width + block - 1) // block, (height + block - 1) // block
+    mine = refs[2][n]
+    lowest = _coarse_bounds(floating, zero, refs, clips, n, first[n], last[n], bound)
+    if lowest != best[n] and bound[lowest] < _PROMISING * best_sum[n]:
+        tried = best[n]
+        _try_alone(shape, refs, clips, n, lowest, 0, lanes[lowest], centre, best, best_sum)
+        bound[tried] = bound[lowest] = np.inf
+    bound[best[n]] = np.inf
+    count = 0
+    for c in range(first[n], last[n] + 1):
+        if not _beats(bound[c], c, best_sum[n], best[n], centre[n]):
             continue
-        ref = carray(_as_pointer(ref_addresses[n]), (height, ref_pitches[n]), kind.dtype)
-        # the coarse bounds say who is tried first
-        lowest = first[n]
-        for c in range(first[n], last[n] + 1):
-            slot = clip_slots[c]
-            slack = _slack(floating, ref_magnitudes[mine], clip_magnitudes[slot])
-            distance = np.float64(_distance(ref_coarse[mine], clip_coarse[slot], 0, ref_coarse.shape[1], zero))
-            coarse_bound[c] = distance * (1 - _RELATIVE_SLACK) - slack if floating else distance
-            bound[c] = -1.0
-            if coarse_bound[c] < coarse_bound[lowest]:
-                lowest = c
-        trial = lowest
-        for attempt in range(_MAX_TRIALS + 1):
-            picture = carray(_as_pointer(clip_addresses[trial]), (height, clip_pitches[trial]), kind.dtype)
-            _add_rows(ref, picture, 0, height, width, lanes[i, trial], floating)
-            total = _total(lanes[i, trial])
-            coarse_bound[trial] = np.inf
-            if best[n] < 0 or _beats(total, trial, best_sum[n], best[n], centre[n]):
-                best[n], best_sum[n] = trial, total
-            # the fine bounds of all that the coarse ones could not rule out
-            trial = -1
-            for c in range(first[n], last[n] + 1):
-                if not _beats(coarse_bound[c], c, best_sum[n], best[n], centre[n]):
-                    continue
-                if bound[c] < 0:
-                    slot = clip_slots[c]
-                    slack = _slack(floating, ref_magnitudes[mine], clip_magnitudes[slot])
-                    bound[c] = max(
-                        0.0, _suffix_bounds(ref_fine[mine], clip_fine[slot], rows, columns, slack, zero, suffix[i, c])
-                    )
-                    coarse_bound[c] = max(coarse_bound[c], bound[c])
-                if trial < 0 or bound[c] < bound[trial]:
-                    trial = c
-            if trial < 0 or attempt == _MAX_TRIALS or bound[trial] > _PROMISING * best_sum[n]:
-                break
-        for c in range(first[n], last[n] + 1):
-            if _beats(coarse_bound[c], c, best_sum[n], best[n], centre[n]):
-                alive[i, alive_count[i]] = c
-                alive_count[i] += 1
+        slot = clips[2][c]
+        slack = _slack(floating, refs[5][mine], clips[5][slot])
+        fine = _suffix_bounds(refs[4][mine], clips[4][slot], rows, columns, slack, zero, suffix[c])
+        if _beats(fine, c, best_sum[n], best[n], centre[n]):
+            alive[count] = c
+            count += 1
+    return count
 
-    # What is left is compared band by band for all ref pictures together: a band of every picture fits the cache,
-    # and a candidate is dropped when what it has so far and the bound of its rest exceed the best.
+
+@njit(nogil=True, cache=True)
+def _race(
+    shape: Any, refs: Any, clips: Any, centre: Any, bounded: Any, begin: Any, suffix: Any, lanes: Any, alive: Any,
+    alive_count: Any, best: Any, best_sum: Any,
+) -> Any:  # fmt: skip
+    """Compare what is left, band by band for all ref pictures together: a band of every picture fits the cache.
+
+    A candidate is dropped when what it has so far and the bound of its rest exceed the best. One that is far ahead
+    after a few bands is run to its end at once, because a lower best drops the others earlier.
+    """
+    kind, floating, _, height, width, block = shape
+    rows = (height + block - 1) // block
     for row in range(rows):
-        top = row * block
-        bottom = min(top + block, height)
-        for i in range(refs):
+        top, bottom = row * block, min((row + 1) * block, height)
+        for i in range(alive_count.size):
             if alive_count[i] == 0:
                 continue
             n = begin + i
-            ref = carray(_as_pointer(ref_addresses[n]), (height, ref_pitches[n]), kind.dtype)
-            kept = 0
+            ref = _picture(kind, height, refs, n)
+            kept, leader, leader_sum = 0, -1, np.inf
             for k in range(alive_count[i]):
                 c = alive[i, k]
-                picture = carray(_as_pointer(clip_addresses[c]), (height, clip_pitches[c]), kind.dtype)
-                _add_rows(ref, picture, top, bottom, width, lanes[i, c], floating)
-                least = _total(lanes[i, c]) + suffix[i, c, row + 1]
+                _add_rows(ref, _picture(kind, height, clips, c), top, bottom, width, lanes[i, c], floating)
+                partial = _total(lanes[i, c])
                 if row + 1 == rows:
-                    least = _total(lanes[i, c])
-                    if _beats(least, c, best_sum[n], best[n], centre[n]):
-                        best[n], best_sum[n] = c, least
-                elif _beats(least, c, best_sum[n], best[n], centre[n]):
+                    if _beats(partial, c, best_sum[n], best[n], centre[n]):
+                        best[n], best_sum[n] = c, partial
+                elif _beats(partial + (suffix[i, c, row + 1] if bounded else 0.0), c, best_sum[n], best[n], centre[n]):
                     alive[i, kept] = c
                     kept += 1
+                    if partial < leader_sum:
+                        leader, leader_sum = kept - 1, partial
+            # checked after 1, 2, 4, 8 ... bands
+            if kept > 1 and row & (row + 1) == 0 and leader_sum * rows < _PROMISING * best_sum[n] * (row + 1):
+                c = alive[i, leader]
+                _try_alone(shape, refs, clips, n, c, bottom, lanes[i, c], centre, best, best_sum)
+                kept -= 1
+                alive[i, leader] = alive[i, kept]
             alive_count[i] = kept
 
 
 @njit(nogil=True, cache=True)
-def difference(
-    kind: Any, floating: Any, height: Any, width: Any,
-    ref_address: Any, ref_pitch: Any, clip_address: Any, clip_pitch: Any,
-) -> Any:  # fmt: skip
-    """Sum of absolute differences of two pictures, exact."""
+def search(
+    shape: Any,
+    refs: Any,
+    clips: Any,
+    windows: Any,
+    bounded: Any,
+    hint: Any,
+    begin: Any,
+    end: Any,
+    best: Any,
+    best_sum: Any,
+) -> Any:
+    """Find for each ref picture the candidate with the smallest sum of absolute differences.
+
+    Args:
+        shape: What all pictures share: an empty array with the dtype of the pixels, whether that is float32, zero of
+            the type in which block sums are compared (int64 or float64), rows, columns, side of a fine block.
+        refs: (refs,) addresses, (refs,) pixels from row to row, (refs,) rows of the three arrays that follow,
+            (slots, coarse blocks) sums, (slots, fine blocks) sums, (slots,) sums of absolute block sums.
+        clips: The same of the candidates.
+        windows: (refs,) first candidate of each ref picture, (refs,) last candidate, inclusive, and (refs,) the
+            candidate that stands at the same time, which may lie outside.
+        bounded: Whether block sums are there and shall be used.
+        hint: Where the first winner is expected, from its centre. It changes the speed, not the answer.
+        begin: First ref picture to search for.
+        end: One past the last.
+        best: (refs,) receives the winner, -1 where there is no candidate.
+        best_sum: (refs,) receives its sum, infinity where there is none.
+    """
+    first, last, centre = windows
+    count = clips[0].size
+    rows = (shape[3] + shape[5] - 1) // shape[5]
+    alive = np.empty((end - begin, count), np.int64)
+    alive_count = np.zeros(end - begin, np.int64)
+    suffix = np.empty((end - begin, count if bounded else 0, rows + 1), np.float64)
+    lanes = np.zeros((end - begin, count, 4), np.float64)
+    bound = np.empty(count, np.float64)
+    for n in range(begin, end):
+        i = n - begin
+        best[n], best_sum[n] = -1, np.inf
+        if first[n] > last[n]:
+            continue
+        guess = min(max(centre[n] + hint, first[n]), last[n])
+        _try_alone(shape, refs, clips, n, guess, 0, lanes[i, guess], centre, best, best_sum)
+        if bounded:
+            alive_count[i] = _shortlist(
+                shape, refs, clips, windows, n, bound, suffix[i], lanes[i], alive[i], best, best_sum
+            )
+            hint = best[n] - centre[n]
+        else:
+            for c in range(first[n], last[n] + 1):
+                if c != guess:
+                    alive[i, alive_count[i]] = c
+                    alive_count[i] += 1
+    _race(shape, refs, clips, centre, bounded, begin, suffix, lanes, alive, alive_count, best, best_sum)
+
+
+@njit(nogil=True, cache=True)
+def difference(shape: Any, refs: Any, n: Any, clips: Any, c: Any) -> Any:
+    """Sum of absolute differences of ref picture n and candidate c."""
+    kind, floating, _, height, width, _ = shape
     lanes = np.zeros(4, np.float64)
-    ref = carray(_as_pointer(ref_address), (height, ref_pitch), kind.dtype)
-    picture = carray(_as_pointer(clip_address), (height, clip_pitch), kind.dtype)
-    _add_rows(ref, picture, 0, height, width, lanes, floating)
+    _add_rows(_picture(kind, height, refs, n), _picture(kind, height, clips, c), 0, height, width, lanes, floating)
     return _total(lanes)

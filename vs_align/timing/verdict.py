@@ -34,42 +34,44 @@ def judge(
         tr: Radius of the search windows in frames; None where nothing was searched.
 
     Returns:
-        The verdict; the worst finding gives the reason.
+        The verdict; every finding that casts doubt is in the reason.
     """
     matched = [n for n, frame in enumerate(frame_map) if frame is not None]
     if not matched:
-        return Verdict("doubtful", "not one frame has a match: raise --tr, or check that both show the same footage")
+        return Verdict(
+            "doubtful", "not one frame has a match: raise --tr or --thresh, or check that both show the same footage"
+        )
     found = [score for n in matched if (score := scores[n] if scores else None) is not None]
     if not found:
         return Verdict("good", "a given timeline was rendered, nothing was searched")
-    doubt = _doubt(frame_map, matched, centres, tr)
-    if doubt:
-        return Verdict("doubtful", doubt)
     middle = median(found)
+    doubts = _doubts(frame_map, matched, centres, tr)
     if middle > _GOOD:
-        return Verdict(
-            "doubtful",
-            f"even the best matches differ by {100 * middle:.1f} % of the range of luma: "
-            "the versions differ in framing or colour, or show different footage",
+        doubts.append(
+            f"even the best matches differ by {100 * middle:.1f} % of the range of luma, so the versions differ in "
+            "framing or colour or show different footage"
         )
+    if doubts:
+        return Verdict("doubtful", "; ".join(doubts))
     if fmean(found) <= _EXACT:
         return Verdict("exact", "matched frames are equal to within rounding")
     return Verdict("good", f"matched frames differ by {100 * middle:.2f} % of the range of luma")
 
 
-def _doubt(
+def _doubts(
     frame_map: Sequence[int | None], matched: Sequence[int], centres: Sequence[int], tr: int | None
-) -> str | None:
-    unmatched = 1 - len(matched) / len(frame_map)
+) -> list[str]:
+    doubts = []
     if tr and centres:
         reaching = [n for n in matched if abs((frame_map[n] or 0) - centres[n]) >= tr]
         if len(reaching) > _AT_EDGE * len(matched):
             share = round(100 * len(reaching) / len(matched))
-            return f"{share} % of the matches lie at the edge of the search window of {tr} frames: raise --tr"
+            doubts.append(f"{share} % of the matches lie at the edge of the search window of {tr} frames: raise --tr")
     steps = [(frame_map[b] or 0) - (frame_map[a] or 0) for a, b in pairwise(matched) if b == a + 1]
     backward = sum(step < 0 for step in steps)
     if backward > _JUMPY * max(1, len(steps)):
-        return f"matches run backwards {backward} times: a still picture, a loop, or versions too unlike to compare"
+        doubts.append(f"matches run backwards {backward} times, as in a still picture, a loop or unlike footage")
+    unmatched = 1 - len(matched) / len(frame_map)
     if unmatched > _UNMATCHED:
-        return f"{round(100 * unmatched)} % of the frames have no match"
-    return None
+        doubts.append(f"{round(100 * unmatched)} % of the frames have no match")
+    return doubts

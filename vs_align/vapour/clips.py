@@ -81,7 +81,10 @@ def tiny_clip(length: int) -> vs.VideoNode:
 def blank_like(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
     """Return a blank clip with the format and size of `clip`, and the length and frame rate of `timing`."""
     blank = vs.core.std.BlankClip(clip, length=timing.num_frames, keep=True)
-    return blank.std.AssumeFPS(src=timing)
+    if timing.fps:
+        return blank.std.AssumeFPS(src=timing)
+    # a variable frame rate cannot be asked for; a splice of two rates has one
+    return (blank.std.AssumeFPS(fpsnum=24) + blank.std.AssumeFPS(fpsnum=25))[: timing.num_frames]
 
 
 def steady_timing(clip: vs.VideoNode) -> vs.VideoNode:

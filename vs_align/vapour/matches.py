@@ -12,6 +12,8 @@ from vs_align.vapour.debug_text import draw_lines
 _TIMING_PROPS = ["_DurationNum", "_DurationDen", "_AbsoluteTime"]
 # They describe the neighbourhood and the coding of a frame that now stands elsewhere.
 _STALE_PROPS = ["_SceneChangeNext", "_SceneChangePrev", "_PictType"]
+# Offsets that are kept at a time; where two rates differ the offset goes on growing.
+_MOST_SHIFTS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class FrameMatch:
     """Time stamp of the clip frame minus that of the ref frame; None where it is not known."""
     window_first: int = 0
     window_scores: tuple[float, ...] = ()
-    """Scores of the candidates from `window_first` on, infinite for frames that do not exist; empty if not asked for."""
+    """Scores of the candidates from `window_first` on, infinite where there is no such frame; empty: not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ def render_matches(
         fallback: Shown where a match is missing; without it the frame is shown that the match names.
         describe: Lines to draw on a frame, from its number and its match. None draws nothing.
     """
+    shifted = _ShiftedClips(out)
 
     def choose(n: int, f: list[vs.VideoFrame] | None = None) -> vs.VideoNode:
         match = matches.find(n, f[0] if f else None)
-        # a clip of one frame gives that frame for any number
-        frame = fallback[n] if fallback is not None and match.missing else out[match.frame]
+        frame = fallback if fallback is not None and match.missing else shifted.showing(match.frame, n)
         if describe is not None:
             frame = draw_lines(frame, describe(n, match))
         return frame.std.SetFrameProps(**_match_props(n, match))
@@ -73,6 +75,25 @@ def render_matches(
     else:
         chosen = base.std.FrameEval(choose, clip_src=declared)
     return chosen.std.CopyFrameProps(timing, props=_TIMING_PROPS).std.RemoveFrameProps(_STALE_PROPS)
+
+
+class _ShiftedClips:
+    """Gives a clip that shows a frame at another place. Making one in a callback is slow, so they are kept."""
+
+    def __init__(self, clip: vs.VideoNode) -> None:
+        self._clip = clip
+        self._kept: dict[int, vs.VideoNode] = {}
+
+    def showing(self, frame: int, n: int) -> vs.VideoNode:
+        """Return a clip whose frame n is frame `frame` of the clip."""
+        offset = frame - n
+        node = self._kept.get(offset)
+        if node is None:
+            if len(self._kept) == _MOST_SHIFTS:
+                self._kept.clear()
+            node = self._clip[offset:] if offset >= 0 else self._clip[0] * -offset + self._clip
+            self._kept[offset] = node
+        return node
 
 
 def _match_props(n: int, match: FrameMatch) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Tests, folder for folder like the package."""

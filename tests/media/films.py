@@ -1,0 +1,133 @@
+"""Small films with known pictures and known sound, and what is needed to recognise both again."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 160, 90
+SOUND_RATE = 48000
+
+
+def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+    """Luma of frame `number` of the only film there is: a coarse pattern of its own."""
+    field = np.random.default_rng(1000 + number).integers(40, 216, (6, 10))
+    rows = np.arange(height) * 6 // height
+    columns = np.arange(width) * 10 // width
+    return field[rows][:, columns].astype(np.uint8)
+
+
+def sound(seconds: float, seed: int = 1, rate: int = SOUND_RATE) -> NDArray[np.float64]:
+    """Noise below 6 kHz, which every codec keeps."""
+    count = round(seconds * rate)
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(count))
+    spectrum[round(6000 * count / rate) :] = 0
+    wave = np.fft.irfft(spectrum, count)
+    return np.asarray(0.4 * wave / np.abs(wave).max())
+
+
+def write_film(
+    path: Path,
+    numbers: Sequence[int],
+    rate: Fraction | int = 25,
+    *,
+    start: float = 0.0,
+    times: Sequence[float] | None = None,
+    wave: NDArray[np.float64] | None = None,
+    wave_start: float = 0.0,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    audio_codec: str | None = None,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    tags: dict[str, int] | None = None,
+) -> Path:
+    """Write frames of the film, at a rate or at given times (seconds), with sound if a wave is given."""
+    default_sound = {".mkv": "flac", ".mp4": "aac", ".mov": "aac"}.get(path.suffix, "aac")
+    with av.open(str(path), "w") as container:
+        options = {"crf": "8", "preset": "ultrafast"} if codec == "libx264" else {}
+        video: Any = container.add_stream(codec, rate=Fraction(rate), options=options)
+        video.width, video.height = size
+        video.pix_fmt = pix_fmt
+        video.codec_context.time_base = Fraction(1, 90000) if times is not None or start else 1 / Fraction(rate)
+        for key, value in (tags or {}).items():
+            setattr(video.codec_context, key, value)
+        audio: Any = None
+        if wave is not None:
+            audio = container.add_stream(audio_codec or default_sound, rate=SOUND_RATE, layout="mono")
+        for packet in _audio_packets(audio, wave, wave_start):
+            container.mux(packet)
+        for k, number in enumerate(numbers):
+            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="gray").reformat(format=pix_fmt)
+            seconds = start + (times[k] if times is not None else k / float(rate))
+            frame.time_base = video.codec_context.time_base
+            frame.pts = round(seconds / float(video.codec_context.time_base))
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+    return path
+
+
+def _audio_packets(stream: Any, wave: NDArray[np.float64] | None, start: float) -> list[Any]:
+    if wave is None:
+        return []
+    packets = []
+    resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=SOUND_RATE, frame_size=1024)
+    samples = np.round(wave * 32767).astype(np.int16)[None]
+    frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+    frame.sample_rate = SOUND_RATE
+    frame.pts, frame.time_base = round(start * SOUND_RATE), Fraction(1, SOUND_RATE)
+    for done in [*resampler.resample(frame), *resampler.resample(None)]:
+        packets += stream.encode(done)
+    return packets + list(stream.encode(None))
+
+
+def shown_numbers(path: Path, candidates: Sequence[int]) -> list[int]:
+    """Tell which frame of the film each frame of a file shows: the nearest of the candidates."""
+    patterns = np.array([picture(number).astype(float) for number in candidates])
+    shown = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            luma = frame.reformat(WIDTH, HEIGHT, format="gray").to_ndarray().astype(float)
+            shown.append(candidates[int(np.abs(patterns - luma).mean(axis=(1, 2)).argmin())])
+    return shown
+
+
+def frame_seconds(path: Path) -> list[float]:
+    """Time stamps of the frames of a file, in seconds since the first."""
+    with av.open(str(path)) as container:
+        stamps = [frame.time for frame in container.decode(video=0)]
+    first = stamps[0] or 0.0
+    return [(stamp or 0.0) - first for stamp in stamps]
+
+
+def heard(path: Path, seconds: float) -> NDArray[np.float64]:
+    """Sound of a file from its first picture on, as players play it: sample 0 is heard when frame 0 is seen."""
+    out = np.zeros(round(seconds * SOUND_RATE))
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0)).time or 0.0
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
+        position = None
+        for frame in container.decode(audio=0):
+            if position is None:
+                position = round(((frame.time or 0.0) - first) * SOUND_RATE)
+            for done in resampler.resample(frame):
+                samples = done.to_ndarray().reshape(-1)
+                begin, end = max(position, 0), min(position + len(samples), len(out))
+                if begin < end:
+                    out[begin:end] = samples[begin - position : end - position]
+                position += len(samples)
+    return out
+
+
+def lag(expected: NDArray[np.float64], found: NDArray[np.float64]) -> tuple[float, float]:
+    """Seconds by which `found` comes later than `expected`, and how alike they are then (1 is equal)."""
+    count = len(expected) + len(found)
+    spectrum = np.fft.rfft(found, count) * np.conj(np.fft.rfft(expected, count))
+    correlation = np.fft.irfft(spectrum, count)
+    best = int(np.argmax(correlation))
+    likeness = correlation[best] / np.sqrt((expected**2).sum() * (found**2).sum())
+    return (best if best < count // 2 else best - count) / SOUND_RATE, float(likeness)
