@@ -338,11 +338,14 @@ def test_debug_draws_on_the_frame(format_id: int) -> None:
 
 def test_debug_names_method_match_and_scores() -> None:
     from vs_align.vapour.debug_text import match_lines
-    from vs_align.vapour.matches import FrameMatch
 
-    match = FrameMatch(12, False, 0.25, 41.7, 9, (0.5, float("inf"), 0.4, 0.25, 0.6))
-    lines = match_lines(11, match, "precision 1 (PlaneStats)", 640, 360)
-    assert lines[0] == "vs_align.temporal: precision 1 (PlaneStats)"
+    carrier = core.std.BlankClip(length=1).std.SetFrameProps(
+        VSAlignMatch=12, VSAlignOffset=1, VSAlignScore=0.25, VSAlignOffsetMs=41.7, VSAlignFallback=0,
+        VSAlignWindowFirst=9, VSAlignWindowScores=[0.5, float("inf"), 0.4, 0.25, 0.6],
+    )  # fmt: skip
+    with carrier.get_frame(0) as frame:
+        lines = match_lines(11, frame.props, "PlaneStats", 640, 360)
+    assert lines[0] == "vs_align.temporal: PlaneStats"
     assert lines[1] == "ref 11 -> clip 12 (+1 frames, +41.7 ms)"
     assert lines[2] == "score 0.250000"
     assert lines[3].split() == ["9:", "0.500000", "11:", "0.400000", ">12:", "0.250000", "13:", "0.600000"]
@@ -356,11 +359,10 @@ def test_debug_scores_are_those_of_the_window() -> None:
     clip = clip_of(pictures)
     window = SearchWindow(2, 20, 20)
     matches = search_matches(clip, clip, window, (Fraction(24), Fraction(24)), all_scores=True)
-    with matches.sources[0].get_frame(1) as frame:
-        match = matches.find(1, frame)
     expected = [core.std.PlaneStats(clip[c], clip[1]).get_frame(0).props["PlaneStatsDiff"] for c in range(4)]
-    assert match.window_first == -1
-    assert list(match.window_scores) == [float("inf"), *expected]
+    with matches.get_frame(1) as frame:
+        assert frame.props["VSAlignWindowFirst"] == -1
+        assert frame.props["VSAlignWindowScores"] == [float("inf"), *expected]
 
 
 def test_the_result_does_not_hold_the_script() -> None:

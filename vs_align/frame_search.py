@@ -5,9 +5,9 @@ looked at once for all of them, and the cost of calling Python is shared. All fr
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
-from math import inf, isnan
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,16 @@ import vapoursynth as vs
 
 from vs_align.metrics.planestats import Pictures, PlaneStatsSearch
 from vs_align.timing.window import SearchWindow
-from vs_align.vapour.clips import StridedWindow, first_plane, stretched, stretched_ahead, strided_window, tiny_clip
+from vs_align.vapour.clips import StridedWindow, comparable, strided_window, tiny_clip, unpacked
 from vs_align.vapour.frames import peak_value, plane_addresses, plane_dtype, time_stamp
-from vs_align.vapour.matches import FrameMatch, Matches
+from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE, WINDOW_FIRST, WINDOW_SCORES
 
-# Props of a chunk, lists over its ref frames.
-_MATCHES, _SCORES, _OFFSETS_MS, _WINDOW_SCORES = "VSAlignMatches", "VSAlignScores", "VSAlignOffsetsMs", "VSAlignWindows"
 # A longer chunk costs less per frame, but the first frame after a seek waits for all of it.
 _MOST_REFS, _LEAST_REFS = 32, 16
 _CHUNK_BYTES = 64 << 20
 _MOST_THREADS = 8
-# Chunk results kept by the core. They are tiny, and every one serves many frames.
-_KEPT_CHUNKS = 16
+# Chunks kept by the core: the present one, the next, and one more for frames that come out of order.
+_KEPT_CHUNKS = 3
 
 
 def chunk_length(clip: vs.VideoNode, radius: int) -> int:
@@ -42,8 +40,9 @@ def search_matches(
     fps: tuple[Fraction, Fraction],
     thresh: float | None = None,
     *,
+    with_pictures: bool = False,
     all_scores: bool = False,
-) -> Matches:
+) -> vs.VideoNode:
     """Search the windows of all ref frames for the smallest mean absolute difference of plane 0.
 
     Args:
@@ -52,94 +51,81 @@ def search_matches(
         window: Which candidates belong to which ref frame.
         fps: Frame rates of clip and ref in frames per second for frames without a time stamp, 0 where unknown.
         thresh: The score from which on a match counts as missing; None: only where there is no candidate.
+        with_pictures: Return the matching frames of `clip` themselves; not for half floats.
         all_scores: Also score every candidate, for display.
 
+    Returns:
+        A clip as long as `ref`, with the `VSAlign...` props of the match on each frame; of one pixel, or the matching
+        frames with all of their props.
     """
-    chunks, refs = _search_chunks(clip, ref, window, fps, all_scores)
-    span = 2 * window.radius + 1
-
-    def find(n: int, f: vs.VideoFrame | None) -> FrameMatch:
-        if f is None:
-            raise ValueError("the frame that carries the results is missing")
-        found: Any = f.props
-        i = n % refs
-        score, offset_ms = found[_SCORES][i], found[_OFFSETS_MS][i]
-        missing = score == inf or (thresh is not None and score >= thresh)
-        match = FrameMatch(found[_MATCHES][i], missing, score, None if isnan(offset_ms) else offset_ms)
-        if not all_scores:
-            return match
-        scores = tuple(found[_WINDOW_SCORES][i * span : (i + 1) * span])
-        return replace(match, window_first=window.centre(n) - window.radius, window_scores=scores)
-
-    length = ref.num_frames
-    return Matches(find, (stretched(chunks, refs, length), stretched_ahead(chunks, refs, length, refs // 4)))
-
-
-def _search_chunks(
-    clip: vs.VideoNode, ref: vs.VideoNode, window: SearchWindow, fps: tuple[Fraction, Fraction], all_scores: bool
-) -> tuple[vs.VideoNode, int]:
-    """Return a clip with one frame per chunk, whose props are lists over its ref frames, and the length of a chunk."""
-    clip, ref = first_plane(clip), first_plane(ref)
     refs = chunk_length(clip, window.radius)
     count = -(-ref.num_frames // refs)
     # a frame of room at either side for the rounding of centres
     width = int((refs - 1) * window.rate) + 2 * window.radius + 4
+    clip, ref = comparable(clip), comparable(ref)
     candidates = strided_window(clip, -window.radius - 1, refs * window.rate, count, width)
     wanted = strided_window(ref, 0, Fraction(refs), count, refs)
     threads = min(vs.core.num_threads, _MOST_THREADS)
     search = PlaneStatsSearch(
         clip.width, clip.height, plane_dtype(clip), peak_value(clip), window=width, refs=refs, threads=threads
     )
-    chunk = _Chunk(search, window, candidates, refs, (float(fps[0]), float(fps[1])), all_scores)
+    names = [f"VSAlignFrame{i}" for i in range(refs)]
+    edges = StridedWindow([], candidates.start, candidates.step)
+    chunk = _Chunk(search, window, edges, names, (float(fps[0]), float(fps[1])), thresh, with_pictures, all_scores)
     carrier = tiny_clip(count)
-    node = carrier.std.ModifyFrame([carrier, *wanted.nodes, *candidates.nodes], chunk.props)
-    node.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
-    return node, refs
+    packs = carrier.std.ModifyFrame([carrier, *wanted.nodes, *candidates.nodes], chunk.pack)
+    packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
+    example = vs.core.std.BlankClip(clip, length=1) if with_pictures else tiny_clip(1)
+    return unpacked(packs, names, example, ref.num_frames)
 
 
+@dataclass(frozen=True, slots=True)
 class _Chunk:
     """What the callback needs. It holds no node, so that nothing outlives the script."""
 
-    def __init__(
-        self,
-        search: PlaneStatsSearch,
-        window: SearchWindow,
-        candidates: StridedWindow,
-        refs: int,
-        fps: tuple[float, float],
-        all_scores: bool,
-    ) -> None:
-        self._search, self._window, self._refs, self._all_scores = search, window, refs, all_scores
-        self._clip_fps, self._ref_fps = fps
-        self._first = StridedWindow([], candidates.start, candidates.step).first
+    search: PlaneStatsSearch
+    window: SearchWindow
+    candidates: StridedWindow
+    names: list[str]
+    fps: tuple[float, float]
+    thresh: float | None
+    with_pictures: bool
+    all_scores: bool
 
-    def props(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        """Search chunk n; `f` holds the carrier, the ref frames and the candidates."""
-        ref_frames, clip_frames = f[1 : 1 + self._refs], f[1 + self._refs :]
-        window, start, begin = self._window, self._first(n), n * self._refs
-        end = window.clip_length - 1
+    def pack(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        """Search chunk n; `f` holds the carrier, the ref frames and the candidates. Return a frame full of frames."""
+        refs = len(self.names)
+        carrier, ref_frames, clip_frames = f[0], f[1 : 1 + refs], f[1 + refs :]
+        start, end = self.candidates.first(n), self.window.clip_length - 1
         numbers = [min(max(start + i, 0), end) for i in range(len(clip_frames))]
-        wanted = [min(begin + i, window.ref_length - 1) for i in range(self._refs)]
-        edges = [
-            np.fromiter((edge(i) - start for i in wanted), np.int64, self._refs)
-            for edge in (window.first, window.last, window.centre)
+        wanted = [min(n * refs + i, self.window.ref_length - 1) for i in range(refs)]
+        windows = [
+            np.fromiter((edge(i) - start for i in wanted), np.int64, refs)
+            for edge in (self.window.first, self.window.last, self.window.centre)
         ]
-        refs, candidates = Pictures(*plane_addresses(ref_frames)), Pictures(*plane_addresses(clip_frames))
-        best = self._search.best(refs, candidates, numbers, *edges)
+        pictures = Pictures(*plane_addresses(ref_frames)), Pictures(*plane_addresses(clip_frames))
+        best = self.search.best(*pictures, numbers, *windows)
         # a window behind the end of clip holds stand-ins for its last frame, which is then the nearest
-        shown = [c if c >= 0 else first for c, first in zip(best.candidates.tolist(), edges[0].tolist(), strict=True)]
-        out = f[0].copy()
-        props: Any = out.props
-        props[_MATCHES] = [numbers[c] for c in shown]
-        props[_SCORES] = best.scores.tolist()
-        props[_OFFSETS_MS] = [
-            1000 * (time_stamp(clip_frames[c], numbers[c], self._clip_fps) - time_stamp(frame, i, self._ref_fps))
-            for c, frame, i in zip(shown, ref_frames, wanted, strict=True)
+        shown = [c if c >= 0 else first for c, first in zip(best.candidates.tolist(), windows[0].tolist(), strict=True)]
+        pack = carrier.copy()
+        for i, (number, c, score) in enumerate(zip(wanted, shown, best.scores.tolist(), strict=True)):
+            frame = (clip_frames[c] if self.with_pictures else carrier).copy()
+            props: Any = frame.props
+            props[MATCH], props[OFFSET], props[SCORE] = numbers[c], numbers[c] - number, score
+            props[FALLBACK] = int(score == inf or (self.thresh is not None and score >= self.thresh))
+            clip_time = time_stamp(clip_frames[c], numbers[c], self.fps[0])
+            ref_time = time_stamp(ref_frames[i], number, self.fps[1])
+            if clip_time is not None and ref_time is not None:
+                props[OFFSET_MS] = 1000 * (clip_time - ref_time)
+            if self.all_scores:
+                first = int(windows[2][i]) - self.window.radius
+                props[WINDOW_FIRST], props[WINDOW_SCORES] = first + start, self._scores(pictures, windows, i, first)
+            pack.props[self.names[i]] = frame
+        return pack
+
+    def _scores(self, pictures: tuple[Pictures, Pictures], windows: Sequence[Any], i: int, first: int) -> list[float]:
+        """Score all candidates of ref frame i, from the first place of its window on."""
+        return [
+            self.search.score(pictures[0], i, pictures[1], c) if windows[0][i] <= c <= windows[1][i] else inf
+            for c in range(first, first + 2 * self.window.radius + 1)
         ]
-        if self._all_scores:
-            props[_WINDOW_SCORES] = [
-                self._search.score(refs, i, candidates, c) if first <= c <= last else inf
-                for i, (first, last, centre) in enumerate(zip(*(edge.tolist() for edge in edges), strict=True))
-                for c in range(centre - window.radius, centre + window.radius + 1)
-            ]
-        return out

@@ -12,9 +12,9 @@ from vs_align.enums import TemporalPrecision
 from vs_align.errors import ArgumentError
 from vs_align.timeline_matches import timeline_matches
 from vs_align.timing.window import SearchWindow
-from vs_align.vapour.clips import steady_timing
+from vs_align.vapour.clips import comparable, steady_timing
 from vs_align.vapour.debug_text import match_lines
-from vs_align.vapour.matches import render_matches
+from vs_align.vapour.matches import render_matches, with_timing
 
 if TYPE_CHECKING:
     from vs_align.enums import Device
@@ -113,17 +113,19 @@ def temporal(
 
     fps = rates or (Fraction(clip.fps), Fraction(ref.fps))
     if timeline is not None:
-        matches = timeline_matches(_NAME, timeline, clip, ref)
+        matches, timing, method = timeline_matches(_NAME, timeline, clip, ref), steady_timing(ref), "timeline"
     else:
         from vs_align.frame_search import search_matches  # loads numba, which a timeline does without
 
         checks.check_same_picture(_NAME, "clip", clip, "ref", ref)
         window = SearchWindow(tr, ref.num_frames, clip.num_frames, fps[0] / fps[1] if rates else Fraction(1))
+        if out is clip and fallback is None and not debug and ref.fps and comparable(clip) is clip:
+            # the search has the matching frames in its hands, and there is nothing else to choose from
+            found = search_matches(clip, ref, window, fps, with_pictures=True)
+            return with_timing(found.std.AssumeFPS(src=ref), ref)
         limit = None if fallback is None else thresh
-        matches = search_matches(clip, ref, window, fps, limit, all_scores=debug)
-    method = "precision 1 (PlaneStats)" if timeline is None else "timeline"
+        matches, timing, method = search_matches(clip, ref, window, fps, limit, all_scores=debug), ref, "PlaneStats"
     describe = partial(match_lines, method=method, width=out.width, height=out.height) if debug else None
-    timing = ref if timeline is None else steady_timing(ref)
     return render_matches(matches, out, timing, fallback, describe)
 
 

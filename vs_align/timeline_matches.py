@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from math import inf
 from os import PathLike
+from typing import Any
 
 import vapoursynth as vs
 
 from vs_align.errors import ArgumentError
 from vs_align.timeline import Timeline
-from vs_align.vapour.matches import FrameMatch, Matches
+from vs_align.vapour.clips import tiny_clip
+from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE
 
 
 def timeline_matches(
     function: str, timeline: Timeline | str | PathLike[str], clip: vs.VideoNode, ref: vs.VideoNode
-) -> Matches:
-    """Return the matches that a timeline names.
+) -> vs.VideoNode:
+    """Return a clip of one pixel as long as `ref`, whose frames carry the `VSAlign...` props that a timeline gives.
 
     Args:
         function: The public function that was called, for messages.
@@ -29,12 +31,21 @@ def timeline_matches(
             raise ArgumentError(function, name, rule, node.num_frames)
     shown = _filled(loaded.frame_map)
 
-    def find(n: int, _frame: vs.VideoFrame | None) -> FrameMatch:
+    def name_frame(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+        out = f.copy()
+        props: Any = out.props
         missing = loaded.frame_map[n] is None
         score = loaded.scores[n] if loaded.scores else None
-        return FrameMatch(shown[n], missing, inf if missing and score is None else score, loaded.to_ms(n))
+        milliseconds = loaded.to_ms(n)
+        props[MATCH], props[OFFSET], props[FALLBACK] = shown[n], shown[n] - n, int(missing)
+        if score is not None or missing:
+            props[SCORE] = inf if score is None else score
+        if milliseconds is not None:
+            props[OFFSET_MS] = milliseconds
+        return out
 
-    return Matches(find)
+    carrier = tiny_clip(ref.num_frames)
+    return carrier.std.ModifyFrame(carrier, name_frame)
 
 
 def _filled(frame_map: Sequence[int | None]) -> list[int]:

@@ -10,12 +10,12 @@ _LONGEST = 2**31 - 1
 _MOST_COPIES = 2000
 
 
-def first_plane(clip: vs.VideoNode) -> vs.VideoNode:
-    """Return plane 0 as GRAY, half floats as single, which holds all of their values."""
+def comparable(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return a clip whose plane 0 can be read as integers or single floats, which hold all values of half floats."""
+    if clip.format.sample_type == vs.INTEGER or clip.format.bits_per_sample == 32:
+        return clip
     gray = clip if clip.format.color_family == vs.GRAY else clip.std.ShufflePlanes(0, vs.GRAY)
-    if gray.format.sample_type == vs.FLOAT and gray.format.bits_per_sample == 16:
-        gray = gray.resize.Point(format=vs.GRAYS)
-    return gray
+    return gray.resize.Point(format=vs.GRAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,27 @@ def strided_window(clip: vs.VideoNode, start: int, step: Fraction, count: int, w
     return StridedWindow(nodes, start, step)
 
 
-def stretched(clip: vs.VideoNode, factor: int, length: int) -> vs.VideoNode:
-    """Return a clip whose frame n is frame n // factor of `clip`, cut to a length."""
-    return vs.core.std.Interleave([clip] * factor)[:length]
+def unpacked(packs: vs.VideoNode, names: list[str], example: vs.VideoNode, length: int) -> vs.VideoNode:
+    """Return the frames that lie in the props of other frames, one after the other.
 
+    The next pack is asked for while a quarter of the present one is still to come, so that both are worked at.
 
-def stretched_ahead(clip: vs.VideoNode, factor: int, length: int, lead: int) -> vs.VideoNode:
-    """Return what `stretched` does, but every frame n with n % factor == lead is already the next frame of `clip`.
-
-    Declared beside it, this has the next frame made while the rest of the present one is used.
+    Args:
+        packs: A clip whose frames carry frames.
+        names: The props that hold them, in order.
+        example: A clip with the format and size of those frames.
+        length: Where to cut the result.
     """
-    following = clip[1:] + clip[-1] if clip.num_frames > 1 else clip
-    order = [clip] * factor
-    order[lead] = following
-    return vs.core.std.Interleave(order)[:length]
+    # std.PropToClip asks for the first frame to learn its format: it gets one that costs nothing
+    first = tiny_clip(1)
+    for name in names:
+        first = first.std.ClipToProp(example[0], prop=name)
+    packs_after = first + packs
+    frames = vs.core.std.Interleave([packs_after.std.PropToClip(prop=name)[1:] for name in names])
+    ahead = [packs] * len(names)
+    ahead[len(names) // 4] = packs[1:] + packs[-1] if packs.num_frames > 1 else packs
+    # copying a prop that is not there only asks for the other clip's frame
+    return frames[:length].std.CopyFrameProps(vs.core.std.Interleave(ahead)[:length], props=["VSAlignNone"])
 
 
 def tiny_clip(length: int) -> vs.VideoNode:

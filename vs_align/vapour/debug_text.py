@@ -2,12 +2,8 @@
 
 from itertools import batched
 from math import inf
-from typing import TYPE_CHECKING
 
 import vapoursynth as vs
-
-if TYPE_CHECKING:
-    from vs_align.vapour.matches import FrameMatch
 
 # std text draws glyphs of 8x16 pixels and leaves a margin at either side
 _GLYPH_WIDTH, _GLYPH_HEIGHT, _MARGIN = 8, 16, 16
@@ -23,20 +19,21 @@ def draw_lines(clip: vs.VideoNode, lines: list[str]) -> vs.VideoNode:
     return clip.resize.Point(format=single).text.Text("\n".join(lines)).resize.Point(format=clip.format.id)
 
 
-def match_lines(n: int, match: "FrameMatch", method: str, width: int, height: int) -> list[str]:
+def match_lines(n: int, props: vs.FrameProps, method: str, width: int, height: int) -> list[str]:
     """Describe a match: method, best match, and as many scores of its window as there is room for."""
-    shift = f"{match.frame - n:+d} frames"
-    if match.offset_ms is not None:
-        shift += f", {match.offset_ms:+.1f} ms"
-    score = "unknown" if match.score is None else f"{match.score:.6f}"
+    match, milliseconds, score = props["VSAlignMatch"], props.get("VSAlignOffsetMs"), props.get("VSAlignScore")
     lines = [
         f"vs_align.temporal: {method}",
-        f"ref {n} -> clip {match.frame} ({shift})",
-        f"score {score}" + (", no match" if match.missing else ""),
+        f"ref {n} -> clip {match} ({match - n:+d} frames"
+        + (")" if milliseconds is None else f", {milliseconds:+.1f} ms)"),
+        ("score unknown" if score is None else f"score {score:.6f}") + (", no match" * props["VSAlignFallback"]),
     ]
+    scores = props.get("VSAlignWindowScores", [])
     cells = [
-        f"{'>' if number == match.frame else ' '}{number}: {score:.6f}"
-        for number, score in enumerate(match.window_scores, match.window_first)
+        f"{'>' if number == match else ' '}{number}: {score:.6f}"
+        for number, score in enumerate(
+            [scores] if isinstance(scores, float) else scores, props.get("VSAlignWindowFirst", 0)
+        )
         if score != inf
     ]
     cell = max(map(len, cells), default=1) + 1

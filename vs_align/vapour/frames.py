@@ -30,9 +30,9 @@ def peak_value(clip: vs.VideoNode) -> int:
     return 1 if clip.format.sample_type == vs.FLOAT else (1 << clip.format.bits_per_sample) - 1
 
 
-def time_stamp(frame: vs.VideoFrame, number: int, fps: float) -> float:
-    """Return when a frame is shown, in seconds: its own time stamp, else counted at a frame rate; NaN if unknown."""
+def time_stamp(frame: vs.VideoFrame, number: int, fps: float) -> float | None:
+    """Return when a frame is shown, in seconds: its own time stamp, else counted at a frame rate, else None."""
     stamp = frame.props.get("_AbsoluteTime")
     if isinstance(stamp, float):
         return stamp
-    return number / fps if fps else float("nan")
+    return number / fps if fps else None
