@@ -5,7 +5,7 @@ looked at once for all of them, and the cost of calling Python is shared. All fr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
 from typing import Any
@@ -18,6 +18,7 @@ from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import StridedWindow, comparable, strided_window, tiny_clip, unpacked
 from vs_align.vapour.frames import peak_value, plane_addresses, plane_dtype, time_stamp
 from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE, WINDOW_FIRST, WINDOW_SCORES
+from vs_align.vapour.memory import MemoryTrimmer
 
 # A longer chunk costs less per frame, but the first frame after a seek waits for all of it.
 _MOST_REFS, _LEAST_REFS = 32, 16
@@ -91,9 +92,11 @@ class _Chunk:
     thresh: float | None
     with_pictures: bool
     all_scores: bool
+    memory: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def pack(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         """Search chunk n; `f` holds the carrier, the ref frames and the candidates. Return a frame full of frames."""
+        self.memory.check()
         refs = len(self.names)
         carrier, ref_frames, clip_frames = f[0], f[1 : 1 + refs], f[1 + refs :]
         start, end = self.candidates.first(n), self.window.clip_length - 1
