@@ -41,7 +41,7 @@ def exhaustive(
         for i, frame in enumerate(pair.frames(close=True)):
             scores[begin + i + offset, begin + i] = float(frame.props["PlaneStatsDiff"])
     # min keeps the first of equal scores
-    winners = [min(window, key=lambda c: scores[c, n], default=-1) for n, window in enumerate(windows)]  # noqa: B023
+    winners = [min(window, key=lambda c: scores[c, n], default=-1) for n, window in enumerate(windows)]
     return winners, [scores.get((c, n), float("inf")) for n, c in enumerate(winners)]
 
 

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import vapoursynth as vs
@@ -12,7 +13,7 @@ from tests.synth import first_pixels, numbered_clip, props_of
 core = vs.core
 
 
-def timeline(frame_map: list[int | None], clip_length: int, **more: object) -> vs_align.Timeline:
+def timeline(frame_map: list[int | None], clip_length: int, **more: Any) -> vs_align.Timeline:
     return vs_align.Timeline.from_frame_map(
         frame_map, clip_rate=Fraction(24), ref_rate=Fraction(25), clip_length=clip_length, **more
     )

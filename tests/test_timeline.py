@@ -73,7 +73,7 @@ def test_a_frame_map_becomes_the_fewest_sensible_segments(
 
 
 def test_any_frame_map_survives() -> None:
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     for _ in range(400):
         frame_map = random_map(rng, 30)
         timeline = mapped(frame_map, clip_length=30)

@@ -136,7 +136,7 @@ def test_what_is_written_is_read_back(timeline: Timeline, tmp_path: Path) -> Non
 
 
 def test_any_timeline_is_read_back_whichever_half_is_there() -> None:
-    rng = random.Random(2)  # noqa: S311
+    rng = random.Random(2)
     for _ in range(100):
         frame_map = random_map(rng)
         scores = [rng.choice((None, rng.random())) for _ in frame_map]
@@ -188,7 +188,7 @@ def test_an_edited_frame_map_takes_the_confidences_of_its_frames() -> None:
 
 
 def test_random_edits_of_the_frame_map_survive() -> None:
-    rng = random.Random(3)  # noqa: S311
+    rng = random.Random(3)
     for _ in range(200):
         frame_map = random_map(rng)
         timeline = mapped(frame_map)

@@ -52,5 +52,5 @@ def run() -> None:
         failure(str(error))
         sys.exit(1)
     except Interrupted:
-        failure("interrupted, nothing was written.")
+        failure("interrupted: no result was written.")
         sys.exit(_INTERRUPTED)
