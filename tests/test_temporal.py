@@ -56,7 +56,7 @@ def test_known_shift_in_every_format(format_id: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(1, 1), (1, 9), (9, 1), (7, 5), (31, 33), (61, 37), (318, 238), (641, 361), (2050, 17)]
+    ("width", "height"), [(1, 1), (1, 9), (9, 1), (7, 5), (31, 33), (61, 37), (318, 238), (641, 361), (40001, 3)]
 )
 @pytest.mark.parametrize("format_id", [vs.GRAY8, vs.GRAY16, vs.GRAYS], ids=["8", "16", "single"])
 def test_equals_exhaustive_search_at_awkward_sizes(width: int, height: int, format_id: int) -> None:
@@ -392,3 +392,9 @@ def test_real_footage_equals_exhaustive_search(shared_clips: "object", name: str
     result = vs_align.temporal(clip, ref, tr=8)
     assert props_of(result, "VSAlignMatch") == matches
     assert props_of(result, "VSAlignScore") == scores
+
+
+def test_the_largest_differences_do_not_overflow() -> None:
+    black, white = np.zeros((3, 40001)), np.ones((3, 40001))
+    clip, ref = clip_of([white] * 8, vs.GRAY16), clip_of([black] * 8, vs.GRAY16)
+    assert props_of(vs_align.temporal(clip, ref, tr=3), "VSAlignScore") == [1.0] * 8

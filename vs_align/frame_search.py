@@ -16,7 +16,7 @@ import vapoursynth as vs
 from vs_align.metrics.planestats import Pictures, PlaneStatsSearch
 from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import StridedWindow, comparable, strided_window, tiny_clip, unpacked
-from vs_align.vapour.frames import peak_value, plane_addresses, plane_dtype, time_stamp
+from vs_align.vapour.frames import offset_ms, peak_value, plane_addresses, plane_dtype
 from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE, WINDOW_FIRST, WINDOW_SCORES
 from vs_align.vapour.memory import MemoryTrimmer
 
@@ -72,7 +72,7 @@ def search_matches(
     )
     names = [f"VSAlignFrame{i}" for i in range(refs)]
     edges = StridedWindow([], candidates.start, candidates.step)
-    chunk = _Chunk(search, window, edges, names, (float(fps[0]), float(fps[1])), thresh, with_pictures, all_scores)
+    chunk = _Chunk(search, window, edges, names, fps, thresh, with_pictures, all_scores)
     carrier = tiny_clip(count)
     packs = carrier.std.ModifyFrame([carrier, *wanted.nodes, *candidates.nodes], chunk.pack)
     packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
@@ -88,7 +88,7 @@ class _Chunk:
     window: SearchWindow
     candidates: StridedWindow
     names: list[str]
-    fps: tuple[float, float]
+    fps: tuple[Fraction, Fraction]
     thresh: float | None
     with_pictures: bool
     all_scores: bool
@@ -116,10 +116,9 @@ class _Chunk:
             props: Any = frame.props
             props[MATCH], props[OFFSET], props[SCORE] = numbers[c], numbers[c] - number, score
             props[FALLBACK] = int(score == inf or (self.thresh is not None and score >= self.thresh))
-            clip_time = time_stamp(clip_frames[c], numbers[c], self.fps[0])
-            ref_time = time_stamp(ref_frames[i], number, self.fps[1])
-            if clip_time is not None and ref_time is not None:
-                props[OFFSET_MS] = 1000 * (clip_time - ref_time)
+            late = offset_ms(clip_frames[c], numbers[c], self.fps[0], ref_frames[i], number, self.fps[1])
+            if late is not None:
+                props[OFFSET_MS] = late
             if self.all_scores:
                 first = int(windows[2][i]) - self.window.radius
                 props[WINDOW_FIRST], props[WINDOW_SCORES] = first + start, self._scores(pictures, windows, i, first)

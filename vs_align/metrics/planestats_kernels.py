@@ -21,6 +21,8 @@ COARSE = 4
 # float32 differences are off by at most 2**-24 each, float64 sums of 32x32 pixels by 1024 * 2**-53 of their size.
 _RELATIVE_SLACK = 1e-6
 _ABSOLUTE_SLACK = 1e-12
+# So many differences of 16 bits fit into a sum of 32 bits with a sign.
+_SPAN = 32768
 # A candidate that promises less than this share of the best sum so far is compared before the others, because a
 # lower best sum drops them earlier.
 _PROMISING = 0.7
@@ -138,11 +140,15 @@ def _add_rows(a: Any, b: Any, top: Any, bottom: Any, width: Any, lanes: Any, flo
         total = np.int64(0)
         for y in range(top, bottom):
             row_a, row_b = a[y], b[y]
-            # 32 bits hold a row of 32 767 16-bit pixels, and let the compiler use the machine's SAD instruction
-            row = np.int32(0)
-            for x in range(width):
-                row = np.int32(row + np.int32(abs(np.int32(np.int32(row_a[x]) - np.int32(row_b[x])))))
-            total += row
+            if width <= _SPAN:
+                # sums of 32 bits let the compiler use the machine's SAD instruction
+                row = np.int32(0)
+                for x in range(width):
+                    row = np.int32(row + np.int32(abs(np.int32(np.int32(row_a[x]) - np.int32(row_b[x])))))
+                total += row
+            else:
+                for x in range(width):
+                    total += abs(np.int64(row_a[x]) - np.int64(row_b[x]))
         lanes[0] += np.float64(total)
 
 

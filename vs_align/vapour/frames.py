@@ -1,6 +1,7 @@
 """Frames in, addresses out."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +31,29 @@ def peak_value(clip: vs.VideoNode) -> int:
     return 1 if clip.format.sample_type == vs.FLOAT else (1 << clip.format.bits_per_sample) - 1
 
 
-def time_stamp(frame: vs.VideoFrame, number: int, fps: float) -> float | None:
-    """Return when a frame is shown, in seconds: its own time stamp, else counted at a frame rate, else None."""
-    stamp = frame.props.get("_AbsoluteTime")
+def offset_ms(
+    clip_frame: vs.VideoFrame, match: int, clip_fps: Fraction, ref_frame: vs.VideoFrame, n: int, ref_fps: Fraction
+) -> float | None:
+    """Return the time of a clip frame minus that of a ref frame in milliseconds, None where either is unknown.
+
+    Args:
+        clip_frame: A clip frame; its own time stamp counts where it has one.
+        match: Its number.
+        clip_fps: The rate at which clip frames without a time stamp are counted, frames per second; 0 where unknown.
+        ref_frame: A ref frame, likewise.
+        n: Its number.
+        ref_fps: Likewise.
+    """
+    stamps = clip_frame.props.get("_AbsoluteTime"), ref_frame.props.get("_AbsoluteTime")
+    if stamps == (None, None) and clip_fps and ref_fps:
+        # one division of whole numbers is exact to the last bit
+        late = match * clip_fps.denominator * ref_fps.numerator - n * ref_fps.denominator * clip_fps.numerator
+        return 1000 * late / (clip_fps.numerator * ref_fps.numerator)
+    clip_time, ref_time = _seconds(stamps[0], match, clip_fps), _seconds(stamps[1], n, ref_fps)
+    return None if clip_time is None or ref_time is None else 1000 * (clip_time - ref_time)
+
+
+def _seconds(stamp: object, number: int, fps: Fraction) -> float | None:
     if isinstance(stamp, float):
         return stamp
-    return number / fps if fps else None
+    return float(number / fps) if fps else None
