@@ -254,8 +254,8 @@ def _race(
 ) -> Any:  # fmt: skip
     """Compare what is left, band by band for all ref pictures together: a band of every picture fits the cache.
 
-    A candidate is dropped when what it has so far and the bound of its rest exceed the best. One that is far ahead
-    after a few bands is run to its end at once, because a lower best drops the others earlier.
+    A candidate is dropped when what it has so far and the bound of its rest exceed the best. One that is well ahead of
+    all others after a few bands is run to its end at once, because a lower best drops the others earlier.
     """
     kind, floating, _, height, width, block = shape
     rows = (height + block - 1) // block
@@ -266,7 +266,7 @@ def _race(
                 continue
             n = begin + i
             ref = _picture(kind, height, refs, n)
-            kept, leader, leader_sum = 0, -1, np.inf
+            kept, leader, leader_sum, second_sum = 0, -1, np.inf, np.inf
             for k in range(alive_count[i]):
                 c = alive[i, k]
                 _add_rows(ref, _picture(kind, height, clips, c), top, bottom, width, lanes[i, c], floating)
@@ -278,9 +278,12 @@ def _race(
                     alive[i, kept] = c
                     kept += 1
                     if partial < leader_sum:
-                        leader, leader_sum = kept - 1, partial
+                        leader, leader_sum, second_sum = kept - 1, partial, leader_sum
+                    else:
+                        second_sum = min(second_sum, partial)
             # checked after 1, 2, 4, 8 ... bands
-            if kept > 1 and row & (row + 1) == 0 and leader_sum * rows < _PROMISING * best_sum[n] * (row + 1):
+            rival = min(second_sum, best_sum[n] * (row + 1) / rows)
+            if kept > 1 and row & (row + 1) == 0 and leader_sum < _PROMISING * rival:
                 c = alive[i, leader]
                 _try_alone(shape, refs, clips, n, c, bottom, lanes[i, c], centre, best, best_sum)
                 kept -= 1
@@ -331,18 +334,17 @@ def search(
         best[n], best_sum[n] = -1, np.inf
         if first[n] > last[n]:
             continue
-        guess = min(max(centre[n] + hint, first[n]), last[n])
-        _try_alone(shape, refs, clips, n, guess, 0, lanes[i, guess], centre, best, best_sum)
         if bounded:
+            guess = min(max(centre[n] + hint, first[n]), last[n])
+            _try_alone(shape, refs, clips, n, guess, 0, lanes[i, guess], centre, best, best_sum)
             alive_count[i] = _shortlist(
                 shape, refs, clips, windows, n, bound, suffix[i], lanes[i], alive[i], best, best_sum
             )
             hint = best[n] - centre[n]
         else:
             for c in range(first[n], last[n] + 1):
-                if c != guess:
-                    alive[i, alive_count[i]] = c
-                    alive_count[i] += 1
+                alive[i, alive_count[i]] = c
+                alive_count[i] += 1
     _race(shape, refs, clips, centre, bounded, begin, suffix, lanes, alive, alive_count, best, best_sum)
 
 

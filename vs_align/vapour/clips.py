@@ -23,7 +23,7 @@ class StridedWindow:
     """Clips that together show a window of another clip, which moves on by a step from one frame to the next."""
 
     nodes: list[vs.VideoNode]
-    """Frame k of node i is frame first(k) + i of the other clip."""
+    """Frame k of node i is frame first(k) + i of the other clip. They are as long as it takes, or longer."""
     start: int
     step: Fraction
 
@@ -50,10 +50,8 @@ def strided_window(clip: vs.VideoNode, start: int, step: Fraction, count: int, w
     copies = padded if step.denominator == 1 else vs.core.std.Interleave([padded] * step.denominator)
     nodes = []
     for i in range(width):
-        node = copies[(start + front + i) * step.denominator :]
-        if step.numerator > 1:
-            node = node.std.SelectEvery(step.numerator, [0])
-        nodes.append(node[:count])
+        skipped, offset = divmod((start + front + i) * step.denominator, step.numerator)
+        nodes.append(copies.std.SelectEvery(step.numerator, [offset])[skipped:])
     return StridedWindow(nodes, start, step)
 
 
