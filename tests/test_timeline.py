@@ -96,7 +96,7 @@ def test_a_rate_rounds_to_the_nearest_frame_and_halves_up() -> None:
 def test_a_segment_carries_the_mean_confidence_of_its_frames() -> None:
     timeline = mapped([0, 1, 7, 8, 9], confidences=[1, 0.5, 0.1, 0.1, 0.1])
     assert [s.confidence for s in timeline.segments] == [0.75, 0.1]
-    assert [s.confidence for s in mapped([0, 1, 7]).segments] == [1.0, 1.0]
+    assert [s.confidence for s in mapped([0, 1, 7]).segments] == [None, None]
 
 
 def test_arrays_are_stored_as_plain_numbers() -> None:

@@ -90,9 +90,9 @@ def test_the_layout_is_for_reading() -> None:
         '  "clip": {"rate": "24", "length": 100},\n'
         '  "ref": {"rate": "25", "length": 22},\n'
         '  "segments": [\n'
-        '    {"ref_first": 0, "ref_last": 1, "clip_first": 0, "rate": 1.0, "kind": "match", "confidence": 1.0,'
+        '    {"ref_first": 0, "ref_last": 1, "clip_first": 0, "rate": 1.0, "kind": "match", "confidence": null,'
         ' "offset_ms": 0.0},\n'
-        '    {"ref_first": 2, "ref_last": 21, "clip_first": 9, "rate": 0.0, "kind": "hold", "confidence": 1.0,'
+        '    {"ref_first": 2, "ref_last": 21, "clip_first": 9, "rate": 0.0, "kind": "hold", "confidence": null,'
         ' "offset_ms": 295.0}\n'
         "  ],\n"
         '  "frame_map": [\n'
@@ -105,7 +105,7 @@ def test_the_layout_is_for_reading() -> None:
         "    0.1, 0.1\n"
         "  ],\n"
         '  "confidences": [],\n'
-        '  "digest": {"segments": "c7da61674de4", "frame_map": "7700760425d0"}\n'
+        '  "digest": {"segments": "ba30f0c37685", "frame_map": "7700760425d0"}\n'
         "}\n"
     )
 

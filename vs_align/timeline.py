@@ -106,7 +106,7 @@ class Timeline:
             clip_length: As in `Timeline`.
             ref_length: Number of frames of ref. None: the length of `frame_map`, which it must equal.
             scores: As in `Timeline`.
-            confidences: As in `Timeline`; a segment gets the mean of its frames, or 1 where there are none.
+            confidences: As in `Timeline`; a segment gets the mean of its frames.
             clip_times: As in `Timeline`.
             ref_times: As in `Timeline`.
             notes: As in `Timeline`.

@@ -119,7 +119,16 @@ def _segments_digest(segments: Sequence["Segment | SegmentRecord"]) -> str:
     rows = []
     for s in segments:
         rate = float(s.kind is not SegmentKind.HOLD) if s.rate is None else float(s.rate)
-        rows.append([s.ref_first, s.ref_last, s.clip_first, rate, s.kind.value, float(s.confidence)])
+        rows.append(
+            [
+                s.ref_first,
+                s.ref_last,
+                s.clip_first,
+                rate,
+                s.kind.value,
+                None if s.confidence is None else float(s.confidence),
+            ]
+        )
     return _digest(rows)
 
 

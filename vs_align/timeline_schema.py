@@ -58,7 +58,7 @@ class SegmentRecord(_Strict):
         description="Clip frames per ref frame: 0 for a hold. Left out: 0 for a hold, else 1.",
     )
     kind: SegmentKind = Field(default=SegmentKind.MATCH, strict=False, description="What the segment says.")
-    confidence: Share = Field(default=1.0, description="How sure the match is.")
+    confidence: Share | None = Field(default=None, description="How sure the match is; null where not measured.")
     offset_ms: float | None = Field(
         default=None, description="Clip time minus ref time at ref_first, in milliseconds. Informs; is not read."
     )

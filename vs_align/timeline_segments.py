@@ -26,7 +26,7 @@ class Segment:
         clip_first: Clip frame shown at `ref_first`, at least 0. None for an insert, and only there.
         rate: Clip frames per ref frame, -1000..1000. 0 for a hold, and only there. An insert has none: it reads 1.
         kind: What the segment says; the plain value is accepted too.
-        confidence: How sure the match is, 0..1.
+        confidence: How sure the match is, 0..1. None: nobody has measured it.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -37,7 +37,7 @@ class Segment:
     clip_first: int | None
     rate: float = 1.0
     kind: SegmentKind = SegmentKind.MATCH
-    confidence: float = 1.0
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -55,7 +55,8 @@ class Segment:
                 raise ArgumentError("Segment", "clip_first", f"must be a frame number for a {self.kind}", "None")
             put(self, "clip_first", whole(self.clip_first, "Segment", "clip_first"))
         put(self, "rate", self._checked_rate())
-        put(self, "confidence", share(self.confidence, "Segment", "confidence"))
+        if self.confidence is not None:
+            put(self, "confidence", share(self.confidence, "Segment", "confidence"))
 
     def _checked_rate(self) -> float:
         rate = number(self.rate, "Segment", "rate")
@@ -128,7 +129,7 @@ def share(value: Any, function: str, name: str) -> float:
 
 
 def segments_of(
-    frame_map: Sequence[int | None], confidences: Sequence[float] = (), ref_first: int = 0
+    frame_map: Sequence[int | None], confidences: Sequence[float | None] = (), ref_first: int = 0
 ) -> list[Segment]:
     """Write a frame map as segments, without loss.
 
@@ -137,7 +138,7 @@ def segments_of(
 
     Args:
         frame_map: Clip frame of each ref frame, None where there is none.
-        confidences: 0..1 per entry of `frame_map`, or empty. A segment gets the mean of its frames, or 1.
+        confidences: 0..1 or None per entry of `frame_map`, or empty. A segment gets the mean of its frames.
         ref_first: Ref frame of the first entry.
 
     Returns:
@@ -146,7 +147,7 @@ def segments_of(
     segments = []
     for first, last, kind in _pieces(frame_map):
         rate = 0.0 if kind is SegmentKind.HOLD else 1.0
-        confidence = _mean(confidences[first : last + 1]) if len(confidences) else 1.0
+        confidence = _mean([c for c in confidences[first : last + 1] if c is not None])
         segments.append(Segment(ref_first + first, ref_first + last, frame_map[first], rate, kind, confidence))
     return segments
 
@@ -190,7 +191,9 @@ def _is_repeat(runs: Sequence[tuple[int, int, int | None]], i: int) -> bool:
     return runs[i - 1][1:] == (1, frame - 1) and runs[i + 1][1:] == (1, frame + 1)
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float]) -> float | None:
+    if not values:
+        return None
     # A mean of equal numbers must be that number to the last bit, or confidences would creep with every rebuild.
     low, high = min(values), max(values)
     return min(max(math.fsum(values) / len(values), low), high)
@@ -227,7 +230,8 @@ def mend_segments(
             mended += group
             continue
         first, stop = group[0].ref_first, group[-1].ref_last + 1
-        sure = confidences[first:stop] if len(confidences) else [s.confidence for s in group for _ in range(len(s))]
+        inherited = [s.confidence for s in group for _ in range(len(s))]
+        sure = list(confidences[first:stop]) if len(confidences) else inherited
         mended += segments_of(frame_map[first:stop], sure, first)
     return mended
 
