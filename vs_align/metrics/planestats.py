@@ -26,8 +26,9 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_BLOCKS = 2048  # the finest bounds of a window then stay in the cache of a core
 _BLOCKS = (8, 16, 32)
-# One in this many searches, and the one before it, tries the slower way again.
-_TRIAL_PERIOD = 16
+# Searches from one trial of the slower way to the next.
+_FIRST_WAIT, _LONGEST_WAIT = 4, 256
+_WIDEST_TRIED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +96,46 @@ class _SumStore:
 class _Pace:
     """Finds out whether bounds pay: in little windows and under heavy grain comparing right away is faster.
 
-    Both ways give the same answer. The faster one is used, and the other is tried again now and then.
+    Both ways give the same answer. The faster one is used, and the other is tried again now and then, the more rarely
+    the more often it has lost. Wide windows always use bounds: there a trial costs more than it can gain.
+
+    Args:
+        candidates: About how many candidates a ref picture has.
     """
 
-    def __init__(self) -> None:
-        self._seconds = {True: 0.0, False: 0.0}
-        self._calls = 0
+    def __init__(self, candidates: int) -> None:
+        self._wide = candidates > _WIDEST_TRIED
         self._bounded = True
+        self._seconds = 0.0
+        self._wait = _FIRST_WAIT
+        self._until_trial = _FIRST_WAIT
+        self._trials = 0
 
     def choose(self) -> bool:
         """Return whether the next search uses bounds."""
-        faster = self._seconds[True] <= self._seconds[False]
-        # bounds need the sums of a whole window at first, so that only the second of two calls tells
-        trial = self._calls % _TRIAL_PERIOD
-        self._bounded = not faster if trial in (_TRIAL_PERIOD - 2, _TRIAL_PERIOD - 1) else faster
-        self._calls += 1
-        return self._bounded
+        if self._wide:
+            return True
+        if self._until_trial == 0 and self._trials == 0:
+            # bounds begin with the sums of a whole window, so that only the second search tells how fast they are
+            self._trials = 1 if self._bounded else 2
+        return self._bounded != (self._trials > 0)
 
     def report(self, seconds: float) -> None:
         """Learn how long the search took."""
-        self._seconds[self._bounded] = seconds
+        if self._wide:
+            return
+        if self._trials == 0:
+            self._seconds = seconds
+            self._until_trial -= 1
+            return
+        self._trials -= 1
+        if self._trials > 0:
+            return
+        if seconds < self._seconds:
+            self._bounded, self._seconds, self._wait = not self._bounded, seconds, _FIRST_WAIT
+        else:
+            self._wait = min(2 * self._wait, _LONGEST_WAIT)
+        self._until_trial = self._wait
 
 
 class PlaneStatsSearch:
@@ -143,7 +164,7 @@ class PlaneStatsSearch:
         self._scale = float(width * height * peak)
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "vs_align") if threads > 1 else None
-        self._pace = _Pace()
+        self._pace = _Pace(window - refs)
         self._hint = 0
 
     def best(

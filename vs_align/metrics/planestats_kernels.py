@@ -262,7 +262,7 @@ def _race(
     """Compare what is left, band by band for all ref pictures together: a band of every picture fits the cache.
 
     A candidate is dropped when what it has so far and the bound of its rest exceed the best. One that is well ahead of
-    all others after a few bands is run to its end at once, because a lower best drops the others earlier.
+    the best so far, or of all others, after a few bands is run to its end at once: a lower best drops others earlier.
     """
     kind, floating, _, height, width, block = shape
     rows = (height + block - 1) // block
@@ -289,7 +289,7 @@ def _race(
                     else:
                         second_sum = min(second_sum, partial)
             # checked after 1, 2, 4, 8 ... bands
-            rival = min(second_sum, best_sum[n] * (row + 1) / rows)
+            rival = second_sum if best[n] < 0 else best_sum[n] * (row + 1) / rows
             if kept > 1 and row & (row + 1) == 0 and leader_sum < _PROMISING * rival:
                 c = alive[i, leader]
                 _try_alone(shape, refs, clips, n, c, bottom, lanes[i, c], centre, best, best_sum)
