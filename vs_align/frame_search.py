@@ -21,17 +21,17 @@ from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE, W
 from vs_align.vapour.memory import MemoryTrimmer
 
 # A longer chunk costs less per frame, but the first frame after a seek waits for all of it.
-_MOST_REFS, _LEAST_REFS = 32, 16
+_MOST_REFS = 32
 _CHUNK_BYTES = 64 << 20
 _MOST_THREADS = 8
 # Chunks kept by the core: the present one, the next, and one more for frames that come out of order.
 _KEPT_CHUNKS = 3
 
 
-def chunk_length(clip: vs.VideoNode, radius: int) -> int:
+def chunk_length(clip: vs.VideoNode) -> int:
     """Return how many ref frames are searched at a time."""
     plane: int = clip.width * clip.height * clip.format.bytes_per_sample
-    return max(2, min(_MOST_REFS, max(_LEAST_REFS, 2 * radius), _CHUNK_BYTES // plane))
+    return max(2, min(_MOST_REFS, _CHUNK_BYTES // plane))
 
 
 def search_matches(
@@ -59,7 +59,7 @@ def search_matches(
         A clip as long as `ref`, with the `VSAlign...` props of the match on each frame; of one pixel, or the matching
         frames with all of their props.
     """
-    refs = chunk_length(clip, window.radius)
+    refs = chunk_length(clip)
     count = -(-ref.num_frames // refs)
     # a frame of room at either side for the rounding of centres
     width = int((refs - 1) * window.rate) + 2 * window.radius + 4
