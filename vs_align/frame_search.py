@@ -15,7 +15,7 @@ import vapoursynth as vs
 
 from vs_align.metrics.planestats import Pictures, PlaneStatsSearch
 from vs_align.timing.window import SearchWindow
-from vs_align.vapour.clips import StridedWindow, comparable, strided_window, tiny_clip, unpacked
+from vs_align.vapour.clips import Stride, comparable, strided_window, tiny_clip, unpacked
 from vs_align.vapour.frames import offset_ms, peak_value, plane_addresses, plane_dtype
 from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE, WINDOW_FIRST, WINDOW_SCORES
 from vs_align.vapour.memory import MemoryTrimmer
@@ -64,17 +64,16 @@ def search_matches(
     # a frame of room at either side for the rounding of centres
     width = int((refs - 1) * window.rate) + 2 * window.radius + 4
     clip, ref = comparable(clip), comparable(ref)
-    candidates = strided_window(clip, -window.radius - 1, refs * window.rate, count, width)
-    wanted = strided_window(ref, 0, Fraction(refs), count, refs)
+    candidates, stride = strided_window(clip, -window.radius - 1, refs * window.rate, count, width)
+    wanted, _ = strided_window(ref, 0, Fraction(refs), count, refs)
     threads = min(vs.core.num_threads, _MOST_THREADS)
     search = PlaneStatsSearch(
         clip.width, clip.height, plane_dtype(clip), peak_value(clip), window=width, refs=refs, threads=threads
     )
     names = [f"VSAlignFrame{i}" for i in range(refs)]
-    edges = StridedWindow([], candidates.start, candidates.step)
-    chunk = _Chunk(search, window, edges, names, fps, thresh, with_pictures, all_scores)
+    chunk = _Chunk(search, window, stride, names, fps, thresh, with_pictures, all_scores)
     carrier = tiny_clip(count)
-    packs = carrier.std.ModifyFrame([carrier, *wanted.nodes, *candidates.nodes], chunk.pack)
+    packs = carrier.std.ModifyFrame([carrier, *wanted, *candidates], chunk.pack)
     packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
     example = vs.core.std.BlankClip(clip, length=1) if with_pictures else tiny_clip(1)
     return unpacked(packs, names, example, ref.num_frames)
@@ -86,7 +85,7 @@ class _Chunk:
 
     search: PlaneStatsSearch
     window: SearchWindow
-    candidates: StridedWindow
+    stride: Stride
     names: list[str]
     fps: tuple[Fraction, Fraction]
     thresh: float | None
@@ -99,7 +98,7 @@ class _Chunk:
         self.memory.check()
         refs = len(self.names)
         carrier, ref_frames, clip_frames = f[0], f[1 : 1 + refs], f[1 + refs :]
-        start, end = self.candidates.first(n), self.window.clip_length - 1
+        start, end = self.stride.first(n), self.window.clip_length - 1
         numbers = [min(max(start + i, 0), end) for i in range(len(clip_frames))]
         wanted = [min(n * refs + i, self.window.ref_length - 1) for i in range(refs)]
         windows = [

@@ -184,7 +184,8 @@ class PlaneStatsSearch:
         began = time.perf_counter()
         bounded = self._pace.choose()
         if bounded:
-            ref_sums = self._summed(self._ref_sums, refs, list(range(len(refs))), forget=True)
+            self._ref_sums.forget()  # they belong to this call alone
+            ref_sums = self._summed(self._ref_sums, refs, list(range(len(refs))))
             clip_sums = self._summed(self._clip_sums, candidates, numbers)
         else:
             ref_sums, clip_sums = self._ref_sums.beside(refs), self._clip_sums.beside(candidates)
@@ -206,12 +207,8 @@ class PlaneStatsSearch:
         pair = self._ref_sums.beside(refs), n, self._clip_sums.beside(candidates), c
         return float(kernels.difference(self._shape, *pair)) / self._scale
 
-    def _summed(
-        self, store: "_SumStore", pictures: Pictures, keys: list[int], *, forget: bool = False
-    ) -> tuple[Any, ...]:
+    def _summed(self, store: "_SumStore", pictures: Pictures, keys: list[int]) -> tuple[Any, ...]:
         """Return the pictures with their block sums, which are computed where they are new."""
-        if forget:
-            store.forget()
         slots, new = store.claim(keys)
         summed = (pictures.addresses, pictures.pitches, slots, store.coarse, store.fine, store.magnitudes)
         chosen = np.asarray(new, np.int64)

@@ -19,24 +19,28 @@ def comparable(clip: vs.VideoNode) -> vs.VideoNode:
 
 
 @dataclass(frozen=True, slots=True)
-class StridedWindow:
-    """Clips that together show a window of another clip, which moves on by a step from one frame to the next."""
+class Stride:
+    """Where a window of frames stands that moves on by a step."""
 
-    nodes: list[vs.VideoNode]
-    """Frame k of node i is frame first(k) + i of the other clip. They are as long as it takes, or longer."""
     start: int
     step: Fraction
 
     def first(self, k: int) -> int:
-        """The frame at the left edge of the window; frames outside the clip are stood in for by the nearest one."""
+        """The frame at the left edge of the window after k steps; it may lie outside the clip."""
         return self.start + k * self.step.numerator // self.step.denominator
 
 
-def strided_window(clip: vs.VideoNode, start: int, step: Fraction, count: int, width: int) -> StridedWindow:
+def strided_window(
+    clip: vs.VideoNode, start: int, step: Fraction, count: int, width: int
+) -> tuple[list[vs.VideoNode], Stride]:
     """Show a window of `width` frames that begins at frame `start` and moves on by `step`, `count` times.
 
     The moves are made by copying and selecting in C++, which costs nothing. A step whose denominator would take too
     many copies is rounded, by less than a frame in all.
+
+    Returns:
+        Clips, of which frame k of clip i is frame first(k) + i of `clip`, or the nearest one where there is no such
+        frame; they are as long as it takes, or longer. And the stride, which knows first(k).
     """
     most = max(1, min(_MOST_COPIES, _LONGEST // (2 * (clip.num_frames + 2 * width + int(count * step)))))
     step = step.limit_denominator(most)
@@ -52,7 +56,7 @@ def strided_window(clip: vs.VideoNode, start: int, step: Fraction, count: int, w
     for i in range(width):
         skipped, offset = divmod((start + front + i) * step.denominator, step.numerator)
         nodes.append(copies.std.SelectEvery(step.numerator, [offset])[skipped:])
-    return StridedWindow(nodes, start, step)
+    return nodes, Stride(start, step)
 
 
 def unpacked(packs: vs.VideoNode, names: list[str], example: vs.VideoNode, length: int) -> vs.VideoNode:
