@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 from vs_align.version import __version__
 
 if TYPE_CHECKING:
-    from vs_align.enums import Device, SegmentKind, TemporalPrecision
+    from vs_align.enums import (
+        Device,
+        FlowEngine,
+        SegmentKind,
+        SpatialPrecision,
+        Stabilize,
+        TemporalPrecision,
+        Unaligned,
+    )
     from vs_align.errors import AlignError, ArgumentError, MediaError, MissingDependencyError
+    from vs_align.placement import Placement, Scene, Transform
+    from vs_align.spatial_alignment import spatial
     from vs_align.temporal_alignment import temporal
     from vs_align.timeline import Segment, Timeline
 
@@ -18,13 +28,21 @@ __all__ = [
     "AlignError",
     "ArgumentError",
     "Device",
+    "FlowEngine",
     "MediaError",
     "MissingDependencyError",
+    "Placement",
+    "Scene",
     "Segment",
     "SegmentKind",
+    "SpatialPrecision",
+    "Stabilize",
     "TemporalPrecision",
     "Timeline",
+    "Transform",
+    "Unaligned",
     "__version__",
+    "spatial",
     "temporal",
 ]
 
@@ -34,10 +52,18 @@ _HOMES = {
     "MediaError": "vs_align.errors",
     "MissingDependencyError": "vs_align.errors",
     "Device": "vs_align.enums",
+    "FlowEngine": "vs_align.enums",
+    "SpatialPrecision": "vs_align.enums",
+    "Stabilize": "vs_align.enums",
+    "Unaligned": "vs_align.enums",
     "SegmentKind": "vs_align.enums",
     "TemporalPrecision": "vs_align.enums",
+    "Placement": "vs_align.placement",
+    "Scene": "vs_align.placement",
+    "Transform": "vs_align.placement",
     "Segment": "vs_align.timeline",
     "Timeline": "vs_align.timeline",
+    "spatial": "vs_align.spatial_alignment",
     "temporal": "vs_align.temporal_alignment",
 }
 

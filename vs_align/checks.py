@@ -41,6 +41,13 @@ def check_integer(function: str, name: str, value: object, least: int) -> int:
     return value
 
 
+def check_flag(function: str, name: str, value: object) -> bool:
+    """True or False; 1 and 0 are taken too."""
+    if not isinstance(value, bool) and value not in (0, 1):
+        raise ArgumentError(function, name, "must be True or False", repr(value))
+    return bool(value)
+
+
 def check_number(function: str, name: str, value: object) -> float:
     """A number that is not NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:

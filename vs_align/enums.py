@@ -34,3 +34,47 @@ class SegmentKind(StrEnum):
     """Clip shows one frame for all of them."""
     INSERT = "insert"
     """Clip has no counterpart."""
+
+
+class SpatialPrecision(IntEnum):
+    """How much work `spatial` puts into a field. A higher level is slower and never less accurate."""
+
+    FAST = 1
+    """A first look: within about 0.03 px on clean footage."""
+    GOOD = 2
+    """A second look, with the tone of the two versions brought together."""
+    BETTER = 3
+    """The default: within about 0.02 px."""
+    BEST = 4
+    """All that the pictures give: about 0.01 px."""
+
+
+class FlowEngine(StrEnum):
+    """What finds the field of `spatial`."""
+
+    AUTO = "auto"
+    """RIFE where PyTorch, a CUDA device and the weights are there, else DIS."""
+    DIS = "dis"
+    """Built in: optical flow on local contrast, on the CPU, nothing to download."""
+    RIFE = "rife"
+    """The neural network IFNet 4.14 of RIFE; needs PyTorch and its weights."""
+
+
+class Stabilize(StrEnum):
+    """For how many frames one coarse transform is found."""
+
+    FRAME = "frame"
+    """Each frame has its own."""
+    SCENE = "scene"
+    """One for each scene of ref, from several of its frames."""
+    CLIP = "clip"
+    """One for all frames, from frames all over the clip."""
+
+
+class Unaligned(StrEnum):
+    """What alpha says where clip does not show what ref shows."""
+
+    KEEP = "keep"
+    """Nothing: alpha tells inside from outside only."""
+    MASK = "mask"
+    """Zero."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +58,14 @@ def _seconds(stamp: object, number: int, fps: Fraction) -> float | None:
     if isinstance(stamp, float):
         return stamp
     return float(number / fps) if fps else None
+
+
+def plane_array(frame: vs.VideoFrame, plane: int = 0) -> npt.NDArray[Any]:
+    """Return a contiguous copy of a plane, shape (height, width)."""
+    return np.array(frame[plane], order="C")
+
+
+def mask_array(frame: vs.VideoFrame) -> npt.NDArray[np.bool_] | None:
+    """Return where a mask is white, None where it is black all over."""
+    white = np.asarray(frame[0]) > 0
+    return white if white.any() else None

@@ -1,0 +1,1 @@
+"""Dense warps: pictures in, a field out, and what is done with it."""

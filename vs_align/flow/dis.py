@@ -1,0 +1,178 @@
+"""The built-in flow engine: dense inverse search, improved cell by cell from coarse to fine."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from vs_align.flow.cells import Floats, Improved, field_of_cells, grid_of, improve, resized_grid, sampled, settled
+from vs_align.flow.contrast import Excluded, local_contrast, noise_of, presmoothing
+from vs_align.flow.field import Field, Matrix, looked_up, neutral_matrix
+from vs_align.flow.inverse_search import searched
+from vs_align.flow.tone import tone_between
+
+# Passes over the coarsest pictures, those between, and the full ones; how many of the last are sharp.
+_PASSES = {1: (2, 1, 1, 0), 2: (3, 2, 1, 0), 3: (3, 2, 2, 1), 4: (4, 3, 5, 3)}
+# The coarsest picture is the last whose shorter side is at least this, in pixels.
+_COARSEST = 80
+# The picture in which tone is measured, as a level of the pyramid.
+_TONE_LEVEL = 1
+_NOISE_OF_LQ = 0.025
+_SMALLEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DisEngine:
+    """Finds a field from luma alone, without any download.
+
+    Both pictures are brought to local contrast. DIS optical flow starts from the coarse transform; its displacements
+    are averaged over cells of 8x8 pixels and improved by Gauss-Newton steps from the smallest picture to the full one,
+    with the tone of one picture brought to that of the other on the way. Cells in which the pictures say nothing, or
+    contradict each other, move like their surroundings.
+
+    Args:
+        precision: 1 to 4: how many steps are made.
+        iterations: How often all of it is repeated from where it ended, at least 1.
+        lq_input: Whether a picture is of low quality: grainy or full of artefacts.
+
+    Source:
+        T. Kroeger et al., Fast optical flow using dense inverse search, ECCV 2016; B. Lucas and T. Kanade, An
+        iterative image registration technique, IJCAI 1981; the gradient averaged over both pictures after S. Benhimane
+        and E. Malis, Real-time image-based tracking of planes using efficient second-order minimization, IROS 2004.
+    """
+
+    precision: int
+    iterations: int = 1
+    lq_input: bool = False
+
+    def field(
+        self, clip: Floats, ref: Floats, start: Matrix, excluded: Excluded = None, clip_excluded: Excluded = None
+    ) -> Field:
+        """Return where in clip each pixel of ref lies.
+
+        Args:
+            clip: Luma, 0 to 1 nominal, any size.
+            ref: Luma, shape (h, w).
+            start: The coarse transform, from ref pixels to clip pixels.
+            excluded: Pixels of ref that do not count, shape (h, w).
+            clip_excluded: Pixels of clip that do not count.
+        """
+        height, width = ref.shape
+        cells = np.zeros((*grid_of(height, width), 2), np.float32)
+        if min(*ref.shape, *clip.shape) < _SMALLEST:
+            return field_of_cells(cells, start, height, width)
+        pair = _Pair.of(clip, ref, excluded, clip_excluded, self.lq_input)
+        for _ in range(self.iterations):
+            cells = self._round(pair, start, cells)
+        return field_of_cells(cells, start, height, width)
+
+    def _round(self, pair: "_Pair", start: Matrix, cells: Floats) -> Floats:
+        """Go once from the smallest pictures to the full ones."""
+        levels = pair.pyramid()
+        cells = cells + _found_by_search(levels[min(1, len(levels) - 1)], start, cells)
+        coarse, middle, full, sharp = _PASSES[self.precision]
+        toned = False
+        for i in range(len(levels) - 1, -1, -1):
+            if i <= _TONE_LEVEL and not toned:
+                levels, toned = pair.with_tone(start, cells, i).pyramid(), True
+            level = levels[i]
+            grid = grid_of(*level.ref.shape)
+            small = resized_grid(cells, grid) / np.float32(level.scale)
+            passes = full if i == 0 else coarse if i == len(levels) - 1 else middle
+            improved = Improved(small, np.zeros(grid, np.float32))
+            for k in range(passes):
+                improved = improve(
+                    level.ref, level.clip, level.transform(start), improved.cells, sharp=i == 0 and k >= full - sharp
+                )
+            small = settled(improved) if i == 0 else improved.cells
+            cells = small * np.float32(level.scale)
+        return cells
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The two pictures at one size, in units of local contrast."""
+
+    clip: Floats
+    ref: Floats
+    to_clip: Matrix
+    from_ref: Matrix
+    scale: float
+
+    def transform(self, start: Matrix) -> Matrix:
+        """Return a transform of the full pictures for the small ones."""
+        return np.asarray(self.to_clip @ start @ self.from_ref, np.float64)
+
+    def halved(self) -> "_Level":
+        """Return half of the size."""
+        clip, ref = _halved(self.clip), _halved(self.ref)
+        return _Level(
+            clip,
+            ref,
+            neutral_matrix(clip.shape[::-1], self.clip.shape[::-1]) @ self.to_clip,
+            self.from_ref @ neutral_matrix(self.ref.shape[::-1], ref.shape[::-1]),
+            self.scale * 2,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """The two pictures, their grain, and what does not count."""
+
+    clip: Floats
+    ref: Floats
+    noise: float
+    excluded: Excluded
+    clip_excluded: Excluded
+
+    @classmethod
+    def of(cls, clip: Floats, ref: Floats, excluded: Excluded, clip_excluded: Excluded, lq_input: bool) -> "_Pair":
+        """Measure the grain and smooth it where it would be matched."""
+        noise = max(noise_of(clip), noise_of(ref), _NOISE_OF_LQ if lq_input else 0.0)
+        sigma = presmoothing(noise)
+        if sigma:
+            clip, ref = (np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma), np.float32) for luma in (clip, ref))
+        return cls(clip, ref, noise, excluded, clip_excluded)
+
+    def pyramid(self) -> list[_Level]:
+        """Return the pictures from full to smallest."""
+        eye = np.eye(3)
+        clip = local_contrast(self.clip, self.noise, self.clip_excluded)
+        ref = local_contrast(self.ref, self.noise, self.excluded)
+        levels = [_Level(clip, ref, eye, eye, 1.0)]
+        while min(*levels[-1].ref.shape, *levels[-1].clip.shape) >= 2 * _COARSEST:
+            levels.append(levels[-1].halved())
+        return levels
+
+    def with_tone(self, start: Matrix, cells: Floats, level: int) -> "_Pair":
+        """Bring the tone of one picture to the other's, as they lie on each other so far."""
+        step = _Level(
+            _marked(self.clip, self.clip_excluded), _marked(self.ref, self.excluded), np.eye(3), np.eye(3), 1.0
+        )
+        for _ in range(level):
+            step = step.halved()
+        small = resized_grid(cells, grid_of(*step.ref.shape)) / np.float32(step.scale)
+        field = field_of_cells(small, step.transform(start), *step.ref.shape)
+        tone = tone_between(step.ref, sampled(step.clip, field, sharp=False))
+        if tone is None:
+            return self
+        clip, ref = (self.clip, tone.applied(self.ref)) if tone.of_ref else (tone.applied(self.clip), self.ref)
+        return _Pair(clip, ref, self.noise, self.excluded, self.clip_excluded)
+
+
+def _marked(luma: Floats, excluded: Excluded) -> Floats:
+    return luma if excluded is None else np.where(excluded, np.float32(np.nan), luma)
+
+
+def _halved(picture: Floats) -> Floats:
+    size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _found_by_search(level: _Level, start: Matrix, cells: Floats) -> Floats:
+    """Return what DIS finds beyond the displacements so far, in full pixels."""
+    height, width = level.ref.shape
+    small = resized_grid(cells, grid_of(height, width)) / np.float32(level.scale)
+    field = field_of_cells(small, level.transform(start), height, width)
+    flow = searched(level.ref, looked_up(level.clip, field))
+    return resized_grid(flow, (cells.shape[0], cells.shape[1])) * np.float32(level.scale)

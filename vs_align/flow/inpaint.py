@@ -1,0 +1,37 @@
+"""Filling of holes in fields."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+def fill(values: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return `values` where they carry full weight, and a smooth continuation of them where they carry none.
+
+    Values are averaged by weight from level to level down to one pixel, and what a level does not know it takes from
+    the coarser one. In between, known and continued values are mixed by weight.
+
+    Args:
+        values: Shape (height, width, channels).
+        weight: How much each value counts, 0 to 1, shape (height, width).
+
+    Returns:
+        Shape of `values`. Zero everywhere where no value has weight.
+
+    Source:
+        Push-pull: S. Gortler et al., The Lumigraph, SIGGRAPH 1996; M. Kraus, The pull-push algorithm revisited, 2009.
+    """
+    height, width = weight.shape
+    if height == 1 and width == 1:
+        return np.asarray(np.where(weight[..., None] > 0, values, np.float32(0)), np.float32)
+    half = (max(1, (width + 1) // 2), max(1, (height + 1) // 2))
+    mass = _resized(weight, half, cv2.INTER_AREA)
+    sums = _resized(values * weight[..., None], half, cv2.INTER_AREA).reshape(half[1], half[0], -1)
+    known = np.asarray(sums / np.maximum(mass, np.float32(1e-12))[..., None], np.float32)
+    coarse = fill(known, np.asarray(np.minimum(mass * 4, 1), np.float32))
+    up = _resized(coarse, (width, height), cv2.INTER_LINEAR).reshape(values.shape)
+    return np.asarray(up + (values - up) * weight[..., None], np.float32)
+
+
+def _resized(values: npt.NDArray[np.float32], size: tuple[int, int], how: int) -> npt.NDArray[np.float32]:
+    return np.asarray(cv2.resize(values, size, interpolation=how), np.float32)

@@ -1,0 +1,37 @@
+"""Dense inverse search on pictures in units of local contrast."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+_GREY, _CONTRAST = 128, 40
+
+
+def searched(source: Floats, target: Floats, finest: int | None = None) -> Floats:
+    """Return for each pixel of `source` the displacement to where `target` shows the same.
+
+    Args:
+        source: Units of local contrast, shape (h, w); NaN where a pixel does not count.
+        target: Likewise.
+        finest: Halvings of the picture that is matched last; None: as OpenCV's fast preset has it.
+
+    Returns:
+        Displacements in pixels, shape (h, w, 2).
+
+    Source:
+        T. Kroeger et al., Fast optical flow using dense inverse search, ECCV 2016.
+    """
+    # an object of its own for each call is what makes calls from several threads safe
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    if finest is not None:
+        search.setFinestScale(finest)
+    flow = np.zeros((*source.shape, 2), np.float32)
+    return np.asarray(search.calc(as_bytes(source), as_bytes(target), flow), np.float32)
+
+
+def as_bytes(picture: Floats) -> npt.NDArray[np.uint8]:
+    """Return local contrast as grey; what does not count is the middle grey of its surroundings."""
+    grey = np.nan_to_num(picture * np.float32(_CONTRAST), nan=0.0) + np.float32(_GREY)
+    return np.asarray(np.clip(grey, 0, 255), np.uint8)

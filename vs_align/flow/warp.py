@@ -1,0 +1,67 @@
+"""The warp: a picture, sampled once at the positions of a field."""
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.flow.field import Field
+from vs_align.flow.sampling import lanczos_table
+from vs_align.flow.warp_kernels import sample_sharp, sample_wide
+
+# A picture that shrinks by less is as sharp without the wider kernel, and hardly aliased.
+_SHRINKS_FROM = 1.05
+_WIDEST = 16.0
+
+Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+
+
+def warp_plane(plane: Plane, field: Field, peak: float | None, out: Plane) -> None:
+    """Write what lies at the positions of a field into a plane of the field's size.
+
+    Outside the plane its edge is repeated. Where positions are whole numbers samples come back as they are, to the
+    last bit. Where the picture shrinks, the kernel grows with it, so that nothing is aliased.
+
+    Args:
+        plane: Shape (height, width).
+        field: Positions in `plane`.
+        peak: The largest value of an integer format; None for float, whose values are left as they come.
+        out: Shape of the field, dtype of `plane`.
+
+    Source:
+        C. Duchon, Lanczos filtering in one and two dimensions, Journal of Applied Meteorology 18(8), 1979; four lobes.
+    """
+    # kernels are fastest where the samples need no conversion, and float32 holds all of 16 bits
+    source = np.ascontiguousarray(plane, np.float32)
+    shrink = shrinkage(field)
+    limits = (
+        (np.float32(-np.inf), np.float32(np.inf), np.float32(0))
+        if peak is None
+        else (np.float32(0), np.float32(peak), np.float32(0.5))
+    )
+    if max(shrink) < _SHRINKS_FROM:
+        sample_sharp(source, field, lanczos_table(1.0), *limits, out)
+    else:
+        sample_wide(source, field, (lanczos_table(shrink[0]), lanczos_table(shrink[1])), *limits, out)
+
+
+def shrinkage(field: Field) -> tuple[float, float]:
+    """Return by how much a picture shrinks in x and y under a field, in clip pixels per ref pixel, at least 1.
+
+    It is rounded to a 16th, so that the kernels of a shot are the same from frame to frame.
+    """
+    height, width = field.shape[:2]
+    steps = []
+    for axis, size in ((1, width), (0, height)):
+        if size < 2:
+            steps.append((1.0, 1.0))
+            continue
+        step = np.abs(np.diff(field[:: max(1, height // 16), :: max(1, width // 16)], axis=axis)).reshape(-1, 2)
+        if not len(step):
+            step = np.abs(np.diff(field, axis=axis)).reshape(-1, 2)
+            stride = 1
+        else:
+            stride = max(1, size // 16)
+        middle = np.median(step, axis=0) / stride
+        steps.append((float(middle[0]), float(middle[1])))
+    (xx, xy), (yx, yy) = steps
+    across, down = float(np.hypot(xx, yx)), float(np.hypot(xy, yy))
+    return tuple(min(max(1.0, round(16 * s) / 16), _WIDEST) for s in (across, down))  # type: ignore[return-value]

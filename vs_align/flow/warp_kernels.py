@@ -1,0 +1,93 @@
+"""Numba kernels that sample a plane at the positions of a field.
+
+They are serial and release the GIL, so that several threads may run them side by side. Pixels that do not count are
+NaN, which is why the fast mathematics used here leaves out the assumption that there are none.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+# Weights come from a table of so many positions between two pixels: half a step is 1/8192 px.
+PHASES = 4096
+
+FAST_WITH_NAN = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def sample_sharp(plane: Any, field: Any, table: Any, lowest: Any, highest: Any, rounding: Any, out: Any) -> Any:
+    """Sample with 8x8 taps.
+
+    Args:
+        plane: Shape (height, width), float32.
+        field: Shape (h, w, 2), float32 positions in `plane`.
+        table: Weights of 8 taps at each phase, shape (PHASES + 1, 8), float32.
+        lowest: The smallest sample.
+        highest: The largest sample.
+        rounding: Added before samples are cut to whole numbers.
+        out: Shape (h, w), any dtype.
+    """
+    height, width = plane.shape
+    taps = np.empty(8, np.int64)
+    for y in range(field.shape[0]):
+        row = out[y]
+        places = field[y]
+        for x in range(field.shape[1]):
+            u = min(max(places[x, 0], np.float32(0)), np.float32(width - 1))
+            v = min(max(places[x, 1], np.float32(0)), np.float32(height - 1))
+            left, top = np.int64(u), np.int64(v)
+            across = table[np.int64((u - left) * PHASES + np.float32(0.5))]
+            down = table[np.int64((v - top) * PHASES + np.float32(0.5))]
+            left -= 3
+            top -= 3
+            total = np.float32(0)
+            if left >= 0 and top >= 0 and left + 8 <= width and top + 8 <= height:
+                r0, r1, r2, r3 = plane[top], plane[top + 1], plane[top + 2], plane[top + 3]
+                r4, r5, r6, r7 = plane[top + 4], plane[top + 5], plane[top + 6], plane[top + 7]
+                for k in range(8):
+                    i = left + k
+                    column = (down[0] * r0[i] + down[1] * r1[i]) + (down[2] * r2[i] + down[3] * r3[i])
+                    column += (down[4] * r4[i] + down[5] * r5[i]) + (down[6] * r6[i] + down[7] * r7[i])
+                    total += across[k] * column
+            else:
+                for k in range(8):
+                    taps[k] = min(max(left + k, 0), width - 1)
+                for j in range(8):
+                    line = plane[min(max(top + j, 0), height - 1)]
+                    part = np.float32(0)
+                    for k in range(8):
+                        part += across[k] * line[taps[k]]
+                    total += down[j] * part
+            row[x] = min(max(total + rounding, lowest), highest)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def sample_wide(plane: Any, field: Any, tables: Any, lowest: Any, highest: Any, rounding: Any, out: Any) -> Any:
+    """Sample with as many taps as the two tables (across, down) have; otherwise like `sample_sharp`."""
+    height, width = plane.shape
+    wide, tall = tables[0].shape[1], tables[1].shape[1]
+    for y in range(field.shape[0]):
+        row = out[y]
+        places = field[y]
+        for x in range(field.shape[1]):
+            u = min(max(places[x, 0], np.float32(0)), np.float32(width - 1))
+            v = min(max(places[x, 1], np.float32(0)), np.float32(height - 1))
+            left, top = np.int64(u), np.int64(v)
+            across = tables[0][np.int64((u - left) * PHASES + np.float32(0.5))]
+            down = tables[1][np.int64((v - top) * PHASES + np.float32(0.5))]
+            left -= wide // 2 - 1
+            top -= tall // 2 - 1
+            total = np.float32(0)
+            inside = left >= 0 and left + wide <= width
+            for j in range(tall):
+                line = plane[min(max(top + j, 0), height - 1)]
+                part = np.float32(0)
+                if inside:
+                    for k in range(wide):
+                        part += across[k] * line[left + k]
+                else:
+                    for k in range(wide):
+                        part += across[k] * line[min(max(left + k, 0), width - 1)]
+                total += down[j] * part
+            row[x] = min(max(total + rounding, lowest), highest)

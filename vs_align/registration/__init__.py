@@ -1,0 +1,1 @@
+"""From pictures to a transform: how a whole picture lies on another."""

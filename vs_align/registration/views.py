@@ -1,0 +1,168 @@
+"""Views: pictures made ready for comparison, small, of even contrast, and with weights."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Luma = npt.NDArray[np.float32]
+Excluded = npt.NDArray[np.bool_] | None
+
+# Contrast that counts as noise: a tenth of a normal edge, more than grain leaves after scaling down.
+_NOISE = np.float32(0.012)
+# A border is a run of lines that are one colour but for noise, and for a logo on a tenth of their length.
+_BORDER_RANGE = 0.03
+_BORDER_SHARE = 0.9
+_WIDEST_BORDER = 0.45
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A picture made ready for comparison.
+
+    Args:
+        picture: (h, w) luma with the mean of its surroundings taken away and divided by their contrast.
+        weight: (h, w), 1 where the picture counts, 0 in excluded areas and borders.
+    """
+
+    picture: Luma
+    weight: Luma
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.picture.shape[1], self.picture.shape[0]
+
+
+def size_of(picture: npt.NDArray[np.generic]) -> tuple[int, int]:
+    """Width and height of an array (h, w, ...)."""
+    return picture.shape[1], picture.shape[0]
+
+
+def analysis_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """A size of the same shape whose longer side is at most `longest`."""
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def scaled(picture: Luma, size: tuple[int, int]) -> Luma:
+    """The picture at another size, edge on edge, averaged where it shrinks; a finite one whatever comes in."""
+    width, height = size_of(picture)
+    if (width, height) != size:
+        # Averaging and enlarging are different filters: a picture that shrinks one way only takes both.
+        small = min(width, size[0]), min(height, size[1])
+        picture = as_luma(cv2.resize(picture, small, interpolation=cv2.INTER_AREA))
+        if small != size:
+            picture = as_luma(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
+    low, high = cv2.minMaxLoc(picture)[:2]
+    if not (low >= -1 and high <= 2):  # also true for what is not a number
+        picture = np.clip(np.nan_to_num(picture, nan=0.0), np.float32(-1), np.float32(2))
+    return picture
+
+
+def view_of(luma: Luma, excluded: Excluded, size: tuple[int, int], radius: int) -> View:
+    """Make a view of a picture.
+
+    Args:
+        luma: (h, w) float32, 0..1 nominal.
+        excluded: Areas that must not count, of any size, stretched over the picture; or None.
+        size: Width and height of the view.
+        radius: How far the surroundings reach, in pixels of the view.
+    """
+    small = scaled(luma, size)
+    weight = weight_of(small, excluded)
+    return View(normalised(small, weight, radius), weight)
+
+
+def weight_of(small: Luma, excluded: Excluded) -> Luma:
+    """The weight of each pixel: 0 in excluded areas and constant borders, else 1."""
+    weight = np.ones(small.shape, np.float32)
+    top, bottom = _border(small), _border(small[::-1])
+    left, right = _border(small.T), _border(small.T[::-1])
+    height, width = small.shape
+    weight[:top] = 0
+    weight[height - bottom :] = 0
+    weight[:, :left] = 0
+    weight[:, width - right :] = 0
+    if excluded is not None:
+        weight[scaled(excluded.astype(np.float32), size_of(small)) > 0.01] = 0
+    return weight
+
+
+def _border(lines: Luma) -> int:
+    """How many lines from the first on are one colour; one more is mixed with the picture."""
+    limit = int(len(lines) * _WIDEST_BORDER)
+    if limit == 0:
+        return 0
+    colour = float(np.median(lines[0]))
+    count = 0
+    while count < limit:
+        near = np.abs(lines[count] - colour) < _BORDER_RANGE
+        if np.count_nonzero(near) < _BORDER_SHARE * near.size:
+            break
+        count += 1
+    return count + 1 if count else 0
+
+
+def normalised(small: Luma, weight: Luma, radius: int) -> Luma:
+    """Take away the mean of each pixel's surroundings and divide by their contrast; 0 where nothing counts."""
+    window = (2 * radius + 1, 2 * radius + 1)
+    whole = bool(weight.min() > 0) if weight.size else True
+    if whole:
+        mean = cv2.boxFilter(small, -1, window)
+        square = cv2.sqrBoxFilter(small, cv2.CV_32F, window)
+    else:
+        mass = np.maximum(cv2.boxFilter(weight, -1, window), np.float32(1e-6))
+        mean = cv2.boxFilter(small * weight, -1, window) / mass
+        square = cv2.boxFilter(small * small * weight, -1, window) / mass
+    variance = np.maximum(square - mean * mean, 0)
+    out = as_luma((small - mean) / np.sqrt(variance + _NOISE * _NOISE))
+    if not whole:
+        out *= weight
+    # A lone bright point must not outweigh its surroundings.
+    return np.clip(out, -3, 3, out=out)
+
+
+def warped(view: View, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> View:
+    """Look at a view through a transform from pixels of the result to pixels of the view."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if matrix[2, 0] == 0 and matrix[2, 1] == 0:
+        part = matrix[:2] / matrix[2, 2]
+        return View(
+            as_luma(cv2.warpAffine(view.picture, part, size, flags=flags)),
+            as_luma(cv2.warpAffine(view.weight, part, size, flags=flags)),
+        )
+    return View(
+        as_luma(cv2.warpPerspective(view.picture, matrix, size, flags=flags)),
+        as_luma(cv2.warpPerspective(view.weight, matrix, size, flags=flags)),
+    )
+
+
+def as_luma(array: Any) -> Luma:
+    """What OpenCV made of a float32 array, for the type checker."""
+    out: Luma = array
+    return out
+
+
+def agreement(first: View, second: View) -> tuple[float, float]:
+    """Correlation of two views of one size where both count, and the part of the second's weight that is compared.
+
+    Returns:
+        -1..1 and 0..1; zeros where nothing can be compared.
+    """
+    weight = first.weight * second.weight
+    mass = float(weight.sum())
+    whole = float(second.weight.sum())
+    if mass < 16:
+        return 0.0, 0.0
+    a, b = first.picture, second.picture
+    wa, wb = weight * a, weight * b
+    mean_a, mean_b = float(wa.sum()) / mass, float(wb.sum()) / mass
+    power_a = float(np.vdot(wa, a)) / mass - mean_a**2
+    power_b = float(np.vdot(wb, b)) / mass - mean_b**2
+    if min(power_a, power_b) < 1e-4:
+        return 0.0, mass / whole
+    cross = float(np.vdot(wa, b)) / mass - mean_a * mean_b
+    return cross / (power_a * power_b) ** 0.5, mass / whole

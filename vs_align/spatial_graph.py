@@ -1,0 +1,92 @@
+"""The graph of `spatial`: clips in, one lazy clip out."""
+
+from dataclasses import dataclass
+
+import vapoursynth as vs
+
+from vs_align.enums import Stabilize, Unaligned
+from vs_align.flow.engines import Engine
+from vs_align.placement import Placement
+from vs_align.registration.features import Detector
+from vs_align.spatial_transforms import (
+    CoarseInputs,
+    clip_transforms,
+    frame_transforms,
+    placed_transforms,
+    scene_transforms,
+)
+from vs_align.spatial_warp import WarpInputs, warped_frames
+from vs_align.vapour.clips import blank_like
+from vs_align.vapour.lanes import lane_count
+from vs_align.vapour.pictures import fitted_length, luma_of, mask_of
+
+_TIMING = ["_DurationNum", "_DurationDen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to align."""
+
+    engine: Engine
+    detector: Detector | None
+    """What a wide search looks for; None: a near search."""
+    stabilize: Stabilize
+    placement: Placement | None
+    """Transforms that are known."""
+    alpha: bool
+    unaligned: Unaligned
+    lanes: int | None
+    """How many frames to work on at once, None for what pays."""
+
+
+def spatial_graph(
+    clip: vs.VideoNode, ref: vs.VideoNode, mask: vs.VideoNode | None, clip_mask: vs.VideoNode | None, choices: Choices
+) -> vs.VideoNode:
+    """Return clip's frames, warped onto ref's; clip and ref are RGB."""
+    length, given = ref.num_frames, clip.format
+    clip = fitted_length(clip, length)
+    clip_luma, ref_luma = luma_of(clip), luma_of(ref)
+    excluded, clip_excluded = _stretched(mask, ref), _stretched(clip_mask, clip)
+    coarse = CoarseInputs(clip_luma, ref_luma, excluded, clip_excluded, choices.detector, lane_count(choices.lanes))
+    # half floats are warped as single floats, which hold them all
+    half = given.sample_type == vs.FLOAT and given.bits_per_sample == 16
+    work = clip.resize.Point(format=vs.RGBS) if half else clip
+    inputs = WarpInputs(
+        carrier=_carrier(work, ref),
+        clip=work,
+        clip_luma=clip_luma,
+        ref_luma=ref_luma,
+        seen=(clip.resize.Point(format=vs.RGBS), ref.resize.Point(format=vs.RGBS)) if choices.engine.wants_rgb else (),
+        transforms=_transforms(coarse, choices),
+        mask=excluded,
+        clip_mask=clip_excluded,
+        alpha=_blank_grey(given, ref) if choices.alpha else None,
+    )
+    lanes = lane_count(choices.lanes or choices.engine.most_lanes)
+    aligned = warped_frames(inputs, choices.engine, choices.unaligned, lanes)
+    return aligned.resize.Point(format=given.id) if half else aligned
+
+
+def _transforms(coarse: CoarseInputs, choices: Choices) -> vs.VideoNode:
+    if choices.placement is not None:
+        sizes = [(node.width, node.height) for node in (coarse.clip, coarse.ref)]
+        return placed_transforms(choices.placement, sizes[0], sizes[1], coarse.ref.num_frames)
+    search = {Stabilize.FRAME: frame_transforms, Stabilize.SCENE: scene_transforms, Stabilize.CLIP: clip_transforms}
+    return search[choices.stabilize](coarse)
+
+
+def _stretched(mask: vs.VideoNode | None, over: vs.VideoNode) -> vs.VideoNode | None:
+    return None if mask is None else mask_of(fitted_length(mask, over.num_frames), over.width, over.height)
+
+
+def _carrier(clip: vs.VideoNode, ref: vs.VideoNode) -> vs.VideoNode:
+    """Return blank frames with the format and props of clip, and the size and timing of ref."""
+    blank = blank_like(vs.core.std.BlankClip(clip, ref.width, ref.height, length=1), ref)
+    timed = blank.std.CopyFrameProps(clip).std.CopyFrameProps(ref, props=_TIMING)
+    # alpha that came with clip lies where clip lay
+    return timed.std.RemoveFrameProps(["_Alpha"])
+
+
+def _blank_grey(like: vs.VideoFormat, ref: vs.VideoNode) -> vs.VideoNode:
+    grey = vs.core.query_video_format(vs.GRAY, like.sample_type, like.bits_per_sample, 0, 0)
+    return vs.core.std.BlankClip(ref, format=grey.id, keep=True)

@@ -1,0 +1,132 @@
+"""The warp of `spatial`: for each frame the field, what it is worth, and the picture sampled through it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import vapoursynth as vs
+
+from vs_align.enums import Unaligned
+from vs_align.flow.engines import Engine
+from vs_align.flow.field import Field, Matrix, field_of, neutral_matrix
+from vs_align.flow.summary import summarised
+from vs_align.flow.verification import Verified, verify
+from vs_align.flow.warp import warp_plane
+from vs_align.spatial_transforms import FALLBACK, REASON, transform_in
+from vs_align.vapour.clips import tiny_clip
+from vs_align.vapour.frames import mask_array, peak_value, plane_array
+from vs_align.vapour.lanes import in_lanes
+from vs_align.vapour.memory import MemoryTrimmer
+
+SHIFT_X, SHIFT_Y, ROTATION = "VSAlignShiftX", "VSAlignShiftY", "VSAlignRotation"
+SCALE_X, SCALE_Y = "VSAlignScaleX", "VSAlignScaleY"
+RESIDUAL, VALID, ENGINE = "VSAlignResidual", "VSAlignValid", "VSAlignEngine"
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class WarpInputs:
+    """What the warp looks at; all clips are of ref's length."""
+
+    carrier: vs.VideoNode
+    """Frames to write into: ref's size, clip's format and props."""
+    clip: vs.VideoNode
+    """The picture to warp: RGB of integers or single floats."""
+    clip_luma: vs.VideoNode
+    ref_luma: vs.VideoNode
+    seen: tuple[vs.VideoNode, ...]
+    """Clip and ref in RGB of single floats for an engine that looks at them, else nothing."""
+    transforms: vs.VideoNode
+    mask: vs.VideoNode | None
+    clip_mask: vs.VideoNode | None
+    alpha: vs.VideoNode | None
+    """Frames to write alpha into: ref's size, grey of clip's depth."""
+
+
+def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lanes: int) -> vs.VideoNode:
+    """Return clip's frames, warped onto ref's."""
+    nothing = tiny_clip(inputs.ref_luma.num_frames)
+    nodes = [
+        inputs.carrier,
+        inputs.clip,
+        inputs.clip_luma,
+        inputs.ref_luma,
+        inputs.transforms,
+        inputs.mask or nothing,
+        inputs.clip_mask or nothing,
+        inputs.alpha or nothing,
+        *inputs.seen,
+    ]
+    integer = inputs.clip.format.sample_type == vs.INTEGER
+    warp = _Warp(engine, float(peak_value(inputs.clip)) if integer else None, inputs.alpha is not None, unaligned)
+    return in_lanes(nodes, warp.one, lanes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Warp:
+    """The callback. It holds no node."""
+
+    engine: Engine
+    peak: float | None
+    alpha: bool
+    unaligned: Unaligned
+    memory: MemoryTrimmer = field(default_factory=MemoryTrimmer)
+
+    def one(self, _n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        """Warp one frame; `f` holds what `warped_frames` lists."""
+        self.memory.check()
+        carrier, clip, clip_luma, ref_luma, transform, mask, clip_mask, alpha = f[:8]
+        lumas = plane_array(clip_luma), plane_array(ref_luma)
+        start, excluded = transform_in(transform), mask_array(mask)
+        if lumas[0].shape == lumas[1].shape and np.array_equal(*lumas):
+            # nothing to find, and nothing may be shifted that is in its place
+            start = neutral_matrix(lumas[0].shape[::-1], lumas[1].shape[::-1])
+            places = field_of(start, lumas[1].shape[::-1])
+        else:
+            seen = (_rgb(f[8]), _rgb(f[9])) if self.engine.wants_rgb else lumas
+            places = self.engine.field(seen[0], seen[1], start, excluded, mask_array(clip_mask))
+        verified = verify(*lumas, places, excluded)
+        out = carrier.copy()
+        for plane in range(3):
+            warp_plane(np.asarray(clip[plane]), places, self.peak, np.asarray(out[plane]))
+        self._tell(out, places, start, lumas, verified, transform)
+        if self.alpha:
+            out.props["_Alpha"] = self._alpha(alpha, verified)
+        return out
+
+    def _tell(
+        self,
+        out: vs.VideoFrame,
+        places: Field,
+        start: Matrix,
+        lumas: tuple[Floats, Floats],
+        verified: Verified,
+        transform: vs.VideoFrame,
+    ) -> None:
+        """Write the numbers into the props."""
+        summary = summarised(places, start, lumas[0].shape[::-1], verified.reliable)
+        props: Any = out.props
+        props[SHIFT_X], props[SHIFT_Y] = summary.shift
+        props[ROTATION], props[SCALE_X], props[SCALE_Y] = summary.rotation, summary.scale_x, summary.scale_y
+        props[VALID], props[ENGINE] = verified.share, self.engine.name
+        props[FALLBACK] = transform.props[FALLBACK]
+        if REASON in transform.props:
+            props[REASON] = transform.props[REASON]
+        if verified.residual is not None:
+            props[RESIDUAL] = verified.residual
+
+    def _alpha(self, blank: vs.VideoFrame, verified: Verified) -> vs.VideoFrame:
+        shown = verified.reliable if self.unaligned is Unaligned.MASK else verified.inside
+        out = blank.copy()
+        plane = np.asarray(out[0])
+        plane[:] = shown.astype(plane.dtype) * (1 if self.peak is None else int(self.peak))
+        out.props["_Range"] = int(vs.RANGE_FULL)
+        return out
+
+
+def _rgb(frame: vs.VideoFrame) -> Floats:
+    return np.ascontiguousarray(np.stack([np.asarray(frame[plane]) for plane in range(3)], axis=-1))

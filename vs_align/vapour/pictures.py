@@ -1,0 +1,49 @@
+"""Clips for looking at: luma, masks, small versions. Nothing here asks for a frame."""
+
+import vapoursynth as vs
+
+# zimg's own name of the matrix; which one is of no matter for alignment, as long as both clips get the same.
+_LUMA_MATRIX = "709"
+
+
+def luma_of(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return the luma of an RGB clip as single floats, 0 to 1 nominal."""
+    return _progressive(clip).resize.Point(format=vs.GRAYS, matrix_s=_LUMA_MATRIX)
+
+
+def shrunk(clip: vs.VideoNode, longest: int) -> vs.VideoNode:
+    """Return a clip whose longer side is at most `longest` pixels, without aliases."""
+    factor = longest / max(clip.width, clip.height)
+    if factor >= 1:
+        return clip
+    size = max(1, round(clip.width * factor)), max(1, round(clip.height * factor))
+    return _progressive(clip).resize.Bicubic(*size)
+
+
+def mask_of(mask: vs.VideoNode, width: int, height: int) -> vs.VideoNode:
+    """Return a mask of any format as full range grey of 8 bits, stretched to a size; white is above 0.
+
+    What is white before it is stretched stays white in every pixel that it touches by a quarter, so that thin lines
+    do not vanish.
+    """
+    mask = _progressive(mask)
+    if mask.format.color_family == vs.RGB:
+        mask = mask.resize.Point(format=vs.GRAYS, matrix_s=_LUMA_MATRIX)
+    elif mask.format.color_family == vs.YUV:
+        mask = mask.std.ShufflePlanes(0, vs.GRAY)
+    grey = mask.resize.Point(format=vs.GRAY8, range=vs.RANGE_FULL).std.Binarize(128)
+    if (grey.width, grey.height) == (width, height):
+        return grey
+    return grey.resize.Bilinear(width, height).std.Binarize(64)
+
+
+def fitted_length(clip: vs.VideoNode, length: int) -> vs.VideoNode:
+    """Return a clip of so many frames; a shorter one repeats its last frame."""
+    if clip.num_frames < length:
+        return clip + clip[-1] * (length - clip.num_frames)
+    return clip[:length]
+
+
+def _progressive(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return the clip without the prop that would make the scaler treat its fields apart."""
+    return clip.std.SetFieldBased(0)
