@@ -84,7 +84,7 @@ def spatial(
         - `VSAlignShiftX`, `VSAlignShiftY`: median of position in clip minus position without any alignment, in clip
           pixels.
         - `VSAlignRotation`: degrees. `VSAlignScaleX`, `VSAlignScaleY`: see `Transform`.
-        - `VSAlignResidual`: median forward-backward error in ref pixels, measured at 320 pixels across. Missing where
+        - `VSAlignResidual`: median forward-backward error in ref pixels, measured at 240 pixels across. Missing where
           the pictures have no structure.
         - `VSAlignValid`: share of pixels inside clip's picture that show what `ref` shows, 0 to 1.
         - `VSAlignEngine`: "dis" or "rife".

@@ -82,7 +82,8 @@ class _Warp:
         carrier, clip, clip_luma, ref_luma, transform, mask, clip_mask, alpha = f[:8]
         lumas = plane_array(clip_luma), plane_array(ref_luma)
         start, excluded = transform_in(transform), mask_array(mask)
-        if lumas[0].shape == lumas[1].shape and np.array_equal(*lumas):
+        same = lumas[0].shape == lumas[1].shape and np.array_equal(*lumas)
+        if same:
             # nothing to find, and nothing may be shifted that is in its place
             start = neutral_matrix(lumas[0].shape[::-1], lumas[1].shape[::-1])
             places = field_of(start, lumas[1].shape[::-1])
@@ -92,7 +93,10 @@ class _Warp:
         verified = verify(*lumas, places, excluded)
         out = carrier.copy()
         for plane in range(3):
-            warp_plane(np.asarray(clip[plane]), places, self.peak, np.asarray(out[plane]))
+            if same:
+                np.copyto(np.asarray(out[plane]), np.asarray(clip[plane]))
+            else:
+                warp_plane(np.asarray(clip[plane]), places, self.peak, np.asarray(out[plane]))
         self._tell(out, places, start, lumas, verified, transform)
         if self.alpha:
             out.props["_Alpha"] = self._alpha(alpha, verified)

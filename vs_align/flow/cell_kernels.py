@@ -157,6 +157,25 @@ def spread_cells(padded: Any, cell: Any, matrix: Any, out: Any) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def even_out(luma: Any, mean: Any, square: Any, floor: Any, out: Any) -> None:
+    """Take the mean away and divide by the deviation.
+
+    Args:
+        luma: Shape (h, w), float32.
+        mean: Its local mean, the same shape.
+        square: The local mean of its square, the same shape.
+        floor: The smallest deviation to divide by, softly.
+        out: The same shape.
+    """
+    least = floor * floor
+    for y in range(luma.shape[0]):
+        source, middle, power, target = luma[y], mean[y], square[y], out[y]
+        for x in range(luma.shape[1]):
+            variance = max(power[x] - middle[x] * middle[x], np.float32(0)) + least
+            target[x] = (source[x] - middle[x]) / np.sqrt(variance)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
 def joint_histogram(ref: Any, warped: Any, steepness: Any, out: Any) -> None:
     """Count which brightness of a picture meets which of the other, edges with less weight.
 

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.flow.cell_kernels import even_out
+
 Floats = npt.NDArray[np.float32]
 Excluded = npt.NDArray[np.bool_] | None
 
@@ -64,8 +66,8 @@ def local_contrast(luma: Floats, noise: float, excluded: Excluded = None) -> Flo
         share = np.maximum(cv2.boxFilter(counted, -1, size, borderType=border), np.float32(1e-6))
         mean = cv2.boxFilter(luma * counted, -1, size, borderType=border) / share
         square = cv2.boxFilter(luma * luma * counted, -1, size, borderType=border) / share
-    variance = np.maximum(square - mean * mean, np.float32(0)) + np.float32(floor * floor)
-    out = np.asarray((luma - mean) / np.sqrt(variance), np.float32)
+    out = np.empty_like(luma)
+    even_out(luma, mean, square, np.float32(floor), out)
     if excluded is not None:
         out[excluded] = np.nan
     return out

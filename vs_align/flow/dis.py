@@ -68,25 +68,33 @@ class DisEngine:
 
     def _round(self, pair: "_Pair", start: Matrix, cells: Floats) -> Floats:
         """Go once from the smallest pictures to the full ones."""
-        levels = pair.pyramid()
+        evened = pair.evened()
+        levels = _pyramid(*evened)
         cells = cells + _found_by_search(levels[min(1, len(levels) - 1)], start, cells)
-        coarse, middle, full, sharp = _PASSES[self.precision]
+        plan = _plan(self.precision, len(levels))
         toned = False
-        for i in range(len(levels) - 1, -1, -1):
+        for i, passes, sharp in plan:
             if i <= _TONE_LEVEL and not toned:
-                levels, toned = pair.with_tone(start, cells, i).pyramid(), True
+                levels, toned = _pyramid(*pair.toned(evened, start, cells, i)), True
             level = levels[i]
             grid = grid_of(*level.ref.shape)
-            small = resized_grid(cells, grid) / np.float32(level.scale)
-            passes = full if i == 0 else coarse if i == len(levels) - 1 else middle
-            improved = Improved(small, np.zeros(grid, np.float32))
+            improved = Improved(resized_grid(cells, grid) / np.float32(level.scale), np.zeros(grid, np.float32))
             for k in range(passes):
                 improved = improve(
-                    level.ref, level.clip, level.transform(start), improved.cells, sharp=i == 0 and k >= full - sharp
+                    level.ref, level.clip, level.transform(start), improved.cells, sharp=k >= passes - sharp
                 )
-            small = settled(improved) if i == 0 else improved.cells
+            small = settled(improved) if i == plan[-1][0] else improved.cells
             cells = small * np.float32(level.scale)
-        return cells
+        return resized_grid(cells, grid_of(*pair.ref.shape))
+
+
+def _plan(precision: int, levels: int) -> list[tuple[int, int, int]]:
+    """Return level, passes and how many of them are sharp, from the smallest pictures on."""
+    coarse, middle, full, sharp = _PASSES[precision]
+    if levels == 1:
+        return [(0, coarse + full, sharp)]
+    plan = [(levels - 1, coarse, 0), *((i, middle, 0) for i in range(levels - 2, 0, -1)), (0, full, sharp)]
+    return [step for step in plan if step[1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,11 @@ class _Level:
     to_clip: Matrix
     from_ref: Matrix
     scale: float
+
+    @classmethod
+    def full(cls, clip: Floats, ref: Floats) -> "_Level":
+        """Return the pictures as they are."""
+        return cls(clip, ref, np.eye(3), np.eye(3), 1.0)
 
     def transform(self, start: Matrix) -> Matrix:
         """Return a transform of the full pictures for the small ones."""
@@ -134,30 +147,34 @@ class _Pair:
             clip, ref = (np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma), np.float32) for luma in (clip, ref))
         return cls(clip, ref, noise, excluded, clip_excluded)
 
-    def pyramid(self) -> list[_Level]:
-        """Return the pictures from full to smallest."""
-        eye = np.eye(3)
-        clip = local_contrast(self.clip, self.noise, self.clip_excluded)
-        ref = local_contrast(self.ref, self.noise, self.excluded)
-        levels = [_Level(clip, ref, eye, eye, 1.0)]
-        while min(*levels[-1].ref.shape, *levels[-1].clip.shape) >= 2 * _COARSEST:
-            levels.append(levels[-1].halved())
-        return levels
-
-    def with_tone(self, start: Matrix, cells: Floats, level: int) -> "_Pair":
-        """Bring the tone of one picture to the other's, as they lie on each other so far."""
-        step = _Level(
-            _marked(self.clip, self.clip_excluded), _marked(self.ref, self.excluded), np.eye(3), np.eye(3), 1.0
+    def evened(self) -> tuple[Floats, Floats]:
+        """Return clip and ref in units of local contrast."""
+        return (
+            local_contrast(self.clip, self.noise, self.clip_excluded),
+            local_contrast(self.ref, self.noise, self.excluded),
         )
+
+    def toned(self, evened: tuple[Floats, Floats], start: Matrix, cells: Floats, level: int) -> tuple[Floats, Floats]:
+        """Return them after the tone of one was brought to the other's, as they lie on each other so far."""
+        step = _Level.full(_marked(self.clip, self.clip_excluded), _marked(self.ref, self.excluded))
         for _ in range(level):
             step = step.halved()
         small = resized_grid(cells, grid_of(*step.ref.shape)) / np.float32(step.scale)
         field = field_of_cells(small, step.transform(start), *step.ref.shape)
         tone = tone_between(step.ref, sampled(step.clip, field, sharp=False))
         if tone is None:
-            return self
-        clip, ref = (self.clip, tone.applied(self.ref)) if tone.of_ref else (tone.applied(self.clip), self.ref)
-        return _Pair(clip, ref, self.noise, self.excluded, self.clip_excluded)
+            return evened
+        if tone.of_ref:
+            return evened[0], local_contrast(tone.applied(self.ref), self.noise, self.excluded)
+        return local_contrast(tone.applied(self.clip), self.noise, self.clip_excluded), evened[1]
+
+
+def _pyramid(clip: Floats, ref: Floats) -> list[_Level]:
+    """Return the pictures from full to smallest."""
+    levels = [_Level.full(clip, ref)]
+    while min(*levels[-1].ref.shape, *levels[-1].clip.shape) >= 2 * _COARSEST:
+        levels.append(levels[-1].halved())
+    return levels
 
 
 def _marked(luma: Floats, excluded: Excluded) -> Floats:
