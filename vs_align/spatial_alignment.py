@@ -89,7 +89,8 @@ def spatial(
         - `VSAlignValid`: share of pixels inside clip's picture that show what `ref` shows, 0 to 1.
         - `VSAlignEngine`: "dis" or "rife".
         - `VSAlignFallback`: 0 where the coarse transform was found or none was needed, 1 where a neighbouring frame's
-          was taken, 2 where none was found and the picture was only stretched; `VSAlignReason` says why.
+          was taken, 2 where none was found and the search began from clip stretched over ref, 3 where the two show
+          different things and clip was put there by the coarse transform alone. `VSAlignReason` then says why.
 
     Raises:
         ArgumentError: An argument breaks one of the rules above.

@@ -10,8 +10,8 @@ import vapoursynth as vs
 
 from vs_align.enums import Unaligned
 from vs_align.flow.engines import Engine
-from vs_align.flow.field import Field, Matrix, field_of, neutral_matrix
-from vs_align.flow.summary import summarised
+from vs_align.flow.field import field_of, neutral_matrix
+from vs_align.flow.summary import Summary, summarised
 from vs_align.flow.verification import Verified, verify
 from vs_align.flow.warp import warp_plane
 from vs_align.spatial_transforms import FALLBACK, REASON, transform_in
@@ -23,6 +23,9 @@ from vs_align.vapour.memory import MemoryTrimmer
 SHIFT_X, SHIFT_Y, ROTATION = "VSAlignShiftX", "VSAlignShiftY", "VSAlignRotation"
 SCALE_X, SCALE_Y = "VSAlignScaleX", "VSAlignScaleY"
 RESIDUAL, VALID, ENGINE = "VSAlignResidual", "VSAlignValid", "VSAlignEngine"
+
+# A field of which less is reliable is held against the coarse transform alone.
+_DOUBTFUL = 0.5
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -91,37 +94,26 @@ class _Warp:
             seen = (_rgb(f[8]), _rgb(f[9])) if self.engine.wants_rgb else lumas
             places = self.engine.field(seen[0], seen[1], start, excluded, mask_array(clip_mask))
         verified = verify(*lumas, places, excluded)
+        fallback, reason = int(transform.props[FALLBACK]), str(transform.props.get(REASON, ""))
+        if verified.share_of_inside < _DOUBTFUL:
+            rigid = field_of(start, lumas[1].shape[::-1])
+            simpler = verify(*lumas, rigid, excluded)
+            if simpler.share_of_inside >= verified.share_of_inside:
+                places, verified, fallback, reason = rigid, simpler, 3, "the pictures show different things"
         out = carrier.copy()
         for plane in range(3):
             if same:
                 np.copyto(np.asarray(out[plane]), np.asarray(clip[plane]))
             else:
                 warp_plane(np.asarray(clip[plane]), places, self.peak, np.asarray(out[plane]))
-        self._tell(out, places, start, lumas, verified, transform)
+        props: Any = out.props
+        props[ENGINE], props[FALLBACK] = self.engine.name, fallback
+        if reason:
+            props[REASON] = reason
+        _tell(out, summarised(places, start, lumas[0].shape[::-1], verified.reliable), verified)
         if self.alpha:
             out.props["_Alpha"] = self._alpha(alpha, verified)
         return out
-
-    def _tell(
-        self,
-        out: vs.VideoFrame,
-        places: Field,
-        start: Matrix,
-        lumas: tuple[Floats, Floats],
-        verified: Verified,
-        transform: vs.VideoFrame,
-    ) -> None:
-        """Write the numbers into the props."""
-        summary = summarised(places, start, lumas[0].shape[::-1], verified.reliable)
-        props: Any = out.props
-        props[SHIFT_X], props[SHIFT_Y] = summary.shift
-        props[ROTATION], props[SCALE_X], props[SCALE_Y] = summary.rotation, summary.scale_x, summary.scale_y
-        props[VALID], props[ENGINE] = verified.share, self.engine.name
-        props[FALLBACK] = transform.props[FALLBACK]
-        if REASON in transform.props:
-            props[REASON] = transform.props[REASON]
-        if verified.residual is not None:
-            props[RESIDUAL] = verified.residual
 
     def _alpha(self, blank: vs.VideoFrame, verified: Verified) -> vs.VideoFrame:
         shown = verified.reliable if self.unaligned is Unaligned.MASK else verified.inside
@@ -130,6 +122,16 @@ class _Warp:
         plane[:] = shown.astype(plane.dtype) * (1 if self.peak is None else int(self.peak))
         out.props["_Range"] = int(vs.RANGE_FULL)
         return out
+
+
+def _tell(out: vs.VideoFrame, summary: Summary, verified: Verified) -> None:
+    """Write the numbers into the props."""
+    props: Any = out.props
+    props[SHIFT_X], props[SHIFT_Y] = summary.shift
+    props[ROTATION], props[SCALE_X], props[SCALE_Y] = summary.rotation, summary.scale_x, summary.scale_y
+    props[VALID] = verified.share
+    if verified.residual is not None:
+        props[RESIDUAL] = verified.residual
 
 
 def _rgb(frame: vs.VideoFrame) -> Floats:

@@ -5,6 +5,7 @@ from coarse to fine, where each level leans on the coarser one as far as its own
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -51,13 +52,30 @@ def grid_of(height: int, width: int) -> tuple[int, int]:
     return -(-height // CELL), -(-width // CELL)
 
 
-def resized_grid(cells: Floats, grid: tuple[int, int]) -> Floats:
-    """Return displacements for a grid of other rows and columns over the same picture."""
-    if cells.shape[:2] == grid:
+def regridded(cells: Floats, source: tuple[int, ...], target: tuple[int, ...]) -> Floats:
+    """Return displacements for the cells of a picture of another size, in its pixels.
+
+    Args:
+        cells: Displacements in pixels of the source picture, shape (rows, columns, 2).
+        source: Height and width of the picture that the cells lie on.
+        target: Height and width of the other picture, which shows the same.
+    """
+    if source == target:
         return cells
-    shrinks = cells.shape[0] > grid[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(cells, grid[::-1], interpolation=how), np.float32).reshape(*grid, 2)
+    down = _spline(cells.shape[0], grid_of(*target)[0], source[0] / target[0])
+    across = _spline(cells.shape[1], grid_of(*target)[1], source[1] / target[1])
+    unit = np.array([target[1] / source[1], target[0] / source[0]], np.float32)
+    return np.asarray(np.einsum("ij,jkc,lk->ilc", down, cells, across, optimize=True) * unit, np.float32)
+
+
+def averaged(flow: Floats) -> Floats:
+    """Return the mean displacement of each cell of a picture, from one for each pixel; shape (rows, columns, 2)."""
+    height, width = flow.shape[:2]
+    rows, columns = grid_of(height, width)
+    padded = np.pad(flow, ((0, rows * CELL - height), (0, columns * CELL - width), (0, 0)), mode="edge")
+    return np.asarray(cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA), np.float32).reshape(
+        rows, columns, 2
+    )
 
 
 def field_of_cells(cells: Floats, matrix: Matrix, height: int, width: int) -> Field:
@@ -124,6 +142,32 @@ def improve(ref: Floats, clip: Floats, matrix: Matrix, cells: Floats, *, sharp: 
 def settled(improved: Improved) -> Floats:
     """Return displacements of which those that the pictures say nothing about are filled in from their surroundings."""
     return fill(improved.cells, improved.trust)
+
+
+@lru_cache(maxsize=64)
+def _spline(count: int, wanted: int, ratio: float) -> Floats:
+    """Return the weights, shape (wanted, count), of a Catmull-Rom spline through `count` cells.
+
+    Args:
+        count: How many cells there are.
+        wanted: How many cells are asked for.
+        ratio: Size of a wanted cell in cells.
+    """
+    places = np.clip((np.arange(wanted) + 0.5) * ratio - 0.5, 0, count - 1)
+    first = places.astype(int)
+    t = (places - first)[:, None]
+    weights = np.hstack(
+        [
+            ((-0.5 * t + 1) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1,
+            ((-1.5 * t + 2) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        ]
+    )
+    out = np.zeros((wanted, count), np.float32)
+    for k in range(4):
+        np.add.at(out, (np.arange(wanted), np.clip(first - 1 + k, 0, count - 1)), weights[:, k])
+    return out
 
 
 def _continue_straight(rows: Floats) -> None:

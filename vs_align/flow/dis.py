@@ -5,10 +5,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vs_align.flow.cells import Floats, Improved, field_of_cells, grid_of, improve, resized_grid, sampled, settled
+from vs_align.flow.cells import (
+    Floats,
+    Improved,
+    averaged,
+    field_of_cells,
+    grid_of,
+    improve,
+    regridded,
+    sampled,
+    settled,
+)
 from vs_align.flow.contrast import Excluded, local_contrast, noise_of, presmoothing
-from vs_align.flow.field import Field, Matrix, looked_up, neutral_matrix
+from vs_align.flow.field import Field, Matrix, field_of, looked_up, neutral_matrix
 from vs_align.flow.inverse_search import searched
+from vs_align.flow.same_scale import SameScale
 from vs_align.flow.tone import tone_between
 
 # Passes over the coarsest pictures, those between, and the full ones; how many of the last are sharp.
@@ -58,34 +69,36 @@ class DisEngine:
             clip_excluded: Pixels of clip that do not count.
         """
         height, width = ref.shape
-        cells = np.zeros((*grid_of(height, width), 2), np.float32)
         if min(*ref.shape, *clip.shape) < _SMALLEST:
-            return field_of_cells(cells, start, height, width)
-        pair = _Pair.of(clip, ref, excluded, clip_excluded, self.lq_input)
+            return field_of(start, (width, height))
+        like = SameScale.of(clip, ref, start, excluded, clip_excluded)
+        pair = _Pair.of(like.clip, like.ref, like.excluded, like.clip_excluded, self.lq_input)
+        cells = np.zeros((*grid_of(*like.ref.shape), 2), np.float32)
         for _ in range(self.iterations):
-            cells = self._round(pair, start, cells)
-        return field_of_cells(cells, start, height, width)
+            cells = self._round(pair, like.start, cells)
+        return field_of_cells(regridded(cells, like.ref.shape, ref.shape), start, height, width)
 
     def _round(self, pair: "_Pair", start: Matrix, cells: Floats) -> Floats:
         """Go once from the smallest pictures to the full ones."""
         evened = pair.evened()
         levels = _pyramid(*evened)
-        cells = cells + _found_by_search(levels[min(1, len(levels) - 1)], start, cells)
+        cells = cells + _found_by_search(levels[min(1, len(levels) - 1)], start, cells, pair.ref.shape)
         plan = _plan(self.precision, len(levels))
+        full = pair.ref.shape
         toned = False
         for i, passes, sharp in plan:
             if i <= _TONE_LEVEL and not toned:
                 levels, toned = _pyramid(*pair.toned(evened, start, cells, i)), True
             level = levels[i]
             grid = grid_of(*level.ref.shape)
-            improved = Improved(resized_grid(cells, grid) / np.float32(level.scale), np.zeros(grid, np.float32))
+            improved = Improved(regridded(cells, full, level.ref.shape), np.zeros(grid, np.float32))
             for k in range(passes):
                 improved = improve(
                     level.ref, level.clip, level.transform(start), improved.cells, sharp=k >= passes - sharp
                 )
             small = settled(improved) if i == plan[-1][0] else improved.cells
-            cells = small * np.float32(level.scale)
-        return resized_grid(cells, grid_of(*pair.ref.shape))
+            cells = regridded(small, level.ref.shape, full)
+        return cells
 
 
 def _plan(precision: int, levels: int) -> list[tuple[int, int, int]]:
@@ -105,12 +118,11 @@ class _Level:
     ref: Floats
     to_clip: Matrix
     from_ref: Matrix
-    scale: float
 
     @classmethod
     def full(cls, clip: Floats, ref: Floats) -> "_Level":
         """Return the pictures as they are."""
-        return cls(clip, ref, np.eye(3), np.eye(3), 1.0)
+        return cls(clip, ref, np.eye(3), np.eye(3))
 
     def transform(self, start: Matrix) -> Matrix:
         """Return a transform of the full pictures for the small ones."""
@@ -124,7 +136,6 @@ class _Level:
             ref,
             neutral_matrix(clip.shape[::-1], self.clip.shape[::-1]) @ self.to_clip,
             self.from_ref @ neutral_matrix(self.ref.shape[::-1], ref.shape[::-1]),
-            self.scale * 2,
         )
 
 
@@ -159,7 +170,7 @@ class _Pair:
         step = _Level.full(_marked(self.clip, self.clip_excluded), _marked(self.ref, self.excluded))
         for _ in range(level):
             step = step.halved()
-        small = resized_grid(cells, grid_of(*step.ref.shape)) / np.float32(step.scale)
+        small = regridded(cells, self.ref.shape, step.ref.shape)
         field = field_of_cells(small, step.transform(start), *step.ref.shape)
         tone = tone_between(step.ref, sampled(step.clip, field, sharp=False))
         if tone is None:
@@ -186,10 +197,8 @@ def _halved(picture: Floats) -> Floats:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _found_by_search(level: _Level, start: Matrix, cells: Floats) -> Floats:
-    """Return what DIS finds beyond the displacements so far, in full pixels."""
-    height, width = level.ref.shape
-    small = resized_grid(cells, grid_of(height, width)) / np.float32(level.scale)
-    field = field_of_cells(small, level.transform(start), height, width)
-    flow = searched(level.ref, looked_up(level.clip, field))
-    return resized_grid(flow, (cells.shape[0], cells.shape[1])) * np.float32(level.scale)
+def _found_by_search(level: _Level, start: Matrix, cells: Floats, full: tuple[int, ...]) -> Floats:
+    """Return what DIS finds beyond the displacements so far, for the cells of the full picture."""
+    small = regridded(cells, full, level.ref.shape)
+    field = field_of_cells(small, level.transform(start), *level.ref.shape)
+    return regridded(averaged(searched(level.ref, looked_up(level.clip, field))), level.ref.shape, full)

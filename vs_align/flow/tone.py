@@ -92,8 +92,9 @@ def _curve(counts: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float
     middle = (mass * mean).sum() / total
     spread = (kept.sum(axis=0) * (centres - middle) ** 2).sum() / total
     explained = (mass * (mean - middle) ** 2).sum() / total / max(spread, 1e-12)
-    slope, offset = np.polynomial.polynomial.polyfit(centres, mean, 1, w=np.sqrt(mass))[::-1]
-    line = slope * centres + offset
+    spot = (mass * centres).sum() / total
+    slope = (mass * (centres - spot) * (mean - middle)).sum() / max((mass * (centres - spot) ** 2).sum(), 1e-12)
+    line = middle + slope * (centres - spot)
     kernel = cv2.getGaussianKernel(9, 1.5).ravel()
     near = np.convolve(mass, kernel, "same") + _LEAST_SHARE * total
     deviation = np.convolve(mass * (mean - line), kernel, "same") / near

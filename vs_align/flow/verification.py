@@ -17,14 +17,14 @@ from vs_align.flow.inverse_search import searched
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_LONGEST = 320
+_LONGEST = 240
 _CELL = 8
 # In units of local contrast: gradients below this say nothing about a displacement, variances below it nothing at all.
 _LEAST_GRADIENT = 0.02
 _LEAST_VARIANCE = 0.15
 _LEAST_MATCH = 0.4
 # Pixels at the low resolution that a pixel may be off.
-_MOST_OFF = 1.0
+_MOST_OFF = 0.75
 _SMALLEST = 24
 
 
@@ -43,6 +43,11 @@ class Verified:
     def share(self) -> float:
         """Share of reliable pixels, 0 to 1."""
         return float(self.reliable.mean())
+
+    @property
+    def share_of_inside(self) -> float:
+        """Share of reliable pixels among those inside clip's picture, 0 to 1."""
+        return int(np.count_nonzero(self.reliable)) / max(1, int(np.count_nonzero(self.inside)))
 
 
 def verify(clip: Floats, ref: Floats, field: Field, excluded: Mask | None) -> Verified:

@@ -61,8 +61,14 @@ def _seconds(stamp: object, number: int, fps: Fraction) -> float | None:
 
 
 def plane_array(frame: vs.VideoFrame, plane: int = 0) -> npt.NDArray[Any]:
-    """Return a contiguous copy of a plane, shape (height, width)."""
-    return np.array(frame[plane], order="C")
+    """Return a contiguous copy of a plane, shape (height, width); samples that are no finite numbers become 0.
+
+    One of them would spread over whole rows of whatever is averaged.
+    """
+    out = np.array(frame[plane], order="C")
+    if out.dtype.kind == "f" and not np.isfinite(out.sum()):
+        np.nan_to_num(out, copy=False, nan=0, posinf=0, neginf=0)
+    return out
 
 
 def mask_array(frame: vs.VideoFrame) -> npt.NDArray[np.bool_] | None:

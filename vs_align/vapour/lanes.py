@@ -35,7 +35,7 @@ def in_lanes(
     for lane in range(lanes):
         part = [node.std.SelectEvery(lanes, [lane], modify_duration=False) for node in whole]
         parts.append(part[0].std.ModifyFrame(part, _numbered(callback, lane, lanes)))
-    return vs.core.std.Interleave(parts, modify_duration=False)[:length].std.AssumeFPS(src=nodes[0])
+    return vs.core.std.Interleave(parts, modify_duration=False)[:length]
 
 
 def _numbered(
