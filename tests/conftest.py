@@ -1,8 +1,12 @@
 """Fixtures for all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# threads of PyTorch that wait by spinning would hold up everything else on a busy machine
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from vs_align.flow.engines import Engine
 from vs_align.flow.field import field_of, neutral_matrix
 from vs_align.flow.summary import Summary, summarised
 from vs_align.flow.verification import Verified, verify
-from vs_align.flow.warp import warp_plane
+from vs_align.flow.warp import warp
 from vs_align.spatial_transforms import FALLBACK, REASON, transform_in
 from vs_align.vapour.clips import tiny_clip
 from vs_align.vapour.frames import mask_array, peak_value, plane_array
@@ -65,8 +65,8 @@ def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lane
         *inputs.seen,
     ]
     integer = inputs.clip.format.sample_type == vs.INTEGER
-    warp = _Warp(engine, float(peak_value(inputs.clip)) if integer else None, inputs.alpha is not None, unaligned)
-    return in_lanes(nodes, warp.one, lanes)
+    frame = _Warp(engine, float(peak_value(inputs.clip)) if integer else None, inputs.alpha is not None, unaligned)
+    return in_lanes(nodes, frame.one, lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,12 @@ class _Warp:
             if simpler.share_of_inside >= verified.share_of_inside:
                 places, verified, fallback, reason = rigid, simpler, 3, "the pictures show different things"
         out = carrier.copy()
-        for plane in range(3):
-            if same:
-                np.copyto(np.asarray(out[plane]), np.asarray(clip[plane]))
-            else:
-                warp_plane(np.asarray(clip[plane]), places, self.peak, np.asarray(out[plane]))
+        planes, targets = ([np.asarray(frame[i]) for i in range(3)] for frame in (clip, out))
+        if same:
+            for plane, target in zip(planes, targets, strict=True):
+                np.copyto(target, plane)
+        else:
+            warp(planes, places, self.peak, targets)
         props: Any = out.props
         props[ENGINE], props[FALLBACK] = self.engine.name, fallback
         if reason:

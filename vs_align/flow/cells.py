@@ -34,7 +34,6 @@ _WINDOW, _SMOOTHING = 1.0, 0.7
 _SMALLEST_GRID = 3
 # A level has four times the pixels for each cell, which makes it four times as sure of itself.
 _GAIN = np.float32(4.0)
-_UNLIMITED = np.float32(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def sampled(picture: Floats, field: Field, *, sharp: bool) -> Floats:
     if not sharp:
         sample_cubic(picture, field, cubic_table(), out)
         return out
-    sample_sharp(picture, field, lanczos_table(1.0), -_UNLIMITED, _UNLIMITED, np.float32(0), out)
+    sample_sharp(picture, field, lanczos_table(1.0), out)
     forget_outside(field, picture.shape[1], picture.shape[0], out)
     return out
 

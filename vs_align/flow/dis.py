@@ -18,6 +18,7 @@ from vs_align.flow.cells import (
 )
 from vs_align.flow.contrast import Excluded, local_contrast, noise_of, presmoothing
 from vs_align.flow.field import Field, Matrix, field_of, looked_up, neutral_matrix
+from vs_align.flow.inpaint import fill
 from vs_align.flow.inverse_search import searched
 from vs_align.flow.same_scale import SameScale
 from vs_align.flow.tone import tone_between
@@ -30,6 +31,11 @@ _COARSEST = 80
 _TONE_LEVEL = 1
 _NOISE_OF_LQ = 0.025
 _SMALLEST = 16
+# Pixels along the edges of the picture, and round what does not count, that do not count either: the more, the less of
+# the picture is measured itself.
+_EDGE, _RIM = 4, 7
+# Pixels round unknown ones in which what DIS finds is mixed with them.
+_MIXED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +166,7 @@ class _Pair:
 
     def evened(self) -> tuple[Floats, Floats]:
         """Return clip and ref in units of local contrast."""
-        return (
-            local_contrast(self.clip, self.noise, self.clip_excluded),
-            local_contrast(self.ref, self.noise, self.excluded),
-        )
+        return _evened(self.clip, self.noise, self.clip_excluded), _evened(self.ref, self.noise, self.excluded)
 
     def toned(self, evened: tuple[Floats, Floats], start: Matrix, cells: Floats, level: int) -> tuple[Floats, Floats]:
         """Return them after the tone of one was brought to the other's, as they lie on each other so far."""
@@ -176,8 +179,23 @@ class _Pair:
         if tone is None:
             return evened
         if tone.of_ref:
-            return evened[0], local_contrast(tone.applied(self.ref), self.noise, self.excluded)
-        return local_contrast(tone.applied(self.clip), self.noise, self.clip_excluded), evened[1]
+            return evened[0], _evened(tone.applied(self.ref), self.noise, self.excluded)
+        return _evened(tone.applied(self.clip), self.noise, self.clip_excluded), evened[1]
+
+
+def _evened(luma: Floats, noise: float, excluded: Excluded) -> Floats:
+    """Return local contrast without the edges of the picture and of what does not count.
+
+    Next to them a window sees too little to agree with the window of the other picture.
+    """
+    out = local_contrast(luma, noise, excluded)
+    if excluded is not None:
+        out[cv2.dilate(excluded.astype(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0] = np.nan
+    edge = min(_EDGE, min(luma.shape) // 16)
+    if edge:
+        out[:edge] = out[-edge:] = np.nan
+        out[:, :edge] = out[:, -edge:] = np.nan
+    return out
 
 
 def _pyramid(clip: Floats, ref: Floats) -> list[_Level]:
@@ -201,4 +219,12 @@ def _found_by_search(level: _Level, start: Matrix, cells: Floats, full: tuple[in
     """Return what DIS finds beyond the displacements so far, for the cells of the full picture."""
     small = regridded(cells, full, level.ref.shape)
     field = field_of_cells(small, level.transform(start), *level.ref.shape)
-    return regridded(averaged(searched(level.ref, looked_up(level.clip, field))), level.ref.shape, full)
+    warped = looked_up(level.clip, field)
+    known = np.isfinite(warped) & np.isfinite(level.ref)
+    # with the same holes in both pictures, the rim of a hole is no structure that seems to have moved
+    flow = searched(np.where(known, level.ref, np.float32(np.nan)), np.where(known, warped, np.float32(np.nan)))
+    size = 2 * _MIXED + 1
+    weight = cv2.erode(known.astype(np.float32), np.ones((size, size), np.uint8))[..., None]
+    sums, share = averaged(flow * weight), averaged(np.repeat(weight, 2, axis=-1))
+    found = fill(np.asarray(sums / np.maximum(share, 1e-6), np.float32), share[..., 0])
+    return regridded(found, level.ref.shape, full)

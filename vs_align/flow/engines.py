@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +13,7 @@ from vs_align.errors import MissingDependencyError
 from vs_align.flow.dis import DisEngine
 from vs_align.flow.field import Field, Matrix
 from vs_align.models import weights
+from vs_align.models.patience import patient_threads
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -83,7 +85,8 @@ def engine_for(
         raise MissingDependencyError(
             f"vs_align.{function}: engine 'rife' needs PyTorch; engine 'dis' does not. {_ADVICE}."
         )
-    from vs_align.flow.rife import RifeEngine, RifeOptions
+    with patient_threads():
+        from vs_align.flow.rife import RifeEngine, RifeOptions
 
     where = "cuda" if _cuda_is_there() and device is not Device.CPU else "cpu"
     engine = RifeEngine(weights.locate("rife"), RifeOptions(precision, iterations, lq_input), where)
@@ -98,7 +101,8 @@ def _rife_pays(device: Device) -> bool:
 def _cuda_is_there() -> bool:
     if find_spec("torch") is None:
         return False
-    import torch
+    with patient_threads():
+        import torch
 
     return bool(torch.cuda.is_available())
 
@@ -107,8 +111,6 @@ def _joined(excluded: Mask | None, clip_excluded: Mask | None, start: Matrix, re
     """Return what does not count in either picture, on ref's pixels."""
     if clip_excluded is None:
         return excluded
-    import cv2
-
     size = ref.shape[1], ref.shape[0]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpPerspective(clip_excluded.astype(np.uint8) * 255, start, size, flags=flags) > 0

@@ -1,11 +1,13 @@
 """The warp: a picture, sampled once at the positions of a field."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from vs_align.flow.field import Field
 from vs_align.flow.sampling import lanczos_table
-from vs_align.flow.warp_kernels import sample_sharp, sample_wide
+from vs_align.flow.warp_kernels import sample_three, sample_wide
 
 # A picture that shrinks by less is as sharp without the wider kernel, and hardly aliased.
 _SHRINKS_FROM = 1.05
@@ -14,23 +16,23 @@ _WIDEST = 16.0
 Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 
-def warp_plane(plane: Plane, field: Field, peak: float | None, out: Plane) -> None:
-    """Write what lies at the positions of a field into a plane of the field's size.
+def warp(planes: Sequence[Plane], field: Field, peak: float | None, out: Sequence[Plane]) -> None:
+    """Write what lies at the positions of a field into the three planes of a picture of the field's size.
 
-    Outside the plane its edge is repeated. Where positions are whole numbers samples come back as they are, to the
+    Outside the picture its edge is repeated. Where positions are whole numbers samples come back as they are, to the
     last bit. Where the picture shrinks, the kernel grows with it, so that nothing is aliased.
 
     Args:
-        plane: Shape (height, width).
-        field: Positions in `plane`.
+        planes: Three planes of shape (height, width).
+        field: Positions in them.
         peak: The largest value of an integer format; None for float, whose values are left as they come.
-        out: Shape of the field, dtype of `plane`.
+        out: Three planes of the shape of the field and the dtype of `planes`.
 
     Source:
         C. Duchon, Lanczos filtering in one and two dimensions, Journal of Applied Meteorology 18(8), 1979; four lobes.
     """
     # kernels are fastest where the samples need no conversion, and float32 holds all of 16 bits
-    source = np.ascontiguousarray(plane, np.float32)
+    source = np.array(planes, np.float32)
     shrink = shrinkage(field)
     limits = (
         (np.float32(-np.inf), np.float32(np.inf), np.float32(0))
@@ -38,9 +40,11 @@ def warp_plane(plane: Plane, field: Field, peak: float | None, out: Plane) -> No
         else (np.float32(0), np.float32(peak), np.float32(0.5))
     )
     if max(shrink) < _SHRINKS_FROM:
-        sample_sharp(source, field, lanczos_table(1.0), *limits, out)
-    else:
-        sample_wide(source, field, (lanczos_table(shrink[0]), lanczos_table(shrink[1])), *limits, out)
+        sample_three(source, field, lanczos_table(1.0), *limits, *out)
+        return
+    tables = lanczos_table(shrink[0]), lanczos_table(shrink[1])
+    for plane, target in zip(source, out, strict=True):
+        sample_wide(plane, field, tables, *limits, target)
 
 
 def shrinkage(field: Field) -> tuple[float, float]:

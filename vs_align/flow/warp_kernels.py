@@ -15,56 +15,106 @@ PHASES = 4096
 FAST_WITH_NAN = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN, inline="always")
+def _weighed(plane: Any, left: Any, top: Any, across: Any, down: Any) -> Any:
+    """Return the weighted sum of 8x8 samples that all lie inside."""
+    r0, r1, r2, r3 = plane[top], plane[top + 1], plane[top + 2], plane[top + 3]
+    r4, r5, r6, r7 = plane[top + 4], plane[top + 5], plane[top + 6], plane[top + 7]
+    total = np.float32(0)
+    for k in range(8):
+        i = left + k
+        column = (down[0] * r0[i] + down[1] * r1[i]) + (down[2] * r2[i] + down[3] * r3[i])
+        column += (down[4] * r4[i] + down[5] * r5[i]) + (down[6] * r6[i] + down[7] * r7[i])
+        total += across[k] * column
+    return total
+
+
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
-def sample_sharp(plane: Any, field: Any, table: Any, lowest: Any, highest: Any, rounding: Any, out: Any) -> Any:
-    """Sample with 8x8 taps.
+def _weighed_at_edge(plane: Any, left: Any, top: Any, across: Any, down: Any) -> Any:
+    """Return the weighted sum of 8x8 samples; beyond the edge it is repeated."""
+    height, width = plane.shape
+    total = np.float32(0)
+    for j in range(8):
+        line = plane[min(max(top + j, 0), height - 1)]
+        part = np.float32(0)
+        for k in range(8):
+            part += across[k] * line[min(max(left + k, 0), width - 1)]
+        total += down[j] * part
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def sample_sharp(plane: Any, field: Any, table: Any, out: Any) -> Any:
+    """Sample a plane with 8x8 taps.
 
     Args:
         plane: Shape (height, width), float32.
         field: Shape (h, w, 2), float32 positions in `plane`.
         table: Weights of 8 taps at each phase, shape (PHASES + 1, 8), float32.
-        lowest: The smallest sample.
-        highest: The largest sample.
-        rounding: Added before samples are cut to whole numbers.
-        out: Shape (h, w), any dtype.
+        out: Shape (h, w), float32.
     """
     height, width = plane.shape
-    taps = np.empty(8, np.int64)
+    half = np.float32(0.5)
     for y in range(field.shape[0]):
-        row = out[y]
-        places = field[y]
+        row, places = out[y], field[y]
         for x in range(field.shape[1]):
             u = min(max(places[x, 0], np.float32(0)), np.float32(width - 1))
             v = min(max(places[x, 1], np.float32(0)), np.float32(height - 1))
             left, top = np.int64(u), np.int64(v)
-            across = table[np.int64((u - left) * PHASES + np.float32(0.5))]
-            down = table[np.int64((v - top) * PHASES + np.float32(0.5))]
+            across, down = table[np.int64((u - left) * PHASES + half)], table[np.int64((v - top) * PHASES + half)]
             left -= 3
             top -= 3
-            total = np.float32(0)
             if left >= 0 and top >= 0 and left + 8 <= width and top + 8 <= height:
-                r0, r1, r2, r3 = plane[top], plane[top + 1], plane[top + 2], plane[top + 3]
-                r4, r5, r6, r7 = plane[top + 4], plane[top + 5], plane[top + 6], plane[top + 7]
-                for k in range(8):
-                    i = left + k
-                    column = (down[0] * r0[i] + down[1] * r1[i]) + (down[2] * r2[i] + down[3] * r3[i])
-                    column += (down[4] * r4[i] + down[5] * r5[i]) + (down[6] * r6[i] + down[7] * r7[i])
-                    total += across[k] * column
+                row[x] = _weighed(plane, left, top, across, down)
             else:
-                for k in range(8):
-                    taps[k] = min(max(left + k, 0), width - 1)
-                for j in range(8):
-                    line = plane[min(max(top + j, 0), height - 1)]
-                    part = np.float32(0)
-                    for k in range(8):
-                        part += across[k] * line[taps[k]]
-                    total += down[j] * part
-            row[x] = min(max(total + rounding, lowest), highest)
+                row[x] = _weighed_at_edge(plane, left, top, across, down)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def sample_three(
+    planes: Any, field: Any, table: Any, lowest: Any, highest: Any, rounding: Any, first: Any, second: Any, third: Any
+) -> Any:
+    """Sample three planes at the same positions, which costs a quarter less than one after the other.
+
+    Args:
+        planes: Shape (3, height, width), float32.
+        field: Shape (h, w, 2), float32 positions in the planes.
+        table: Weights of 8 taps at each phase, shape (PHASES + 1, 8), float32.
+        lowest: The smallest sample.
+        highest: The largest sample.
+        rounding: Added before samples are cut to whole numbers.
+        first: Where samples of the first plane go, shape (h, w), any dtype.
+        second: Likewise.
+        third: Likewise.
+    """
+    height, width = planes.shape[1:]
+    half = np.float32(0.5)
+    plane0, plane1, plane2 = planes[0], planes[1], planes[2]
+    for y in range(field.shape[0]):
+        row0, row1, row2, places = first[y], second[y], third[y], field[y]
+        for x in range(field.shape[1]):
+            u = min(max(places[x, 0], np.float32(0)), np.float32(width - 1))
+            v = min(max(places[x, 1], np.float32(0)), np.float32(height - 1))
+            left, top = np.int64(u), np.int64(v)
+            across, down = table[np.int64((u - left) * PHASES + half)], table[np.int64((v - top) * PHASES + half)]
+            left -= 3
+            top -= 3
+            if left >= 0 and top >= 0 and left + 8 <= width and top + 8 <= height:
+                a = _weighed(plane0, left, top, across, down)
+                b = _weighed(plane1, left, top, across, down)
+                c = _weighed(plane2, left, top, across, down)
+            else:
+                a = _weighed_at_edge(plane0, left, top, across, down)
+                b = _weighed_at_edge(plane1, left, top, across, down)
+                c = _weighed_at_edge(plane2, left, top, across, down)
+            row0[x] = min(max(a + rounding, lowest), highest)
+            row1[x] = min(max(b + rounding, lowest), highest)
+            row2[x] = min(max(c + rounding, lowest), highest)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
 def sample_wide(plane: Any, field: Any, tables: Any, lowest: Any, highest: Any, rounding: Any, out: Any) -> Any:
-    """Sample with as many taps as the two tables (across, down) have; otherwise like `sample_sharp`."""
+    """Sample one plane with as many taps as the two tables (across, down) have; otherwise like `sample_three`."""
     height, width = plane.shape
     wide, tall = tables[0].shape[1], tables[1].shape[1]
     for y in range(field.shape[0]):

@@ -14,10 +14,10 @@ from tempfile import TemporaryFile
 from vs_align.errors import AlignError
 from vs_align.media.ffmpeg import find_encoder, find_ffmpeg
 from vs_align.media.vspipe import ensure_config, find_vspipe, supports_mkv
+from vs_align.models import weights
 
 OLDEST_PYTHON = (3, 12)
 OLDEST_VAPOURSYNTH = 80
-MODELS = ("flownet_v4.14.pkl", "xfeat.pt")
 _TIMEOUT = 60
 
 
@@ -169,21 +169,18 @@ def _torch() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    folders = [_cache_folder() / "models"]
-    named = os.environ.get("VS_ALIGN_MODELS")
-    if named:
-        folders.insert(0, Path(named))
-        if not Path(named).is_dir():
-            mend = "Create the folder, or unset the variable."
-            yield Finding("VS_ALIGN_MODELS", State.OPTIONAL, f"{named} is not a folder", mend)
-    for model in MODELS:
-        place = next((folder for folder in folders if (folder / model).is_file()), None)
-        if place is None:
-            mend = f"Put the file into {folders[0]}, or name its folder in the variable VS_ALIGN_MODELS."
-            yield Finding(f"model: {model}", State.OPTIONAL, "not there; this version does without", mend)
+    named = os.environ.get(weights.VARIABLE)
+    if named and not Path(named).is_dir():
+        mend = "Create the folder, or unset the variable."
+        yield Finding(weights.VARIABLE, State.OPTIONAL, f"{named} is not a folder", mend)
+    for model in weights.MODELS.values():
+        path = weights.find(model.name)
+        if path is None:
+            found = f"not there; {model.purpose}"
+            yield Finding(f"model: {model.file}", State.OPTIONAL, found, f"vs-align models get {model.name}")
         else:
-            megabytes = (place / model).stat().st_size / 1e6
-            yield Finding(f"model: {model}", State.OK, f"{megabytes:.1f} MB in {place}")
+            megabytes = path.stat().st_size / 1e6
+            yield Finding(f"model: {model.file}", State.OK, f"{megabytes:.1f} MB in {path.parent}")
 
 
 def _folders() -> Iterator[Finding]:
