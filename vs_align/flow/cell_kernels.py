@@ -176,6 +176,44 @@ def even_out(luma: Any, mean: Any, square: Any, floor: Any, out: Any) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def grain_of_blocks(luma: Any, block: Any, out: Any) -> None:
+    """Return the mean absolute response of blocks to a kernel that ignores edges: the Laplacian of a Laplacian.
+
+    Args:
+        luma: Shape (h, w), float32.
+        block: Pixels along a side of a block.
+        out: Shape (rows, columns) of whole blocks that fit, one pixel away from the edges.
+    """
+    two, four, scale = np.float32(2), np.float32(4), np.float32(1.0 / (block * block))
+    width = out.shape[1] * block
+    line = np.empty(width, np.float32)
+    for row in range(out.shape[0]):
+        line[:] = 0
+        for y in range(row * block, (row + 1) * block):
+            above, here, below = luma[y], luma[y + 1], luma[y + 2]
+            for x in range(width):
+                corners = (above[x] + above[x + 2]) + (below[x] + below[x + 2])
+                sides = (above[x + 1] + below[x + 1]) + (here[x] + here[x + 2])
+                line[x] += abs(corners - two * sides + four * here[x + 1])
+        for column in range(out.shape[1]):
+            total = np.float32(0)
+            for x in range(column * block, (column + 1) * block):
+                total += line[x]
+            out[row, column] = total * scale
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
+def mark_inside(field: Any, width: Any, height: Any, out: Any) -> None:
+    """Mark where a field looks into a picture of a size in pixels, edges of pixels included."""
+    half = np.float32(0.5)
+    for y in range(field.shape[0]):
+        row, places = out[y], field[y]
+        for x in range(field.shape[1]):
+            u, v = places[x, 0], places[x, 1]
+            row[x] = u >= -half and v >= -half and u <= width - half and v <= height - half
+
+
+@njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
 def joint_histogram(ref: Any, warped: Any, steepness: Any, out: Any) -> None:
     """Count which brightness of a picture meets which of the other, edges with less weight.
 

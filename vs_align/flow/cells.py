@@ -64,7 +64,8 @@ def regridded(cells: Floats, source: tuple[int, ...], target: tuple[int, ...]) -
     down = _spline(cells.shape[0], grid_of(*target)[0], source[0] / target[0])
     across = _spline(cells.shape[1], grid_of(*target)[1], source[1] / target[1])
     unit = np.array([target[1] / source[1], target[0] / source[0]], np.float32)
-    return np.asarray(np.einsum("ij,jkc,lk->ilc", down, cells, across, optimize=True) * unit, np.float32)
+    tall = (down @ cells.reshape(cells.shape[0], -1)).reshape(-1, cells.shape[1], 2)
+    return np.asarray(np.matmul(across, tall) * unit, np.float32)
 
 
 def averaged(flow: Floats) -> Floats:

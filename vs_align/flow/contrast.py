@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vs_align.flow.cell_kernels import even_out
+from vs_align.flow.cell_kernels import even_out, grain_of_blocks
 
 Floats = npt.NDArray[np.float32]
 Excluded = npt.NDArray[np.bool_] | None
@@ -31,10 +31,10 @@ def noise_of(luma: Floats) -> float:
     Source:
         J. Immerkaer, Fast noise variance estimation, Computer Vision and Image Understanding 64(2), 1996.
     """
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    response = np.abs(cv2.filter2D(luma, -1, kernel))
-    size = max(1, luma.shape[1] // _BLOCK), max(1, luma.shape[0] // _BLOCK)
-    blocks = cv2.resize(response, size, interpolation=cv2.INTER_AREA) * (np.sqrt(np.pi / 2) / 6)
+    blocks = np.zeros((max(0, luma.shape[0] - 2) // _BLOCK, max(0, luma.shape[1] - 2) // _BLOCK), np.float32)
+    grain_of_blocks(luma, _BLOCK, blocks)
+    # the mean of the absolute value of a Gaussian, and the gain of the kernel
+    blocks *= np.float32(np.sqrt(np.pi / 2) / 6)
     grainy = blocks[blocks > _LEAST_NOISE]
     return float(np.percentile(grainy, 20)) if grainy.size else 0.0
 

@@ -7,15 +7,17 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 _GREY, _CONTRAST = 128, 40
+# Halvings of the picture that is matched last.
+_ROUGH_SCALE = 1
 
 
-def searched(source: Floats, target: Floats, finest: int | None = None) -> Floats:
+def searched(source: Floats, target: Floats, *, rough: bool = False) -> Floats:
     """Return for each pixel of `source` the displacement to where `target` shows the same.
 
     Args:
         source: Units of local contrast, shape (h, w); NaN where a pixel does not count.
         target: Likewise.
-        finest: Halvings of the picture that is matched last; None: as OpenCV's fast preset has it.
+        rough: Look at patches of a finer picture, and leave out the smoothing that follows, for means over areas.
 
     Returns:
         Displacements in pixels, shape (h, w, 2).
@@ -25,8 +27,9 @@ def searched(source: Floats, target: Floats, finest: int | None = None) -> Float
     """
     # an object of its own for each call is what makes calls from several threads safe
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    if finest is not None:
-        search.setFinestScale(finest)
+    if rough:
+        search.setFinestScale(_ROUGH_SCALE)
+        search.setVariationalRefinementIterations(0)
     flow = np.zeros((*source.shape, 2), np.float32)
     return np.asarray(search.calc(as_bytes(source), as_bytes(target), flow), np.float32)
 

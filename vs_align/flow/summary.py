@@ -8,7 +8,7 @@ import numpy.typing as npt
 from vs_align.flow.field import Field, Matrix, neutral_matrix
 from vs_align.placement import Transform
 
-_GRID = 48
+_GRID = 32
 _LEAST_POINTS = 12
 
 

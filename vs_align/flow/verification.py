@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.flow.cell_kernels import mark_inside
 from vs_align.flow.contrast import local_contrast, noise_of
 from vs_align.flow.field import Field, looked_up
 from vs_align.flow.inverse_search import searched
@@ -80,8 +81,9 @@ def verify(clip: Floats, ref: Floats, field: Field, excluded: Mask | None) -> Ve
 
 def inside_of(field: Field, width: int, height: int) -> Mask:
     """Return where a field looks into a picture of a size, edges of pixels included."""
-    u, v = field[..., 0], field[..., 1]
-    return np.asarray((u >= -0.5) & (v >= -0.5) & (u <= width - 0.5) & (v <= height - 0.5))
+    out = np.empty(field.shape[:2], np.bool_)
+    mark_inside(field, np.float32(width), np.float32(height), out)
+    return out
 
 
 def _compared(warped: Floats, target: Floats) -> tuple[Floats, Mask, Mask]:
@@ -90,7 +92,7 @@ def _compared(warped: Floats, target: Floats) -> tuple[Floats, Mask, Mask]:
     Returns:
         How far a cell is off in pixels, where that can be told, and which cells look alike or are flat in both.
     """
-    flow = searched(warped, target, finest=1)
+    flow = searched(warped, target, rough=True)
     known = np.isfinite(warped) & np.isfinite(target)
     first, second = (np.where(known, picture, np.float32(0)) for picture in (warped, target))
     gx, gy = (cv2.Sobel(first, -1, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))

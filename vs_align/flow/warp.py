@@ -56,7 +56,7 @@ def shrinkage(field: Field) -> tuple[float, float]:
     steps = []
     for axis, size in ((1, width), (0, height)):
         if size < 2:
-            steps.append((1.0, 1.0))
+            steps.append((1.0, 0.0) if axis else (0.0, 1.0))
             continue
         step = np.abs(np.diff(field[:: max(1, height // 16), :: max(1, width // 16)], axis=axis)).reshape(-1, 2)
         if not len(step):

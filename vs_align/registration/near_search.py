@@ -25,6 +25,8 @@ _RADIUS = 9
 _SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
 _REACH = 0.12
 _TRIED = 2
+# From this agreement on no other candidate is looked at.
+_CLEAR = 0.8
 # What a found transform must reach, and by how much it must beat the neutral one.
 _LEAST_AGREEMENT = 0.35
 _LEAST_GAIN = 0.02
@@ -72,10 +74,12 @@ def _best(clip: View, ref: View) -> Matrix:
     small = analysis_size(ref.size, max(ref.size) // 2)
     coarse_clip, coarse_ref = _halved(clip, small), _halved(ref, small)
     starts = [matrix for _, matrix in candidates(coarse_clip, coarse_ref, _SCALES, _REACH)[:_TRIED]]
-    tried = []
+    tried: list[tuple[float, Matrix]] = []
     for start in starts:
         matrix = refined(coarse_clip, coarse_ref, start, AFFINE, 5)
         tried.append((agreement(warped(coarse_clip, matrix, small), coarse_ref)[0], matrix))
+        if tried[-1][0] > _CLEAR:
+            break
     _, best = max(tried, key=lambda pair: pair[0])
     up = neutral_matrix(ref.size, small) @ best @ neutral_matrix(small, ref.size)
     return refined(clip, ref, up, AFFINE, 4)
