@@ -1,6 +1,6 @@
 """Small films with known pictures and known sound, and what is needed to recognise both again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,21 @@ def write_film(
     audio_codec: str | None = None,
     size: tuple[int, int] = (WIDTH, HEIGHT),
     tags: dict[str, int] | None = None,
+    sample_aspect: Fraction | None = None,
+    paint: Callable[[int, int, int], NDArray[np.uint8]] = picture,
 ) -> Path:
-    """Write frames of the film, at a rate or at given times (seconds), with sound if a wave is given."""
+    """Write frames of the film, at a rate or at given times (seconds), with sound if a wave is given.
+
+    Another film is that of which `paint` gives the luma for a number, a width and a height.
+    """
     default_sound = {".mkv": "flac", ".mp4": "aac", ".mov": "aac"}.get(path.suffix, "aac")
     with av.open(str(path), "w") as container:
         options = {"crf": "8", "preset": "ultrafast"} if codec == "libx264" else {}
         video: Any = container.add_stream(codec, rate=Fraction(rate), options=options)
         video.width, video.height = size
         video.pix_fmt = pix_fmt
+        if sample_aspect is not None:
+            video.codec_context.sample_aspect_ratio = sample_aspect
         video.codec_context.time_base = Fraction(1, 90000) if times is not None or start else 1 / Fraction(rate)
         for key, value in (tags or {}).items():
             setattr(video.codec_context, key, value)
@@ -61,7 +68,7 @@ def write_film(
         for packet in _audio_packets(audio, wave, wave_start):
             container.mux(packet)
         for k, number in enumerate(numbers):
-            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="gray").reformat(format=pix_fmt)
+            frame = av.VideoFrame.from_ndarray(paint(number, *size), format="gray").reformat(format=pix_fmt)
             seconds = start + (times[k] if times is not None else k / float(rate))
             frame.time_base = video.codec_context.time_base
             frame.pts = round(seconds / float(video.codec_context.time_base))

@@ -8,8 +8,9 @@ import pytest
 
 from tests.media.films import write_film
 from vs_align.media.probe import probe
-from vs_align.media.script import TemporalScript, follows_clock, likely_matrix
+from vs_align.media.script import likely_matrix
 from vs_align.media.source import Source, frame_rate, index_folder, open_source
+from vs_align.media.temporal_script import TemporalScript, follows_clock
 
 NTSC = Fraction(24000, 1001)
 

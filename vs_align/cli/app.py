@@ -8,6 +8,8 @@ import typer
 from vs_align.cli.console import Interrupted, failure, interruptible, write_stdout
 from vs_align.cli.demo import demo
 from vs_align.cli.doctor import doctor
+from vs_align.cli.models import models
+from vs_align.cli.spatial import spatial
 from vs_align.cli.temporal import temporal
 from vs_align.errors import AlignError
 from vs_align.version import __version__
@@ -39,8 +41,10 @@ def options(
 
 
 app.command()(temporal)
+app.command()(spatial)
 app.command()(demo)
 app.command()(doctor)
+app.add_typer(models, name="models")
 
 
 def run() -> None:

@@ -95,30 +95,6 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def show_report(report: dict[str, Any]) -> None:
-    """Show the numbers of a report, a line each."""
-    colour = {"exact": "green", "good": "green"}.get(report["verdict"], "yellow")
-    lines = {
-        "verdict": f"[bold {colour}]{report['verdict']}[/]: {escape(report['reason'])}",
-        "frames": f"{report['frames']}, {report['matched']} matched, {report['fallback']} without a match",
-        "offset": f"{_spread(report['offset_frames'], 'frames')}; {_spread(report['offset_ms'], 'ms')}",
-        "written": f"{escape(report['output'])} in {report['seconds']:.1f} s, {report['fps']:.1f} fps",
-    }
-    if report["score"]["mean"] is not None:
-        lines["score"] = ", ".join(f"{key} {value:.5f}" for key, value in report["score"].items())
-    for name in ("verdict", "frames", "offset", "score", "written"):
-        if name in lines:
-            console.print(f"[bold]{name:<8}[/] {lines[name]}")
-
-
-def _spread(spread: dict[str, Any], unit: str) -> str:
-    if spread["constant"] is None:
-        return f"unknown ({unit})"
-    if spread["constant"]:
-        return f"{spread['median']:g} {unit}, constant"
-    return f"{spread['min']:g} to {spread['max']:g} {unit}, median {spread['median']:g}"
-
-
 def write_stdout(text: str) -> None:
     """Write a result to stdout."""
     sys.stdout.write(text + os.linesep if os.name != "nt" else text + "\n")

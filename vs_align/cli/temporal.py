@@ -1,25 +1,26 @@
 """`vs-align temporal`: two files in, one file out that shows ref's moments with clip's pictures."""
 
-import json
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vs_align.cli.console import frame_progress, interrupt_at_once, note, show_report, step, write_stdout
+from vs_align.cli.console import frame_progress, note
+from vs_align.cli.options import Audio, Codec, Crf, KeepScript, Preset, Report, absolute, report_path
+from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder
+from vs_align.cli.reporting import show_report, write_report
+from vs_align.cli.sound import add_clip_sound, whole_sound
 from vs_align.errors import MediaError
 
 if TYPE_CHECKING:
-    from vs_align.media.audio_piece import AudioPiece
-    from vs_align.media.encode import AudioInput, EncodeJob
+    from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
-    from vs_align.media.probe import VideoFile
-    from vs_align.media.script import TemporalScript
     from vs_align.media.source import Source
+    from vs_align.media.temporal_script import TemporalScript
     from vs_align.timeline import Timeline
 
 
@@ -27,14 +28,6 @@ class Fallback(StrEnum):
     """What is shown where clip has no counterpart."""
 
     REF = "ref"
-    NONE = "none"
-
-
-class Audio(StrEnum):
-    """Whose sound is heard."""
-
-    REF = "ref"
-    CLIP = "clip"
     NONE = "none"
 
 
@@ -83,13 +76,13 @@ def temporal(
     audio: Annotated[
         Audio | None, typer.Option(help="Whose sound; clip's is cut to ref's time. Default: ref's, if it has any.")
     ] = None,
-    crf: Annotated[float, typer.Option(help="Quality for encoders that know crf; lower is better.")] = 18,
-    preset: Annotated[str, typer.Option(help="Preset for encoders that know presets.")] = "medium",
-    codec: Annotated[str, typer.Option(help="Video encoder of ffmpeg.")] = "libx264",
-    keep_script: Annotated[bool, typer.Option("--keep-script", help="Leave the script beside OUT.")] = False,
+    crf: Crf = 18,
+    preset: Preset = "medium",
+    codec: Codec = "libx264",
+    keep_script: KeepScript = False,
     timeline: Annotated[Path | None, typer.Option(help="Write which frame belongs where, as JSON.")] = None,
     use_timeline: Annotated[Path | None, typer.Option(help="Render such a file and search nothing.")] = None,
-    report: Annotated[str | None, typer.Option("--json", help="Write the report as JSON; - is stdout.")] = None,
+    report: Report = None,
 ) -> None:
     """Show for each frame of REF the frame of CLIP that shows the same moment."""
     given = _Options(
@@ -106,65 +99,23 @@ def temporal(
         preset=preset,
         codec=codec,
         keep_script=keep_script,
-        timeline=timeline.absolute() if timeline else None,
-        use_timeline=use_timeline.absolute() if use_timeline else None,
+        timeline=absolute(timeline),
+        use_timeline=absolute(use_timeline),
         report=report,
     )
     started = time.monotonic()
-    _check_outputs(given)
-    clip_file, ref_file, heard = _probe(given)
-    encoder = _check_programs(given)
-    clip_source, ref_source = _open(clip_file), _open(ref_file)
+    script_file = given.kept_script if given.keep_script else None
+    check_targets([given.out], [script_file, given.timeline, report_path(given.report)], given.inputs)
+    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, Audio.REF)
+    encoder = ready_encoder(given.codec)
+    if given.precision != 1:
+        _check_precision(given)
+    clip_source, ref_source = open_video(clip_file), open_video(ref_file)
     if given.use_timeline is not None:
         _check_timeline(given.use_timeline, clip_source, ref_source)
     script = _plan(given, clip_source, ref_source)
     found = _render(given, script, encoder, heard)
     _report(given, script, found, time.monotonic() - started)
-
-
-def _check_outputs(given: _Options) -> None:
-    from vs_align.media.output import check_video_name, check_writable
-
-    check_video_name(given.out)
-    targets = [given.out]
-    targets += [given.kept_script] if given.keep_script else []
-    targets += [given.timeline] if given.timeline else []
-    targets += [Path(given.report).absolute()] if given.report not in (None, "-") else []
-    for target in targets:
-        check_writable(target, given.inputs)
-    for target in targets:
-        if targets.count(target) > 1:
-            raise MediaError(f"{target} is named for two of the files to write.")
-
-
-def _probe(given: _Options) -> "tuple[VideoFile, VideoFile, Audio]":
-    from vs_align.media.probe import probe
-
-    clip, ref = probe(given.clip), probe(given.ref)
-    chosen = given.audio or Audio.REF
-    file = {Audio.REF: ref, Audio.CLIP: clip, Audio.NONE: None}[chosen]
-    if file is not None and file.audio_codec is None:
-        if given.audio is not None:
-            raise MediaError(f"--audio {chosen}: {file.path.name} has no sound.")
-        note(f"{file.path.name} has no sound, so the result has none.")
-        chosen = Audio.NONE
-    for video in (clip, ref):
-        if video.interlaced:
-            note(f"{video.path.name} is interlaced: frames are matched and written as they are; deinterlace first.")
-    return clip, ref, chosen
-
-
-def _check_programs(given: _Options) -> "Encoder":
-    from vs_align.media.ffmpeg import find_encoder
-    from vs_align.media.source import require_bestsource
-    from vs_align.media.vspipe import ensure_config
-
-    require_bestsource()
-    if ensure_config():
-        step("vspipe was told which Python to use (vapoursynth config)")
-    if given.precision != 1:
-        _check_precision(given)
-    return find_encoder(given.codec)
 
 
 def _check_precision(given: _Options) -> None:
@@ -175,14 +126,6 @@ def _check_precision(given: _Options) -> None:
 
     blank = vs.core.std.BlankClip(format=vs.GRAY8, width=64, height=64, length=1)
     vs_align.temporal(blank, blank, tr=given.tr, precision=given.precision)
-
-
-def _open(file: "VideoFile") -> "Source":
-    from vs_align.media.source import open_source
-
-    step(f"reading {file.path.name}")
-    with interrupt_at_once():
-        return open_source(file)
 
 
 def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
@@ -198,7 +141,7 @@ def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
 
 
 def _plan(given: _Options, clip: "Source", ref: "Source") -> "TemporalScript":
-    from vs_align.media.script import TemporalScript, follows_clock
+    from vs_align.media.temporal_script import TemporalScript, follows_clock
 
     by_time = follows_clock(clip, ref)
     if clip.rate != ref.rate and given.use_timeline is None:
@@ -235,7 +178,7 @@ def _render(given: _Options, script: "TemporalScript", encoder: "Encoder", heard
             props = encode(job, folder, on_frame)
         found = matched_timeline(read_matches(props), script.clip, script.ref)
         if heard is Audio.CLIP:
-            _add_clip_sound(script, found, part, sounding, folder)
+            add_clip_sound(script.clip, script.ref, found, part, sounding, folder)
             part = sounding
         if given.keep_script:
             script.write(given.kept_script)
@@ -261,31 +204,8 @@ def _job(
         bits=clip.bits,
         crf=given.crf,
         preset=given.preset,
-        audio=_ref_sound(ref) if heard is Audio.REF else None,
+        audio=whole_sound(ref) if heard is Audio.REF else None,
     )
-
-
-def _ref_sound(ref: "Source") -> "AudioInput":
-    from vs_align.media.audio import sound_format
-    from vs_align.media.encode import AudioInput
-
-    return AudioInput(ref.file, ref.start, sound_format(ref.file.path).channels)
-
-
-def _add_clip_sound(script: "TemporalScript", found: "Timeline", video: Path, target: Path, folder: Path) -> None:
-    from vs_align.media.audio import SoundReader, mux_pieces
-    from vs_align.timing.matched_timeline import sound_pieces
-
-    speed, pieces = sound_pieces(found, script.clip, script.ref)
-    _note_cuts(pieces)
-    reader = SoundReader(script.clip.file.path, script.clip.start, speed)
-    mux_pieces(video, target, reader, pieces, folder)
-
-
-def _note_cuts(pieces: "list[AudioPiece]") -> None:
-    silent = sum(piece.ref_end - piece.ref_start for piece in pieces if piece.clip_start is None)
-    count = "1 piece" if len(pieces) == 1 else f"{len(pieces)} pieces"
-    step(f"cutting clip's sound: {count}, {silent:.2f} s of silence")
 
 
 def _report(given: _Options, script: "TemporalScript", found: "Timeline", seconds: float) -> None:
@@ -298,9 +218,23 @@ def _report(given: _Options, script: "TemporalScript", found: "Timeline", second
     verdict = judge(found.scores, found.frame_map, centres, given.tr if searched else None)
     report = match_report(found, verdict)
     report |= {"output": str(given.out), "seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
-    show_report(report)
-    text = json.dumps(report, indent=2)
-    if given.report == "-":
-        write_stdout(text)
-    elif given.report is not None:
-        Path(given.report).write_text(text + "\n", encoding="utf-8")
+    show_report(report, _lines(report), str(given.out))
+    write_report(report, given.report)
+
+
+def _lines(report: "dict[str, Any]") -> dict[str, str]:
+    lines = {
+        "frames": f"{report['frames']}, {report['matched']} matched, {report['fallback']} without a match",
+        "offset": f"{_spread(report['offset_frames'], 'frames')}; {_spread(report['offset_ms'], 'ms')}",
+    }
+    if report["score"]["mean"] is not None:
+        lines["score"] = ", ".join(f"{key} {value:.5f}" for key, value in report["score"].items())
+    return lines
+
+
+def _spread(spread: "dict[str, Any]", unit: str) -> str:
+    if spread["constant"] is None:
+        return f"unknown ({unit})"
+    if spread["constant"]:
+        return f"{spread['median']:g} {unit}, constant"
+    return f"{spread['min']:g} to {spread['max']:g} {unit}, median {spread['median']:g}"

@@ -49,11 +49,15 @@ class EncodeJob:
     crf: float | None = None
     preset: str | None = None
     audio: AudioInput | None = None
+    output: int = 0
+    """Number of the script's output."""
+    seconds: float | None = None
+    """Where sound is cut that goes on behind the picture; None keeps it all."""
 
     def vspipe_command(self, props: Path) -> list[str]:
         """Return the command that pipes frames to stdout and writes their props to a file."""
         container = "mkv" if supports_mkv() else "y4m"
-        return [str(find_vspipe()), "-c", container, "-o", "0", "-j", str(props), str(self.script), "-"]
+        return [str(find_vspipe()), "-c", container, "-o", str(self.output), "-j", str(props), str(self.script), "-"]
 
     def ffmpeg_command(self) -> list[str]:
         """Return the command that reads frames from stdin, says how far it is on stdout, and writes the target."""
@@ -67,6 +71,7 @@ class EncodeJob:
             command += ["-itsoffset", f"{-self.audio.video_start:.6f}", "-i", file_url(self.audio.file.path)]
         command += ["-map", "0:v:0"]
         command += ["-map", "1:a:0", *self._audio_arguments(self.audio)] if self.audio is not None else []
+        command += ["-t", f"{self.seconds:.6f}"] if self.seconds is not None else []
         return [*command, *self._video_arguments(), *muxer_arguments(self.target), file_url(self.target)]
 
     def _video_arguments(self) -> list[str]:

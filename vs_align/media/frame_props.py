@@ -2,11 +2,15 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
+
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +25,59 @@ class FrameMatch:
     """Whether ref, or the nearest frame for lack of candidates, is shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class FrameAlignment:
+    """How one clip frame was laid on its ref frame; see `vs_align.spatial` for what the numbers mean."""
+
+    shift: tuple[float, float]
+    rotation: float
+    scale: tuple[float, float]
+    residual: float | None
+    """None where the pictures have no structure."""
+    valid: float
+    fallback: int
+    engine: str
+    reason: str = ""
+    """Why the fallback, empty without one."""
+
+
 def read_matches(path: Path) -> list[FrameMatch]:
     """Read the matches of all frames in order.
 
     Args:
-        path: What `vspipe -j` wrote. Lines are read one by one, because a film makes a file of many megabytes.
+        path: What `vspipe -j` wrote.
 
     Raises:
         MediaError: The file is not what vspipe writes, or a frame carries no match.
     """
-    matches = []
+    return _read(path, _match, "match")
+
+
+def read_alignments(path: Path, which: slice = _ALL) -> list[FrameAlignment]:
+    """Read how frames were aligned, in order.
+
+    Args:
+        path: What `vspipe -j` wrote.
+        which: The frames that carry alignments.
+
+    Raises:
+        MediaError: The file is not what vspipe writes, or a frame does not say how it was aligned.
+    """
+    return _read(path, _alignment, "alignment", which)
+
+
+def _read[T](path: Path, convert: Callable[[dict[str, Any]], T], what: str, which: slice = _ALL) -> list[T]:
+    """Read line by line, because a film makes a file of many megabytes."""
+    found = []
     with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            text = line.strip().rstrip(",")
-            if text in ("", "[", "]"):
-                continue
+        stripped = (line.strip().rstrip(",") for line in lines)
+        frames = (text for text in stripped if text not in ("", "[", "]"))
+        for text in islice(frames, which.start, which.stop, which.step):
             try:
-                matches.append(_match(json.loads(text)))
+                found.append(convert(json.loads(text)))
             except (ValueError, KeyError, TypeError) as error:
-                raise MediaError(f"vspipe wrote no match for frame {len(matches)}: {error}") from error
-    return matches
+                raise MediaError(f"vspipe wrote no {what} for frame {len(found)}: {error}") from error
+    return found
 
 
 def _match(props: dict[str, Any]) -> FrameMatch:
@@ -49,4 +86,18 @@ def _match(props: dict[str, Any]) -> FrameMatch:
         match=int(props["VSAlignMatch"]),
         score=None if score is None or not math.isfinite(score) else float(score),
         fallback=bool(props["VSAlignFallback"]),
+    )
+
+
+def _alignment(props: dict[str, Any]) -> FrameAlignment:
+    residual = props.get("VSAlignResidual")
+    return FrameAlignment(
+        shift=(float(props["VSAlignShiftX"]), float(props["VSAlignShiftY"])),
+        rotation=float(props["VSAlignRotation"]),
+        scale=(float(props["VSAlignScaleX"]), float(props["VSAlignScaleY"])),
+        residual=None if residual is None else float(residual),
+        valid=float(props["VSAlignValid"]),
+        fallback=int(props["VSAlignFallback"]),
+        engine=str(props["VSAlignEngine"]),
+        reason=str(props.get("VSAlignReason", "")),
     )

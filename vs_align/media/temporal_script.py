@@ -1,12 +1,10 @@
-"""The VapourSynth script that the command line runs, written so that a person can read and change it."""
+"""The script that `vs-align temporal` runs."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-from vs_align.errors import MediaError
-from vs_align.media.source import Source, source_arguments
-from vs_align.version import __version__
+from vs_align.media.script import colour_options, opened, script_head, timing_lines, write_script
+from vs_align.media.source import Source
 
 _TALLEST_RATIO = 16
 
@@ -36,7 +34,7 @@ class TemporalScript:
 
     def text(self) -> str:
         """Return the script."""
-        parts = [self._head(), self._sources(), self._match(), self._timing()]
+        parts = [self._head(), self._sources(), self._match(), timing_lines(self.ref)]
         return "\n".join(part for part in parts if part) + "\nresult.set_output()\n"
 
     def write(self, path: Path) -> None:
@@ -45,28 +43,11 @@ class TemporalScript:
         Raises:
             MediaError: The file cannot be written.
         """
-        try:
-            path.write_text(self.text(), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise MediaError(f"{path} cannot be written: {error.strerror or error}.") from error
+        write_script(self.text(), path)
 
     def _head(self) -> str:
         width, height = self.match_size()
-        arguments = source_arguments(self.clip.file.path)
-        lines = [
-            f"# Written by vs-align {__version__}. Shows for each frame of REF the frame of CLIP with the same moment.",
-            "# Needs the vs_align package and the plugin BestSource (core.bs). Open it in an editor, or run it:",
-            "#     vspipe -c y4m SCRIPT - | ffmpeg -i - OUT",
-            "import vapoursynth as vs",
-            "",
-            "import vs_align",
-            "",
-            "core = vs.core",
-            "",
-            f"CLIP = {str(self.clip.file.path)!r}",
-            f"REF = {str(self.ref.file.path)!r}",
-            f"INDEX = {arguments['cachepath']!r}  # where BestSource keeps what it knows of long files",
-        ]
+        lines = []
         if self.timeline is not None:
             lines.append(
                 f"TIMELINE = {str(self.timeline)!r}  # which frame of CLIP belongs where; edit it and run again"
@@ -76,12 +57,11 @@ class TemporalScript:
             lines.append(f"RADIUS = {self.tr}  # frames to look at on either side")
         if self.fallback:
             lines.append(f"THRESH = {self.thresh!r}  # from this score on, the frame of REF is shown")
-        return "\n".join(lines) + "\n"
+        purpose = "Shows for each frame of REF the frame of CLIP with the same moment."
+        return script_head(purpose, self.clip, self.ref, lines)
 
     def _sources(self) -> str:
-        arguments = source_arguments(self.clip.file.path)
-        options = f"cachemode={arguments['cachemode']}, cachepath=INDEX, showprogress={arguments['showprogress']}"
-        return f"clip = core.bs.VideoSource(CLIP, {options})\nref = core.bs.VideoSource(REF, {options})\n"
+        return f"clip = {opened('CLIP')}\nref = {opened('REF')}\n"
 
     def _match(self) -> str:
         lines: list[str] = []
@@ -112,45 +92,13 @@ class TemporalScript:
         ]
 
     def _fallback(self) -> list[str]:
-        options = ["clip.width", "clip.height", "format=clip.format.id"]
-        clip, ref = self.clip, self.ref
-        if clip.is_yuv and (ref.is_rgb or (clip.tags.matrix, ref.tags.matrix) != (None, None)):
-            # A picture that does not say is taken for what its size makes likely, as players do.
-            if ref.is_yuv and ref.tags.matrix is None:
-                options.append(f"matrix_in={likely_matrix(ref)}")
-            options.append(f"matrix={clip.tags.matrix or likely_matrix(clip)}")
-        elif clip.is_rgb and ref.is_yuv and ref.tags.matrix is None:
-            options.append(f"matrix_in={likely_matrix(ref)}")
-        if clip.tags.full_range is not None:
-            options.append(f"range={int(clip.tags.full_range)}")
+        options = ["clip.width", "clip.height", "format=clip.format.id", *colour_options(self.ref, self.clip)]
         joined = ", ".join(options)
         return [
             "",
             "# REF in the size and format of CLIP, for frames that CLIP does not have.",
             f"fallback = ref.std.SetFieldBased(0).resize.Bicubic({joined})",
         ]
-
-    def _timing(self) -> str:
-        if not self.ref.variable:
-            return ""
-        # A file does not say how long its last frame lasts, and vspipe wants to know.
-        last = Fraction(self.ref.frame_seconds).limit_denominator(100000)
-        return "\n".join(
-            [
-                "# REF has a variable frame rate: a clip without a rate makes vspipe write each frame's own duration.",
-                "# The last frame has none, so it is given one.",
-                f"last = result[-1].std.SetFrameProps(_DurationNum={last.numerator}, _DurationDen={last.denominator})",
-                "timed = result[:-1] + last",
-                "result = core.std.BlankClip(timed, fpsnum=0, fpsden=1, keep=True)",
-                "result = result.std.FrameEval(lambda n: timed, clip_src=[timed])",
-                "",
-            ]
-        )
-
-
-def likely_matrix(source: Source) -> int:
-    """Return the H.273 code of the matrix that players assume for a picture that names none: by its size."""
-    return 1 if source.width > 1024 or source.height > 576 else 6
 
 
 def follows_clock(clip: Source, ref: Source) -> bool:

@@ -1,0 +1,92 @@
+"""What is looked at before any work is begun, so that whatever is wrong is said at once."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_align.cli.console import interrupt_at_once, note, step
+from vs_align.cli.options import Audio
+from vs_align.errors import MediaError
+
+if TYPE_CHECKING:
+    from vs_align.media.ffmpeg import Encoder
+    from vs_align.media.probe import VideoFile
+    from vs_align.media.source import Source
+
+
+def check_targets(videos: Iterable[Path | None], others: Iterable[Path | None], inputs: Sequence[Path]) -> None:
+    """Make sure that all files to write can be written, that none is an input, and that none is named twice.
+
+    Args:
+        videos: Videos to write, whose names tell the container; None is nothing to write.
+        others: Other files to write.
+        inputs: Files that are read.
+
+    Raises:
+        MediaError: One of it is not so.
+    """
+    from vs_align.media.output import check_video_name, check_writable
+
+    named = [path for path in videos if path is not None]
+    for path in named:
+        check_video_name(path)
+    named += [path for path in others if path is not None]
+    for path in named:
+        check_writable(path, inputs)
+    for path in named:
+        if named.count(path) > 1:
+            raise MediaError(f"{path} is named for two of the files to write.")
+
+
+def probe_pair(clip: Path, ref: Path, audio: Audio | None, usual: Audio) -> "tuple[VideoFile, VideoFile, Audio]":
+    """Look into both files and find out whose sound will be heard.
+
+    Args:
+        clip: The video whose frames are shown.
+        ref: The video that they are aligned to.
+        audio: Whose sound is asked for, if it is.
+        usual: Whose sound is taken otherwise, if that file has any.
+
+    Raises:
+        MediaError: A file is no whole video, or has none of the sound that is asked for.
+    """
+    from vs_align.media.probe import probe
+
+    files = {Audio.CLIP: probe(clip), Audio.REF: probe(ref)}
+    chosen = audio or usual
+    file = files.get(chosen)
+    if file is not None and file.audio_codec is None:
+        if audio is not None:
+            raise MediaError(f"--audio {chosen}: {file.path.name} has no sound.")
+        note(f"{file.path.name} has no sound, so the result has none.")
+        chosen = Audio.NONE
+    for video in files.values():
+        if video.interlaced:
+            note(f"{video.path.name} is interlaced: frames are matched and written as they are; deinterlace first.")
+    return files[Audio.CLIP], files[Audio.REF], chosen
+
+
+def ready_encoder(codec: str) -> "Encoder":
+    """Make sure that the programs and plugins are there, and return the encoder.
+
+    Raises:
+        MissingDependencyError: One is not.
+        MediaError: ffmpeg has no such encoder.
+    """
+    from vs_align.media.ffmpeg import find_encoder
+    from vs_align.media.source import require_bestsource
+    from vs_align.media.vspipe import ensure_config
+
+    require_bestsource()
+    if ensure_config():
+        step("vspipe was told which Python to use (vapoursynth config)")
+    return find_encoder(codec)
+
+
+def open_video(file: "VideoFile") -> "Source":
+    """Index a file, which takes minutes for a long one on its first time."""
+    from vs_align.media.source import open_source
+
+    step(f"reading {file.path.name}")
+    with interrupt_at_once():
+        return open_source(file)

@@ -1,0 +1,335 @@
+"""`vs-align spatial`: two files in, one file out in which clip's frames lie on ref's."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vs_align.cli.console import frame_progress, note, step
+from vs_align.cli.options import Audio, Codec, Crf, KeepScript, Preset, Report, absolute, report_path
+from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder
+from vs_align.cli.reporting import show_report, write_report
+from vs_align.cli.sound import add_clip_sound, whole_sound
+from vs_align.enums import Device, FlowEngine, Stabilize
+from vs_align.media.compare import CompareStyle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vs_align.media.encode import EncodeJob
+    from vs_align.media.ffmpeg import Encoder
+    from vs_align.media.frame_props import FrameAlignment
+    from vs_align.media.source import Source
+    from vs_align.media.spatial_script import SpatialScript
+    from vs_align.timeline import Timeline
+
+
+_Out = Annotated[
+    Path | None, typer.Option("-o", "--output", help="File to write, replaced where it exists.", show_default=False)
+]
+_Mask = Annotated[Path | None, typer.Option(help="Picture or video, white where REF does not count: logos, subtitles.")]
+_WideSearch = Annotated[
+    bool, typer.Option("--wide-search", help="Find large crops, turns and scales too, by features.")
+]
+_Stabilize = Annotated[Stabilize, typer.Option(help="For how many frames one coarse transform is found.")]
+_Placement = Annotated[Path | None, typer.Option(help="JSON file that says where CLIP lies; no coarse search then.")]
+_Engine = Annotated[FlowEngine, typer.Option(help="dis is built in; rife needs PyTorch and its weights.")]
+_BatchSize = Annotated[int | None, typer.Option(min=1, help="Frames worked on at once; less needs less memory.")]
+_Compare = Annotated[
+    Path | None, typer.Option(help="Write a video that shows before, ref and after; with or without -o.")
+]
+_CompareStyle = Annotated[CompareStyle, typer.Option(help="All frames side by side, or stills that blink.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    clip: Path
+    ref: Path
+    out: Path | None
+    compare: Path | None
+    style: CompareStyle
+    mask: Path | None
+    clip_mask: Path | None
+    placement: Path | None
+    audio: Audio | None
+    crf: float
+    preset: str
+    codec: str
+    keep_script: bool
+    report: str | None
+    search: dict[str, int | str]
+    """Options of `vs_align.spatial` that are not files."""
+
+    @property
+    def inputs(self) -> list[Path]:
+        return [self.clip, self.ref, *(path for path in (self.mask, self.clip_mask, self.placement) if path)]
+
+    @property
+    def outputs(self) -> list[Path]:
+        return [path for path in (self.out, self.compare) if path is not None]
+
+    @property
+    def kept_script(self) -> Path | None:
+        return self.outputs[0].with_suffix(".vpy") if self.keep_script else None
+
+
+def spatial(
+    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="Video whose frames are shown.", show_default=False)],
+    ref: Annotated[Path, typer.Argument(metavar="REF", help="Video that they are laid on.", show_default=False)],
+    out: _Out = None,
+    mask: _Mask = None,
+    clip_mask: Annotated[Path | None, typer.Option(help="Likewise for CLIP.")] = None,
+    precision: Annotated[int, typer.Option(min=1, max=4, help="1 is the fastest, 4 the most accurate.")] = 3,
+    iterations: Annotated[int, typer.Option(min=1, help="How often the search is repeated; for large motions.")] = 1,
+    lq_input: Annotated[bool, typer.Option("--lq-input", help="A version is grainy or full of artefacts.")] = False,
+    wide_search: _WideSearch = False,
+    stabilize: _Stabilize = Stabilize.FRAME,
+    placement: _Placement = None,
+    engine: _Engine = FlowEngine.AUTO,
+    device: Annotated[Device, typer.Option(help="Where numbers are crunched.")] = Device.AUTO,
+    batch_size: _BatchSize = None,
+    compare: _Compare = None,
+    compare_style: _CompareStyle = CompareStyle.SIDE,
+    audio: Annotated[Audio | None, typer.Option(help="Whose sound. Default: clip's, if it has any.")] = None,
+    crf: Crf = 18,
+    preset: Preset = "medium",
+    codec: Codec = "libx264",
+    keep_script: KeepScript = False,
+    report: Report = None,
+) -> None:
+    """Lay each frame of CLIP on the frame of REF with the same number, below a pixel.
+
+    The result has CLIP's pixel format and colours, and REF's size, length and frame rate. Where the two do not show the
+    same moments, run `vs-align temporal` first. Alpha is for scripts: videos hold none.
+    """
+    if out is None and compare is None:
+        raise typer.BadParameter("name a file to write, with -o, --compare or both.")
+    search: dict[str, int | str] = {"precision": precision, "iterations": iterations}
+    search |= {"lq_input": True} if lq_input else {}
+    search |= {"wide_search": True} if wide_search else {}
+    search |= {"stabilize": stabilize.value, "engine": engine.value, "device": device.value}
+    search |= {"batch_size": batch_size} if batch_size is not None else {}
+    given = _Options(
+        clip=clip.absolute(),
+        ref=ref.absolute(),
+        out=absolute(out),
+        compare=absolute(compare),
+        style=compare_style,
+        mask=absolute(mask),
+        clip_mask=absolute(clip_mask),
+        placement=absolute(placement),
+        audio=audio,
+        crf=crf,
+        preset=preset,
+        codec=codec,
+        keep_script=keep_script,
+        report=report,
+        search=search,
+    )
+    started = time.monotonic()
+    script, encoder, heard = _prepare(given)
+    found = _render(given, script, encoder, heard)
+    _report(given, script.ref, found, time.monotonic() - started)
+
+
+def _prepare(given: _Options) -> "tuple[SpatialScript, Encoder, Audio]":
+    """Check what can be wrong, and plan the work."""
+    from vs_align.media.compare import Comparison
+    from vs_align.media.probe import probe
+    from vs_align.media.spatial_script import SpatialScript
+    from vs_align.placement import Placement
+
+    check_targets(given.outputs, [given.kept_script, report_path(given.report)], given.inputs)
+    if given.placement is not None:
+        Placement.load(given.placement)
+    usual = Audio.NONE if given.out is None else Audio.CLIP
+    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, usual)
+    masks = [probe(path) for path in (given.mask, given.clip_mask) if path is not None]
+    encoder = ready_encoder(given.codec)
+    _check_engine(given.search)
+    clip, ref = open_video(clip_file), open_video(ref_file)
+    for file in masks:
+        open_video(file)
+    script = SpatialScript(
+        clip,
+        ref,
+        given.search,
+        given.mask,
+        given.clip_mask,
+        given.placement,
+        None if given.compare is None else Comparison(given.style, ref),
+    )
+    _tell_differences(script)
+    return script, encoder, heard
+
+
+def _check_engine(search: dict[str, int | str]) -> None:
+    """Ask the library itself, which knows what its engines need, and may have to download it."""
+    if search["engine"] != FlowEngine.RIFE and search["device"] != Device.CUDA:
+        return  # what is built in is there
+    import vapoursynth as vs
+
+    import vs_align
+
+    step(f"looking for engine {search['engine']}, device {search['device']}")
+    blank = vs.core.std.BlankClip(format=vs.RGB24, width=64, height=64, length=1)
+    options: dict[str, Any] = {name: search[name] for name in ("precision", "engine", "device")}
+    vs_align.spatial(blank, blank, **options)
+
+
+def _tell_differences(script: "SpatialScript") -> None:
+    clip, ref = script.clip, script.ref
+    if clip.rate != ref.rate:
+        rates = f"{float(clip.rate):.3f} and {float(ref.rate):.3f} fps"
+        note(f"clip and ref have {rates}: frames are taken by their number, and the result has ref's rate.")
+    if clip.length < ref.length:
+        note(f"clip has {clip.length} frames, ref {ref.length}: the last one of clip is repeated.")
+    elif clip.length > ref.length:
+        note(f"clip has {clip.length} frames, ref {ref.length}: what clip has behind that is left out.")
+    if script.format != clip.format:
+        size = f"{ref.width}x{ref.height}"
+        note(f"ref has an odd size, {size}, which {clip.format} cannot have: the result is {script.format}.")
+
+
+def _render(given: _Options, script: "SpatialScript", encoder: "Encoder", heard: Audio) -> "list[FrameAlignment]":
+    """Write what is asked for; files get their names when all of them are finished."""
+    from vs_align.media.output import parts, replace
+    from vs_align.media.script import write_script
+
+    found: list[FrameAlignment] = []
+    finished = []
+    with TemporaryDirectory(prefix="vs_align-") as name, ExitStack() as stack:
+        folder, result = Path(name), None
+        if given.out is not None:
+            found, result = _render_result(
+                given, script, encoder, heard, stack.enter_context(parts(given.out, 2)), folder
+            )
+            finished.append((result, given.out))
+        if given.compare is not None:
+            (part,) = stack.enter_context(parts(given.compare))
+            # What is finished is read back, which takes less time than a second alignment.
+            found = _render_comparison(given, script.after(result), encoder, part, folder) or found
+            finished.append((part, given.compare))
+        if given.kept_script is not None:
+            write_script(script.text(), given.kept_script)
+        for part, target in finished:
+            replace(part, target)
+    return found
+
+
+def _render_result(
+    given: _Options, script: "SpatialScript", encoder: "Encoder", heard: Audio, names: "Sequence[Path]", folder: Path
+) -> "tuple[list[FrameAlignment], Path]":
+    """Encode the result under one of two names."""
+    from vs_align.media.encode import encode
+    from vs_align.media.frame_props import read_alignments
+
+    clip, ref = script.clip, script.ref
+    job = _job(given, script, encoder, names[0], folder)
+    keeps_time = clip.rate == ref.rate and not clip.variable and not ref.variable
+    if heard is Audio.REF:
+        job = replace(job, audio=whole_sound(ref))
+    elif heard is Audio.CLIP and keeps_time:
+        job = replace(job, audio=whole_sound(clip), seconds=ref.duration if clip.length > ref.length else None)
+    with frame_progress("aligning", ref.length) as on_frame:
+        found = read_alignments(encode(job, folder, on_frame))
+    if heard is not Audio.CLIP or keeps_time:
+        return found, names[0]
+    add_clip_sound(clip, ref, _frame_by_frame(clip, ref), names[0], names[1], folder)
+    return found, names[1]
+
+
+def _render_comparison(
+    given: _Options, script: "SpatialScript", encoder: "Encoder", part: Path, folder: Path
+) -> "list[FrameAlignment]":
+    """Encode the comparison; the numbers are those of the frames that were aligned for it, which may be none."""
+    from vs_align.media.encode import encode
+    from vs_align.media.frame_props import read_alignments
+
+    comparison = script.comparison
+    if comparison is None:
+        return []
+    job = replace(_job(given, script, encoder, part, folder), output=1, rate=comparison.rate)
+    with frame_progress("comparing", comparison.length) as on_frame:
+        props = encode(job, folder, on_frame)
+    return read_alignments(props, comparison.measured) if script.rendered is None else []
+
+
+def _job(given: _Options, script: "SpatialScript", encoder: "Encoder", part: Path, folder: Path) -> "EncodeJob":
+    from vs_align.media.encode import EncodeJob
+    from vs_align.media.script import write_script
+
+    path = folder / "spatial.vpy"
+    write_script(script.text(), path)
+    return EncodeJob(
+        script=path,
+        target=part,
+        encoder=encoder,
+        rate=None if script.ref.variable else script.ref.rate,
+        tags=script.tags,
+        format=script.format,
+        bits=script.clip.bits,
+        crf=given.crf,
+        preset=given.preset,
+    )
+
+
+def _frame_by_frame(clip: "Source", ref: "Source") -> "Timeline":
+    """Return the timeline on which frames of equal numbers belong together."""
+    from vs_align.timeline import Timeline
+
+    return Timeline.from_frame_map(
+        [n if n < clip.length else None for n in range(ref.length)],
+        clip_rate=clip.rate,
+        ref_rate=ref.rate,
+        clip_length=clip.length,
+        clip_times=clip.times if clip.variable else (),
+        ref_times=ref.times if ref.variable else (),
+    )
+
+
+def _report(given: _Options, ref: "Source", found: "Sequence[FrameAlignment]", seconds: float) -> None:
+    from vs_align.alignment_report import alignment_report
+    from vs_align.alignment_verdict import judge_alignment
+
+    report = alignment_report(found, judge_alignment(found, (ref.width, ref.height)))
+    report |= {
+        name: None if path is None else str(path) for name, path in (("output", given.out), ("compare", given.compare))
+    }
+    report |= {"seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
+    show_report(report, _lines(report), " and ".join(map(str, given.outputs)))
+    write_report(report, given.report)
+
+
+def _lines(report: dict[str, Any]) -> dict[str, str]:
+    said = {"1": "with a neighbour's transform", "2": "without a transform", "3": "that could not be refined"}
+    counts = [f"{count} {said[kind]}" for kind, count in report["fallback"].items() if count]
+    turn, across, down = (report[name]["median"] for name in ("rotation", "scale_x", "scale_y"))
+    return {
+        "frames": ", ".join([f"{report['frames']}, engine {report['engine']}", *counts]),
+        "shift": f"x {_spread(report['shift_x'])}, y {_spread(report['shift_y'])} px",
+        "shape": f"turned by {_number(turn)} degrees, scaled by {across:.4f} and {down:.4f}",
+        "residual": _worst(report["residual"], 1, " px"),
+        "valid": _worst(report["valid"], 100, " %"),
+    }
+
+
+def _number(value: float) -> str:
+    """Return a number with two decimals; one that is rounded to zero has no sign."""
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def _spread(values: dict[str, float]) -> str:
+    low, middle, high = (_number(values[name]) for name in ("min", "median", "max"))
+    return middle if low == high else f"{low} to {high} (median {middle})"
+
+
+def _worst(values: dict[str, Any], factor: float, unit: str) -> str:
+    if values["median"] is None:
+        return "unknown, for the pictures have no structure"
+    median, worst = (_number(factor * values[name]) for name in ("median", "worst"))
+    return f"median {median}{unit}, worst {worst}{unit} in frame {values['worst_frame']}"
