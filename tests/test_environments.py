@@ -21,6 +21,26 @@ offsets = [f.props["VSAlignOffset"] for f in result.frames(close=True)]
 assert offsets == [0] * 118 + [-1, -2], offsets
 """
 
+SMALL_CACHE_IN_SPACE = """
+import numpy as np
+import vapoursynth as vs, vs_align
+from tests.synth import coloured, grid, rgb_clip_of, texture
+core = vs.core
+core.max_cache_size = {megabytes}
+core.num_threads = {threads}
+# frames of 0.7 MB: what one result needs does not fit
+u, v = grid(320, 180)
+picture, moved = coloured(texture(u, v)), coloured(texture(u + 1.5, v - 1))
+clip, ref = rgb_clip_of([picture] * 30), rgb_clip_of([moved] * 30)
+mask = core.std.BlankClip(ref, format=vs.GRAY8, color=0)
+result = vs_align.spatial(clip, ref, mask, precision=1, engine="dis", alpha=True, **{options})
+wanted = [*range(8), 29, 3, 17, 16]
+for n in wanted:
+    with result.get_frame(n) as frame:
+        assert abs(frame.props["VSAlignShiftX"] - 1.5) < 0.03, (n, frame.props)
+assert len(list(result[10:20].frames(close=True))) == 10
+"""
+
 RELOAD = """
 import gc
 import numpy as np
@@ -37,12 +57,20 @@ class Policy(vs.EnvironmentPolicy):
 policy = Policy()
 vs.register_policy(policy)
 import vs_align  # stays imported over reloads, like in a previewer
-from tests.synth import clip_of, moving_pictures, numbered_clip
+from tests.synth import clip_of, coloured, grid, moving_pictures, numbered_clip, rgb_clip_of, texture
 
 
 def script():
     pictures = moving_pictures(50, 40, 30)
     result = vs_align.temporal(clip_of(pictures[4:]), clip_of(pictures), out=numbered_clip(46), tr=6)
+    u, v = grid(80, 60)
+    still, moved = (rgb_clip_of([coloured(texture(u + x, v))] * 5, vs.RGB24) for x in (0, 0.5))
+    placed = [
+        vs_align.spatial(still, moved, engine="dis", **options)
+        for options in ({"wide_search": True}, {"stabilize": "scene"}, {"stabilize": "clip", "alpha": True})
+    ]
+    for node in placed:
+        assert all(abs(f.props["VSAlignShiftX"] - 0.5) < 0.03 for f in node.frames(close=True))
     return [(int(np.asarray(f[0])[0, 0]), dict(f.props)) for f in result.frames(close=True)]
 
 
@@ -84,6 +112,25 @@ def run(script: str, timeout: int = 120) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("tr", [1, 12])
 def test_a_cache_of_eight_megabytes_neither_hangs_nor_changes_the_answer(threads: int, tr: int) -> None:
     result = run(SMALL_CACHE.format(threads=threads, tr=tr))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "threads", "megabytes"),
+    [
+        ({}, 1, 1),
+        ({}, 4, 8),
+        ({"wide_search": True}, 2, 1),
+        ({"stabilize": "scene"}, 1, 1),
+        ({"stabilize": "scene", "wide_search": True}, 4, 1),
+        ({"stabilize": "clip"}, 2, 1),
+    ],
+    ids=str,
+)
+def test_a_small_cache_neither_hangs_spatial_nor_changes_the_answer(
+    options: dict[str, object], threads: int, megabytes: int
+) -> None:
+    result = run(SMALL_CACHE_IN_SPACE.format(threads=threads, megabytes=megabytes, options=options))
     assert result.returncode == 0, result.stderr
 
 

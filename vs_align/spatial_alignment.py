@@ -104,7 +104,7 @@ def spatial(
     """
     clip, ref = (_check_rgb(name, node) for name, node in (("clip", clip), ("ref", ref)))
     masks = [
-        None if node is None else checks.check_clip(_NAME, name, node)
+        None if node is None else _check_depth(name, checks.check_clip(_NAME, name, node))
         for name, node in (("mask", mask), ("clip_mask", clip_mask))
     ]
     chosen = checks.check_option(_NAME, "precision", precision, SpatialPrecision)
@@ -149,6 +149,10 @@ def _check_rgb(name: str, node: object) -> vs.VideoNode:
             "must be RGB",
             f'{checked.format.name}; convert it, as in resize.Bicubic(format=vs.RGB24, matrix_in_s="709")',
         )
+    return _check_depth(name, checked)
+
+
+def _check_depth(name: str, checked: vs.VideoNode) -> vs.VideoNode:
     if checked.format.sample_type == vs.INTEGER and checked.format.bits_per_sample > 16:
         raise ArgumentError(_NAME, name, "must have at most 16 bits, or be float", checked.format.name)
     return checked

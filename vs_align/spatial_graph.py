@@ -18,7 +18,7 @@ from vs_align.spatial_transforms import (
 from vs_align.spatial_warp import WarpInputs, warped_frames
 from vs_align.vapour.clips import blank_like
 from vs_align.vapour.lanes import lane_count
-from vs_align.vapour.pictures import fitted_length, luma_of, mask_of
+from vs_align.vapour.pictures import fitted_length, floats_of, halves_of, luma_of, mask_of
 
 _TIMING = ["_DurationNum", "_DurationDen"]
 
@@ -50,13 +50,13 @@ def spatial_graph(
     coarse = CoarseInputs(clip_luma, ref_luma, excluded, clip_excluded, choices.detector, lane_count(choices.lanes))
     # half floats are warped as single floats, which hold them all
     half = given.sample_type == vs.FLOAT and given.bits_per_sample == 16
-    work = clip.resize.Point(format=vs.RGBS) if half else clip
+    work = floats_of(clip) if half else clip
     inputs = WarpInputs(
         carrier=_carrier(work, ref),
         clip=work,
         clip_luma=clip_luma,
         ref_luma=ref_luma,
-        seen=(clip.resize.Point(format=vs.RGBS), ref.resize.Point(format=vs.RGBS)) if choices.engine.wants_rgb else (),
+        seen=(floats_of(clip), floats_of(ref)) if choices.engine.wants_rgb else (),
         transforms=_transforms(coarse, choices),
         mask=excluded,
         clip_mask=clip_excluded,
@@ -64,7 +64,7 @@ def spatial_graph(
     )
     lanes = lane_count(choices.lanes or choices.engine.most_lanes)
     aligned = warped_frames(inputs, choices.engine, choices.unaligned, lanes)
-    return aligned.resize.Point(format=given.id) if half else aligned
+    return _halved(aligned, given.id, clip) if half else aligned
 
 
 def _transforms(coarse: CoarseInputs, choices: Choices) -> vs.VideoNode:
@@ -85,6 +85,11 @@ def _carrier(clip: vs.VideoNode, ref: vs.VideoNode) -> vs.VideoNode:
     timed = blank.std.CopyFrameProps(clip).std.CopyFrameProps(ref, props=_TIMING)
     # alpha that came with clip lies where clip lay
     return timed.std.RemoveFrameProps(["_Alpha"])
+
+
+def _halved(aligned: vs.VideoNode, half: int, clip: vs.VideoNode) -> vs.VideoNode:
+    """Return half floats; the props that the scaler would trip over are taken away for it and put back."""
+    return halves_of(aligned, half).std.CopyFrameProps(clip, props=["_Matrix", "_FieldBased"])
 
 
 def _blank_grey(like: vs.VideoFormat, ref: vs.VideoNode) -> vs.VideoNode:

@@ -35,6 +35,8 @@ _ANCHOR_STEP, _SECTION = 12, 240
 _ANCHORS_OF_CLIP = 16
 _THUMBNAIL = (32, 18)
 _POINTS = 5
+# Correlation from which on pictures lie on each other.
+_ALIKE = 0.5
 # Neighbours that a frame without a transform of its own asks, nearest first.
 _NEIGHBOURS = (-1, 1, -2, 2)
 
@@ -117,7 +119,7 @@ def scene_transforms(inputs: CoarseInputs) -> vs.VideoNode:
     group = _Group(inputs.search(), length)
     nodes = [tiny_clip(count), *[node[:count] for node in seen], *[node[:count] for node in found]]
     sections = nodes[0].std.ModifyFrame(nodes, lambda n, f: group.scenes_of(n, f, len(seen)))
-    lookup = vs.core.std.Interleave([sections] * _SECTION)[:length] if count * _SECTION >= length else sections
+    lookup = vs.core.std.Interleave([sections] * _SECTION)[:length]
     carrier = tiny_clip(length)
     chosen = carrier.std.ModifyFrame([carrier, lookup], _of_scene)
     single = frame_transforms(inputs)
@@ -165,7 +167,9 @@ class _Search:
             found = near(clip, ref, excluded, clip_excluded)
             return with_transform(carrier, self.enlarged(found, clip, ref), 0, "")
         found = wide(clip, ref, clip_excluded, excluded, detector=self.detector)
-        return with_transform(carrier, self.enlarged(found, clip, ref), 0 if found.found else 2, found.reason)
+        if _tells(found):
+            return with_transform(carrier, self.enlarged(found, clip, ref), 0, "")
+        return with_transform(carrier, self.enlarged(found, clip, ref), 2, found.reason)
 
     def anchor(self, _n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         """Find what one anchor contributes: points of clip and ref, in pixels of the full pictures."""
@@ -173,9 +177,9 @@ class _Search:
         to_clip = neutral_matrix(self.clip_size, (clip.shape[1], clip.shape[0]))
         to_ref = neutral_matrix(self.ref_size, (ref.shape[1], ref.shape[0]))
         if self.detector is None:
-            matrix = self.enlarged(near(clip, ref, excluded, clip_excluded), clip, ref)
-            ref_points = _grid(self.ref_size)
-            clip_points = _moved(matrix, ref_points)
+            found = near(clip, ref, excluded, clip_excluded)
+            ref_points = _grid(self.ref_size) if _tells(found) else np.empty((0, 2))
+            clip_points = _moved(self.enlarged(found, clip, ref), ref_points)
         else:
             matches = self.detector.match(
                 self.detector.detect(clip, clip_excluded), self.detector.detect(ref, excluded)
@@ -197,7 +201,7 @@ class _Search:
             for frame in anchors
         ]
         if self.detector is None:
-            return _middle([clip for clip, _ in pairs], self.clip_size, self.ref_size)
+            return _middle([clip for clip, _ in pairs if len(clip)], self.clip_size, self.ref_size)
         matches = [Matches(clip, ref, self.clip_size, self.ref_size, self.detector.name) for clip, ref in pairs]
         found = pooled(matches)
         return found if found.found else None
@@ -246,6 +250,11 @@ class _Group:
             if found is not None:
                 props[f"{TRANSFORM}{i}"] = [float(value) for value in found.matrix.ravel()]
         return out
+
+
+def _tells(found: Registration) -> bool:
+    """Return whether a search found a transform, or pictures that lie on each other without one."""
+    return found.found or found.agreement > _ALIKE
 
 
 def _anchors(small: Sequence[vs.VideoNode], count: int, inputs: CoarseInputs) -> vs.VideoNode:

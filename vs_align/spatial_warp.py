@@ -85,18 +85,19 @@ class _Warp:
         carrier, clip, clip_luma, ref_luma, transform, mask, clip_mask, alpha = f[:8]
         lumas = plane_array(clip_luma), plane_array(ref_luma)
         start, excluded = transform_in(transform), mask_array(mask)
-        same = lumas[0].shape == lumas[1].shape and np.array_equal(*lumas)
+        fallback, reason = int(transform.props[FALLBACK]), str(transform.props.get(REASON, ""))
+        same = _lie_right(*lumas)
         if same:
             # nothing to find, and nothing may be shifted that is in its place
             start = neutral_matrix(lumas[0].shape[::-1], lumas[1].shape[::-1])
-            places = field_of(start, lumas[1].shape[::-1])
-        else:
+        places = rigid = field_of(start, lumas[1].shape[::-1])
+        if not same:
             seen = (_rgb(f[8]), _rgb(f[9])) if self.engine.wants_rgb else lumas
             places = self.engine.field(seen[0], seen[1], start, excluded, mask_array(clip_mask))
+        if not np.isfinite(places.sum()):
+            places, fallback, reason = rigid, 3, f"{self.engine.name} found no field"
         verified = verify(*lumas, places, excluded)
-        fallback, reason = int(transform.props[FALLBACK]), str(transform.props.get(REASON, ""))
-        if verified.share_of_inside < _DOUBTFUL:
-            rigid = field_of(start, lumas[1].shape[::-1])
+        if verified.share_of_inside < _DOUBTFUL and places is not rigid:
             simpler = verify(*lumas, rigid, excluded)
             if simpler.share_of_inside >= verified.share_of_inside:
                 places, verified, fallback, reason = rigid, simpler, 3, "the pictures show different things"
@@ -135,5 +136,10 @@ def _tell(out: vs.VideoFrame, summary: Summary, verified: Verified) -> None:
         props[RESIDUAL] = verified.residual
 
 
+def _lie_right(clip: Floats, ref: Floats) -> bool:
+    """Return whether two lumas are equal, and show something that says so."""
+    return clip.shape == ref.shape and np.array_equal(clip, ref) and bool(clip.min() < clip.max())
+
+
 def _rgb(frame: vs.VideoFrame) -> Floats:
-    return np.ascontiguousarray(np.stack([np.asarray(frame[plane]) for plane in range(3)], axis=-1))
+    return np.ascontiguousarray(np.stack([plane_array(frame, plane) for plane in range(3)], axis=-1))

@@ -215,7 +215,7 @@ def mark_inside(field: Any, width: Any, height: Any, out: Any) -> None:
 
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
 def joint_histogram(ref: Any, warped: Any, steepness: Any, out: Any) -> None:
-    """Count which brightness of a picture meets which of the other, edges with less weight.
+    """Count which brightness of a picture meets which of the other, edges with less weight, over-range ones not at all.
 
     Args:
         ref: Shape (h, w), float32, 0 to 1.
@@ -225,12 +225,13 @@ def joint_histogram(ref: Any, warped: Any, steepness: Any, out: Any) -> None:
     """
     height, width = ref.shape
     bins = out.shape[0]
+    lowest, highest = np.float32(-0.5 / bins), np.float32(1 + 0.5 / bins)
     out[:] = 0
     for y in range(1, height - 1):
         above, row, below, other = ref[y - 1], ref[y], ref[y + 1], warped[y]
         for x in range(1, width - 1):
             value = other[x]
-            if not (value == value and row[x] == row[x]):
+            if not (value >= lowest and value <= highest and row[x] >= lowest and row[x] <= highest):
                 continue
             gx, gy = row[x + 1] - row[x - 1], below[x] - above[x]
             weight = np.float32(1) / (np.float32(1) + steepness * (gx * gx + gy * gy))

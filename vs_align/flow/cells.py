@@ -167,6 +167,13 @@ def _spline(count: int, wanted: int, ratio: float) -> Floats:
     out = np.zeros((wanted, count), np.float32)
     for k in range(4):
         np.add.at(out, (np.arange(wanted), np.clip(first - 1 + k, 0, count - 1)), weights[:, k])
+    beyond = (np.arange(wanted) + 0.5) * ratio - 0.5 - places
+    if count > 1:
+        # beyond the middle of the outermost cells it goes on straight
+        out[:, 0] -= np.minimum(beyond, 0)
+        out[:, 1] += np.minimum(beyond, 0)
+        out[:, -1] += np.maximum(beyond, 0)
+        out[:, -2] -= np.maximum(beyond, 0)
     return out
 
 

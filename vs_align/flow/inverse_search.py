@@ -9,6 +9,8 @@ Floats = npt.NDArray[np.float32]
 _GREY, _CONTRAST = 128, 40
 # Halvings of the picture that is matched last.
 _ROUGH_SCALE = 1
+# OpenCV reads beyond its memory where a picture is smaller than a patch after its halvings: 8 px, at most twice halved.
+_SMALLEST = 32
 
 
 def searched(source: Floats, target: Floats, *, rough: bool = False) -> Floats:
@@ -30,8 +32,13 @@ def searched(source: Floats, target: Floats, *, rough: bool = False) -> Floats:
     if rough:
         search.setFinestScale(_ROUGH_SCALE)
         search.setVariationalRefinementIterations(0)
-    flow = np.zeros((*source.shape, 2), np.float32)
-    return np.asarray(search.calc(as_bytes(source), as_bytes(target), flow), np.float32)
+    height, width = source.shape
+    rest = max(0, _SMALLEST - height), max(0, _SMALLEST - width)
+    pair = [as_bytes(picture) for picture in (source, target)]
+    if any(rest):
+        pair = [np.pad(grey, ((0, rest[0]), (0, rest[1])), mode="edge") for grey in pair]
+    flow = np.zeros((*pair[0].shape, 2), np.float32)
+    return np.ascontiguousarray(search.calc(pair[0], pair[1], flow)[:height, :width], np.float32)
 
 
 def as_bytes(picture: Floats) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from vs_align.flow.field import Matrix, neutral_matrix
 Floats = npt.NDArray[np.float32]
 
 # Scales that differ by less are left alone: shrinking costs sharpness too.
-_TOLERANCE = 1.2
+_TOLERANCE = 1.04
 _SMALLEST = 16
 
 

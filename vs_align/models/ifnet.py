@@ -99,7 +99,8 @@ def load_ifnet(weights: Path) -> IFNet:
         network = IFNet()
     state = torch.load(weights, map_location="cpu", weights_only=True)
     network.load_state_dict({name.removeprefix(_PREFIX): value for name, value in state.items()}, assign=True)
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def _stem(channels: int, width: int) -> nn.Sequential:

@@ -8,7 +8,17 @@ _LUMA_MATRIX = "709"
 
 def luma_of(clip: vs.VideoNode) -> vs.VideoNode:
     """Return the luma of an RGB clip as single floats, 0 to 1 nominal."""
-    return _progressive(clip).resize.Point(format=vs.GRAYS, matrix_s=_LUMA_MATRIX)
+    return _plain(clip).resize.Point(format=vs.GRAYS, matrix_s=_LUMA_MATRIX)
+
+
+def floats_of(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return an RGB clip as single floats."""
+    return _plain(clip).resize.Point(format=vs.RGBS)
+
+
+def halves_of(clip: vs.VideoNode, half: int) -> vs.VideoNode:
+    """Return an RGB clip in the format of half floats whose id is given."""
+    return _plain(clip).resize.Point(format=half)
 
 
 def shrunk(clip: vs.VideoNode, longest: int) -> vs.VideoNode:
@@ -17,7 +27,7 @@ def shrunk(clip: vs.VideoNode, longest: int) -> vs.VideoNode:
     if factor >= 1:
         return clip
     size = max(1, round(clip.width * factor)), max(1, round(clip.height * factor))
-    return _progressive(clip).resize.Bicubic(*size)
+    return _plain(clip).resize.Bicubic(*size)
 
 
 def mask_of(mask: vs.VideoNode, width: int, height: int) -> vs.VideoNode:
@@ -26,7 +36,7 @@ def mask_of(mask: vs.VideoNode, width: int, height: int) -> vs.VideoNode:
     What is white before it is stretched stays white in every pixel that it touches by a quarter, so that thin lines
     do not vanish.
     """
-    mask = _progressive(mask)
+    mask = _plain(mask)
     if mask.format.color_family == vs.RGB:
         mask = mask.resize.Point(format=vs.GRAYS, matrix_s=_LUMA_MATRIX)
     elif mask.format.color_family == vs.YUV:
@@ -44,6 +54,7 @@ def fitted_length(clip: vs.VideoNode, length: int) -> vs.VideoNode:
     return clip[:length]
 
 
-def _progressive(clip: vs.VideoNode) -> vs.VideoNode:
-    """Return the clip without the prop that would make the scaler treat its fields apart."""
-    return clip.std.SetFieldBased(0)
+def _plain(clip: vs.VideoNode) -> vs.VideoNode:
+    """Return the clip without props that the scaler trips over: fields, and an RGB clip that says it is YUV."""
+    plain = clip.std.SetFieldBased(0)
+    return plain.std.SetFrameProps(_Matrix=int(vs.MATRIX_RGB)) if clip.format.color_family == vs.RGB else plain
