@@ -10,7 +10,7 @@ from vs_align.flow.rife_polish import polish
 
 
 @pytest.mark.parametrize("grade", [1.0, 0.4])
-@pytest.mark.parametrize("size", [(120, 160), (48, 56)])
+@pytest.mark.parametrize("size", [(120, 160), (48, 56), (97, 133), (121, 160)])
 def test_half_a_pixel_is_taken_off(size: tuple[int, int], grade: float) -> None:
     clip, ref, truth = pictures(*size, shift=(0.4, -0.3))
     begin = field_of(np.eye(3), (size[1], size[0]))

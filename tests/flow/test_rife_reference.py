@@ -42,7 +42,10 @@ def close(got: torch.Tensor, golden: Golden, name: str, limit: float) -> None:
 
 
 def run(network: "IFNet", clip: Any, ref: Any, passes: Any, mask: Any = None) -> list[reference.ReferenceStep]:
-    return reference.align(network, tensor(clip), tensor(ref), passes, None if mask is None else tensor(mask))
+    steps: list[reference.ReferenceStep] = reference.align(
+        network, tensor(clip), tensor(ref), passes, None if mask is None else tensor(mask)
+    )
+    return steps
 
 
 def test_encoder_and_blocks(network: "IFNet") -> None:

