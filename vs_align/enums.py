@@ -40,13 +40,13 @@ class SpatialPrecision(IntEnum):
     """How much work `spatial` puts into a field. A higher level is slower and never less accurate."""
 
     FAST = 1
-    """A first look: within about 0.03 px on clean footage."""
+    """At half size: within about 0.06 px on clean footage."""
     GOOD = 2
-    """A second look, with the tone of the two versions brought together."""
+    """At full size, with the tone of the two versions brought together: within about 0.02 px."""
     BETTER = 3
-    """The default: within about 0.02 px."""
+    """The default, with a second look at full size: within about 0.01 px."""
     BEST = 4
-    """All that the pictures give: about 0.01 px."""
+    """All that the pictures give."""
 
 
 class FlowEngine(StrEnum):

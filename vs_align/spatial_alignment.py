@@ -38,8 +38,9 @@ def spatial(
     """Warp each frame of `clip` so that it lies on the frame of `ref` with the same number, below a pixel.
 
     First a transform of the whole picture is found, then what is left pixel by pixel, and then the picture is sampled
-    once (Lanczos, four lobes). Differences in grade, fade, gamma and grain do not matter. Nothing is computed before
-    the first frame is asked for, and frames may be asked for in any order.
+    once (Lanczos with four lobes; the quicker Catmull-Rom spline at precision 1). Differences in grade, fade, gamma and
+    grain do not matter. Nothing is computed before the first frame is asked for, and frames may be asked for in any
+    order.
 
     The two must show the same moments: use `temporal` first where they do not.
 
@@ -84,7 +85,7 @@ def spatial(
         - `VSAlignShiftX`, `VSAlignShiftY`: median of position in clip minus position without any alignment, in clip
           pixels.
         - `VSAlignRotation`: degrees. `VSAlignScaleX`, `VSAlignScaleY`: see `Transform`.
-        - `VSAlignResidual`: median forward-backward error in ref pixels, measured at 240 pixels across. Missing where
+        - `VSAlignResidual`: median forward-backward error in ref pixels, measured at 192 pixels across. Missing where
           the pictures have no structure.
         - `VSAlignValid`: share of pixels inside clip's picture that show what `ref` shows, 0 to 1.
         - `VSAlignEngine`: "dis" or "rife".
@@ -135,6 +136,7 @@ def spatial(
         placed,
         alpha,
         unaligned,
+        chosen is not SpatialPrecision.FAST,
         batch_size,
     )
     return spatial_graph(clip, ref, masks[0], masks[1], choices)

@@ -35,6 +35,8 @@ class Choices:
     """Transforms that are known."""
     alpha: bool
     unaligned: Unaligned
+    sharp: bool
+    """Whether the picture is sampled with the longer kernel."""
     lanes: int | None
     """How many frames to work on at once, None for what pays."""
 
@@ -63,7 +65,7 @@ def spatial_graph(
         alpha=_blank_grey(given, ref) if choices.alpha else None,
     )
     lanes = lane_count(choices.lanes or choices.engine.most_lanes)
-    aligned = warped_frames(inputs, choices.engine, choices.unaligned, lanes)
+    aligned = warped_frames(inputs, choices.engine, choices.unaligned, lanes, sharp=choices.sharp)
     return _halved(aligned, given.id, clip) if half else aligned
 
 

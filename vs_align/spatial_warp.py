@@ -50,8 +50,8 @@ class WarpInputs:
     """Frames to write alpha into: ref's size, grey of clip's depth."""
 
 
-def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lanes: int) -> vs.VideoNode:
-    """Return clip's frames, warped onto ref's."""
+def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lanes: int, *, sharp: bool) -> vs.VideoNode:
+    """Return clip's frames, warped onto ref's, with the longer or the shorter kernel."""
     nothing = tiny_clip(inputs.ref_luma.num_frames)
     nodes = [
         inputs.carrier,
@@ -65,7 +65,9 @@ def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lane
         *inputs.seen,
     ]
     integer = inputs.clip.format.sample_type == vs.INTEGER
-    frame = _Warp(engine, float(peak_value(inputs.clip)) if integer else None, inputs.alpha is not None, unaligned)
+    frame = _Warp(
+        engine, float(peak_value(inputs.clip)) if integer else None, inputs.alpha is not None, unaligned, sharp
+    )
     return in_lanes(nodes, frame.one, lanes)
 
 
@@ -77,6 +79,7 @@ class _Warp:
     peak: float | None
     alpha: bool
     unaligned: Unaligned
+    sharp: bool
     memory: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def one(self, _n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
@@ -90,14 +93,17 @@ class _Warp:
         if same:
             # nothing to find, and nothing may be shifted that is in its place
             start = neutral_matrix(lumas[0].shape[::-1], lumas[1].shape[::-1])
-        places = rigid = field_of(start, lumas[1].shape[::-1])
-        if not same:
+        size = lumas[1].shape[::-1]
+        if same:
+            places = field_of(start, size)
+        else:
             seen = (_rgb(f[8]), _rgb(f[9])) if self.engine.wants_rgb else lumas
             places = self.engine.field(seen[0], seen[1], start, excluded, mask_array(clip_mask))
         if not np.isfinite(places.sum()):
-            places, fallback, reason = rigid, 3, f"{self.engine.name} found no field"
+            places, fallback, reason = field_of(start, size), 3, f"{self.engine.name} found no field"
         verified = verify(*lumas, places, excluded)
-        if verified.share_of_inside < _DOUBTFUL and places is not rigid:
+        if verified.share_of_inside < _DOUBTFUL and fallback != 3:
+            rigid = field_of(start, size)
             simpler = verify(*lumas, rigid, excluded)
             if simpler.share_of_inside >= verified.share_of_inside:
                 places, verified, fallback, reason = rigid, simpler, 3, "the pictures show different things"
@@ -107,7 +113,7 @@ class _Warp:
             for plane, target in zip(planes, targets, strict=True):
                 np.copyto(target, plane)
         else:
-            warp(planes, places, self.peak, targets)
+            warp(planes, places, self.peak, targets, sharp=self.sharp)
         props: Any = out.props
         props[ENGINE], props[FALLBACK] = self.engine.name, fallback
         if reason:

@@ -24,11 +24,15 @@ from vs_align.flow.same_scale import SameScale
 from vs_align.flow.tone import tone_between
 
 # Passes over the coarsest pictures, those between, and the full ones; how many of the last are sharp.
-_PASSES = {1: (2, 1, 1, 0), 2: (3, 2, 1, 0), 3: (3, 2, 2, 1), 4: (4, 3, 5, 3)}
+_PASSES = {1: (1, 1, 2, 1), 2: (3, 2, 1, 0), 3: (3, 2, 2, 1), 4: (4, 3, 5, 3)}
+# By how much pictures are shrunk at the lowest precision.
+_REDUCED = 2
 # The coarsest picture is the last whose shorter side is at least this, in pixels.
 _COARSEST = 80
 # The picture in which tone is measured, as a level of the pyramid.
 _TONE_LEVEL = 1
+# The precision from which on it is.
+_TONED_SINCE = 2
 _NOISE_OF_LQ = 0.025
 _SMALLEST = 16
 # Pixels along the edges of the picture, and round what does not count, that do not count either: the more, the less of
@@ -77,7 +81,8 @@ class DisEngine:
         height, width = ref.shape
         if min(*ref.shape, *clip.shape) < _SMALLEST:
             return field_of(start, (width, height))
-        like = SameScale.of(clip, ref, start, excluded, clip_excluded)
+        least = _REDUCED if self.precision == 1 and min(*ref.shape, *clip.shape) >= 2 * _COARSEST else 1
+        like = SameScale.of(clip, ref, start, excluded, clip_excluded, least)
         pair = _Pair.of(like.clip, like.ref, like.excluded, like.clip_excluded, self.lq_input)
         cells = np.zeros((*grid_of(*like.ref.shape), 2), np.float32)
         for _ in range(self.iterations):
@@ -93,7 +98,7 @@ class DisEngine:
         full = pair.ref.shape
         toned = False
         for i, passes, sharp in plan:
-            if i <= _TONE_LEVEL and not toned:
+            if i <= _TONE_LEVEL and not toned and self.precision >= _TONED_SINCE:
                 levels, toned = _pyramid(*pair.toned(evened, start, cells, i)), True
             level = levels[i]
             grid = grid_of(*level.ref.shape)

@@ -28,12 +28,14 @@ class SameScale:
     clip_excluded: Excluded
 
     @classmethod
-    def of(cls, clip: Floats, ref: Floats, start: Matrix, excluded: Excluded, clip_excluded: Excluded) -> "SameScale":
-        """Shrink whichever picture the other shows smaller, each axis by itself."""
+    def of(
+        cls, clip: Floats, ref: Floats, start: Matrix, excluded: Excluded, clip_excluded: Excluded, least: float = 1
+    ) -> "SameScale":
+        """Shrink whichever picture the other shows smaller, each axis by itself, and both by at least `least`."""
         across, down = scale_of(start, ref.shape[1], ref.shape[0])
         clip_size, ref_size = clip.shape[::-1], ref.shape[::-1]
-        small_clip = _shrunk(clip_size[0], across), _shrunk(clip_size[1], down)
-        small_ref = _shrunk(ref_size[0], 1 / across), _shrunk(ref_size[1], 1 / down)
+        small_clip = _shrunk(clip_size[0], least * max(across, 1)), _shrunk(clip_size[1], least * max(down, 1))
+        small_ref = _shrunk(ref_size[0], least * max(1 / across, 1)), _shrunk(ref_size[1], least * max(1 / down, 1))
         total = neutral_matrix(small_clip, clip_size) @ start @ neutral_matrix(ref_size, small_ref)
         return cls(
             _resized(clip, small_clip),

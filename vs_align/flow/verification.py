@@ -18,7 +18,7 @@ from vs_align.flow.inverse_search import searched
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-_LONGEST = 240
+_LONGEST = 192
 _CELL = 8
 # In units of local contrast: gradients below this say nothing about a displacement, variances below it nothing at all.
 _LEAST_GRADIENT = 0.02

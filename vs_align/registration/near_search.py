@@ -19,10 +19,10 @@ from vs_align.registration.views import (
     warped,
 )
 
-_LONGEST = 208
+_LONGEST = 160
 _SMALLEST = 16
 _RADIUS = 9
-_SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
+_SCALES = (0.93, 1.0, 1.07)
 _REACH = 0.12
 _TRIED = 2
 # From this agreement on no other candidate is looked at.
@@ -76,13 +76,13 @@ def _best(clip: View, ref: View) -> Matrix:
     starts = [matrix for _, matrix in candidates(coarse_clip, coarse_ref, _SCALES, _REACH)[:_TRIED]]
     tried: list[tuple[float, Matrix]] = []
     for start in starts:
-        matrix = refined(coarse_clip, coarse_ref, start, AFFINE, 5)
+        matrix = refined(coarse_clip, coarse_ref, start, AFFINE, 4)
         tried.append((agreement(warped(coarse_clip, matrix, small), coarse_ref)[0], matrix))
         if tried[-1][0] > _CLEAR:
             break
     _, best = max(tried, key=lambda pair: pair[0])
     up = neutral_matrix(ref.size, small) @ best @ neutral_matrix(small, ref.size)
-    return refined(clip, ref, up, AFFINE, 4)
+    return refined(clip, ref, up, AFFINE, 2)
 
 
 def _halved(view: View, size: tuple[int, int]) -> View:
