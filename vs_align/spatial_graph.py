@@ -20,6 +20,7 @@ from vs_align.vapour.clips import blank_like
 from vs_align.vapour.lanes import lane_count
 from vs_align.vapour.pictures import fitted_length, floats_of, halves_of, luma_of, mask_of
 
+_KEPT_FRAMES = 4
 _TIMING = ["_DurationNum", "_DurationDen"]
 
 
@@ -66,7 +67,10 @@ def spatial_graph(
     )
     lanes = lane_count(choices.lanes or choices.engine.most_lanes)
     aligned = warped_frames(inputs, choices.engine, choices.unaligned, lanes, sharp=choices.sharp)
-    return _halved(aligned, given.id, clip) if half else aligned
+    result = _halved(aligned, given.id, clip) if half else aligned
+    # previewers ask for a frame again and again, and it is dear
+    result.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_FRAMES, maxhistory=_KEPT_FRAMES)
+    return result
 
 
 def _transforms(coarse: CoarseInputs, choices: Choices) -> vs.VideoNode:

@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 _LONGEST = 192
+# Pixels to a side that are averaged into one, at least.
+_PIXELS = 1.5
 _CELL = 8
 # In units of local contrast: gradients below this say nothing about a displacement, variances below it nothing at all.
 _LEAST_GRADIENT = 0.02
@@ -66,10 +68,14 @@ def verify(clip: Floats, ref: Floats, field: Field, excluded: Mask | None) -> Ve
     size = max(1, round(width * factor)), max(1, round(height * factor))
     if min(size) < _SMALLEST or not inside.any():
         return Verified(inside, inside, None)
-    warped = looked_up(clip, field)
+    # pixels between are skipped in both alike: there are enough to average
+    thin = (slice(None, None, max(1, int(max(width, height) / (_PIXELS * _LONGEST)))),) * 2
+    warped = looked_up(clip, field[thin])
     counted = inside if excluded is None else inside & ~excluded
-    known = cv2.resize(counted.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
-    pair = [np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32) for luma in (warped, ref)]
+    known = cv2.resize(counted[thin].astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
+    pair = [
+        np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32) for luma in (warped, ref[thin])
+    ]
     noise = max(noise_of(luma) for luma in pair)
     warped, target = (local_contrast(luma, noise, ~known) for luma in pair)
     off, told, alike = _compared(warped, target)
