@@ -36,8 +36,12 @@ class Source:
 
     def passed_on(self, error: ArgumentError, prefix: str = "") -> ArgumentError:
         """The same error in the words of the file: its key and place instead of a field."""
-        rule = str(error).removeprefix(f"vs_align.{error.function}: {error.argument} ").removesuffix(".")
-        return self.error(prefix + error.argument, rule)
+        return self.error(prefix + error.argument, rule_of(error))
+
+
+def rule_of(error: ArgumentError) -> str:
+    """The rule that was broken and the value that broke it, without function and argument."""
+    return str(error).removeprefix(f"vs_align.{error.function}: {error.argument} ").removesuffix(".")
 
 
 def note_text(function: str, key: str, value: Any) -> str:

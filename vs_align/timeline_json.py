@@ -2,23 +2,18 @@
 
 import hashlib
 import json
-import math
 import os
-import secrets
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vs_align.enums import SegmentKind
-from vs_align.errors import ArgumentError, MediaError
+from vs_align.errors import ArgumentError
+from vs_align.json_file import Source, load_text, note_text, parsed, rule_of, save_text, text_of
 from vs_align.timeline import Timeline
 from vs_align.timeline_segments import Segment, check_segments, frame_map_of, mend_segments
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from vs_align.timeline_schema import SegmentRecord, TimelineFile
 
 FORMAT = "vs_align timeline"
@@ -36,7 +31,7 @@ def write_json(timeline: Timeline) -> str:
     entries = {
         "format": json.dumps(FORMAT),
         "version": str(VERSION),
-        **{key: _note(key, value) for key, value in timeline.notes.items()},
+        **{key: note_text("Timeline.to_json", key, value) for key, value in timeline.notes.items()},
         "clip": _side(str(timeline.clip_rate), timeline.clip_length, timeline.clip_times),
         "ref": _side(str(timeline.ref_rate), timeline.ref_length, timeline.ref_times),
         "segments": _block([_segment_line(timeline, segment) for segment in timeline.segments], 1),
@@ -45,7 +40,7 @@ def write_json(timeline: Timeline) -> str:
         "confidences": _block(_numbers(timeline.confidences), FLOATS_A_LINE),
         "digest": json.dumps(digest),
     }
-    return "{\n" + ",\n".join(f"  {_text(key)}: {value}" for key, value in entries.items()) + "\n}\n"
+    return "{\n" + ",\n".join(f"  {text_of(key)}: {value}" for key, value in entries.items()) + "\n}\n"
 
 
 def _side(rate: str, length: int, times: Sequence[float]) -> str:
@@ -84,33 +79,6 @@ def _block(items: Sequence[str], per_line: int, indent: int = 2) -> str:
     return "[\n" + ",\n".join(lines) + "\n" + " " * indent + "]"
 
 
-def _note(key: str, value: Any) -> str:
-    try:
-        return _text(_finite(value), indent=2).replace("\n", "\n  ")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError("Timeline.to_json", f"notes[{key!r}]", "must be a JSON value", error) from None
-
-
-def _finite(value: Any) -> Any:
-    """Copy of a JSON value with None for numbers that JSON cannot hold."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _text(value: Any, indent: int | None = None) -> str:
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8 form
-        return json.dumps(value, indent=indent)
-    return text
-
-
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()[:12]
 
@@ -132,66 +100,37 @@ def _segments_digest(segments: Sequence["Segment | SegmentRecord"]) -> str:
     return _digest(rows)
 
 
+@dataclass(frozen=True)
+class _Source(Source):
+    """Where a text comes from, for messages."""
+
+    function: str = "Timeline.from_json"
+    kind: str = "timeline"
+
+    def passed_on(self, error: ArgumentError, prefix: str = "") -> ArgumentError:
+        """The same error in the words of the file: its key and place instead of a field."""
+        name, bracket, index = error.argument.partition("[")
+        named = ArgumentError(error.function, _FILE_NAMES.get(name, name) + bracket + index, rule_of(error))
+        return super().passed_on(named, prefix)
+
+
 def save_json(timeline: Timeline, path: str | os.PathLike[str]) -> None:
-    """Write the file beside its place and move it there, so that no reader ever meets half of it."""
-    data = timeline.to_json().encode()
-    # A link keeps pointing at its file, which is the one to replace.
-    target = Path(path).resolve()
-    part = target.parent / f".vs_align-{secrets.token_hex(6)}.part"
-    try:
-        try:
-            with part.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if target.is_file():
-                shutil.copymode(target, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise MediaError(f"vs_align.Timeline.save: cannot write '{path}': {error.strerror or error}.") from error
+    """Write the file, see `Timeline.save`."""
+    save_text("Timeline.save", timeline.to_json(), path)
 
 
 def load_json(path: str | os.PathLike[str]) -> Timeline:
     """Read a file, see `Timeline.load`."""
-    source = _Source("Timeline.load", f" in '{os.fspath(path)}'")
-    try:
-        with Path(path).open("rb") as file:
-            # A video named by mistake must not be read to its end before the error.
-            head = file.read(64)
-            if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"{", b""):
-                raise source.error("text", "must be a JSON object in UTF-8")
-            text = (head + file.read()).decode("utf-8-sig")
-    except OSError as error:
-        rule = "must name a timeline file that can be read"
-        raise ArgumentError("Timeline.load", "path", rule, f"'{path}' ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise source.error("text", "must be a JSON object in UTF-8") from None
-    return read_json(text, source)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where a text comes from, for messages."""
-
-    function: str = "Timeline.from_json"
-    place: str = ""
-
-    def error(self, key: str, rule: str, given: object = None) -> ArgumentError:
-        return ArgumentError(self.function, key + self.place, rule, given)
-
-    def passed_on(self, error: ArgumentError, prefix: str = "") -> ArgumentError:
-        """The same error in the words of the file: its key and place instead of a field."""
-        rule = str(error).removeprefix(f"vs_align.{error.function}: {error.argument} ").removesuffix(".")
-        name, bracket, index = error.argument.partition("[")
-        return self.error(prefix + _FILE_NAMES.get(name, name) + bracket + index, rule)
+    source = _Source("Timeline.load", place=f" in '{os.fspath(path)}'")
+    return read_json(load_text(source, path), source)
 
 
 def read_json(text: str, source: _Source | None = None) -> Timeline:
     """Build the timeline that a text describes, with the edits of a person; see `Timeline.load`."""
     source = source or _Source()
-    record = _parse(text, source)
+    from vs_align.timeline_schema import TimelineFile
+
+    record = parsed(text, source, VERSION, TimelineFile)
     common: dict[str, Any] = {
         "clip_rate": record.clip.rate,
         "ref_rate": record.ref.rate,
@@ -273,57 +212,3 @@ def _differences(wanted: Sequence[int | None], found: Sequence[int | None]) -> s
             ranges.append([n, n])
     shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:5])
     return f"they differ at ref frames {shown}{', ...' if len(ranges) > 5 else ''} ({len(frames)} in all)"
-
-
-def _parse(text: str, source: _Source) -> "TimelineFile":
-    from pydantic import ValidationError
-
-    from vs_align.timeline_schema import TimelineFile
-
-    try:
-        # JSON has no infinities, though Python writes and reads them: they mean that nothing is known.
-        data = json.loads(text, object_pairs_hook=_unique, parse_constant=lambda _: None)
-    except json.JSONDecodeError as error:
-        rule = f"must be JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        raise source.error("text", rule) from None
-    except (ValueError, RecursionError) as error:
-        raise source.error("text", f"must be JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise source.error("text", "must be a JSON object", _shown(data))
-    if data.get("format") != FORMAT:
-        raise source.error("format", f"must be {FORMAT!r}", _shown(data.get("format")))
-    version = data.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise source.error(
-            "version", f"must be at most {VERSION} (a newer vs_align wrote this file: update vs_align)", version
-        )
-    try:
-        return TimelineFile.model_validate(data)
-    except ValidationError as error:
-        raise _first_error(error, source) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {_shown(next(key for key in keys if keys.count(key) > 1))} occurs twice")
-    return result
-
-
-def _first_error(error: "ValidationError", source: _Source) -> ArgumentError:
-    first = error.errors(include_url=False)[0]
-    key = ""
-    for part in first["loc"]:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
-    if first["type"] == "missing":
-        return source.error(key, "is missing")
-    if first["type"] == "extra_forbidden":
-        return source.error(key, "is not a key of this format (notes go to the top level)")
-    rule = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return source.error(key, rule, _shown(first["input"]))
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
