@@ -17,7 +17,7 @@ from vs_align.models.ifnet import load_ifnet
 if TYPE_CHECKING:
     from vs_align.models.ifnet import IFNet
 
-FLOW, PICTURE, STORED_FLOW = 1e-4, 1e-3, 5e-4
+FLOW, PICTURE, STORED_FLOW, STORED_PICTURE = 1e-4, 1e-3, 3.1e-4, 2.1e-3
 """Most that a pixel may differ: flows in pixels, pictures of 0 to 1, and flows stored as whole numbers."""
 
 
@@ -62,7 +62,7 @@ def test_encoder_and_blocks(network: "IFNet") -> None:
             close(flow, golden, f"b0_{name}_flow", FLOW)
             close(mask, golden, f"b0_{name}_mask", FLOW)
         after = torch.from_numpy(golden["flow_after_b0"])[None]
-        close(reference.warp(features, after[:, :2]), golden, "b1_warped_clip_features", 2e-4)
+        close(reference.warp(features, after[:, :2]), golden, "b1_warped_clip_features", 1.6e-4)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -79,7 +79,7 @@ def test_flow_after_each_block(network: "IFNet", count: int, monkeypatch: pytest
             reference.S2[:count],  # type: ignore[arg-type]
         )
     close(flow, golden, f"flow_after_b{count - 1}", FLOW)
-    close(mask, golden, f"mask_after_b{count - 1}", 2e-4)
+    close(mask, golden, f"mask_after_b{count - 1}", FLOW if count < 4 else 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_every_precision(network: "IFNet", precision: int) -> None:
     }[precision]
     for number, name in flows.items():
         close(steps[number].flow, golden, name, STORED_FLOW)
-    close(steps[-1].picture, golden, f"p{precision}_aligned", 3e-3 if precision != 3 else PICTURE)
+    close(steps[-1].picture, golden, f"p{precision}_aligned", STORED_PICTURE if precision != 3 else PICTURE)
 
 
 @pytest.mark.parametrize(("precision", "name"), [(3, "p3_pass1_flow"), (1, "p1_pass0_flow")])
@@ -129,7 +129,7 @@ def test_masked(network: "IFNet") -> None:
     close(first.flow, golden, "pass0_flow", STORED_FLOW)
     close(second.unfilled, golden, "pass1_before_inpaint", 6e-4)
     close(second.flow, golden, "pass1_after_inpaint", 6e-4)
-    close(second.picture, golden, "aligned", 3e-3)
+    close(second.picture, golden, "aligned", STORED_PICTURE)
 
 
 def test_iterations(network: "IFNet") -> None:
@@ -138,30 +138,30 @@ def test_iterations(network: "IFNet") -> None:
     first, second = run(network, pair.picture("clip"), pair.picture("ref"), passes)
     close(first.flow, golden, "it0_flow", STORED_FLOW)
     close(second.flow, golden, "it1_flow", STORED_FLOW)
-    close(second.picture, golden, "aligned", 3e-3)
+    close(second.picture, golden, "aligned", STORED_PICTURE)
 
 
 def test_odd_sizes(network: "IFNet") -> None:
     golden = Golden("odd_118x182")
     clip, ref = golden.picture("clip"), golden.picture("ref")
     first, second = run(network, clip, ref, reference.reference_passes(3))
-    close(first.raw, golden, "pass0_raw2", 1.5e-4)
+    close(first.raw, golden, "pass0_raw2", 1.2e-4)
     close(first.flow, golden, "pass0_flow", STORED_FLOW)
-    close(second.flow, golden, "pass1_flow", 4e-4)
+    close(second.flow, golden, "pass1_flow", 3.3e-4)
     close(second.picture, golden, "aligned", PICTURE)
     (only,) = run(network, clip, ref, reference.reference_passes(1))
     close(only.flow, golden, "p1_flow", FLOW)
-    close(only.picture, golden, "p1_aligned", 3e-3)
+    close(only.picture, golden, "p1_aligned", STORED_PICTURE)
 
 
 def test_odd_sizes_with_mask_and_alpha(network: "IFNet") -> None:
     golden = Golden("odd_118x182")
     clip = np.dstack([golden.picture("clip"), np.ones((150, 206), np.float32)])
     first, second = run(network, clip, golden.picture("ref"), reference.reference_passes(3), golden.picture("mask"))
-    close(first.unfilled, golden, "masked_pass0_before_inpaint", 1.5e-4)
+    close(first.unfilled, golden, "masked_pass0_before_inpaint", 1.25e-4)
     close(first.flow, golden, "masked_pass0_flow", STORED_FLOW)
-    close(second.flow, golden, "masked_pass1_flow", 2e-4)
-    close(second.picture, golden, "masked_aligned", 3e-3)
+    close(second.flow, golden, "masked_pass1_flow", 1.8e-4)
+    close(second.picture, golden, "masked_aligned", STORED_PICTURE)
 
 
 def test_height_is_not_rescaled_alone(network: "IFNet") -> None:
