@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from vs_align.flow.warp_kernels import FAST_WITH_NAN, PHASES
+from vs_align.flow.warp_kernels import FAST_WITH_NAN, PHASES, weighed_short, weighed_short_at_edge
 
 # Columns of the normal equations of a cell: sums over its pixels of the weighted products of gradients and difference
 # (xx, xy, yy, xd, yd), of the squared difference, and of the mean square of the two pictures.
@@ -40,18 +40,10 @@ def sample_cubic(picture: Any, field: Any, table: Any, out: Any) -> None:
             down = table[np.int64((v - top) * PHASES + np.float32(0.5))]
             left -= 1
             top -= 1
-            total = np.float32(0)
             if left >= 0 and top >= 0 and left + 4 <= width and top + 4 <= height:
-                r0, r1, r2, r3 = picture[top], picture[top + 1], picture[top + 2], picture[top + 3]
-                for k in range(4):
-                    i = left + k
-                    total += across[k] * ((down[0] * r0[i] + down[1] * r1[i]) + (down[2] * r2[i] + down[3] * r3[i]))
+                row[x] = weighed_short(picture, left, top, across, down)
             else:
-                for j in range(4):
-                    line = picture[min(max(top + j, 0), height - 1)]
-                    for k in range(4):
-                        total += down[j] * across[k] * line[min(max(left + k, 0), width - 1)]
-            row[x] = total
+                row[x] = weighed_short_at_edge(picture, left, top, across, down)
 
 
 @njit(nogil=True, cache=True)

@@ -94,10 +94,9 @@ class DisEngine:
         evened = pair.evened()
         levels = _pyramid(*evened)
         cells = cells + _found_by_search(levels[min(1, len(levels) - 1)], start, cells, pair.ref.shape)
-        plan = _plan(self.precision, len(levels))
         full = pair.ref.shape
         toned = False
-        for i, passes, sharp in plan:
+        for i, passes, sharp in _plan(self.precision, len(levels)):
             if i <= _TONE_LEVEL and not toned and self.precision >= _TONED_SINCE:
                 levels, toned = _pyramid(*pair.toned(evened, start, cells, i)), True
             level = levels[i]
@@ -107,7 +106,7 @@ class DisEngine:
                 improved = improve(
                     level.ref, level.clip, level.transform(start), improved.cells, sharp=k >= passes - sharp
                 )
-            small = settled(improved) if i == plan[-1][0] else improved.cells
+            small = settled(improved) if i == 0 else improved.cells
             cells = regridded(small, level.ref.shape, full)
         return cells
 
@@ -117,8 +116,7 @@ def _plan(precision: int, levels: int) -> list[tuple[int, int, int]]:
     coarse, middle, full, sharp = _PASSES[precision]
     if levels == 1:
         return [(0, coarse + full, sharp)]
-    plan = [(levels - 1, coarse, 0), *((i, middle, 0) for i in range(levels - 2, 0, -1)), (0, full, sharp)]
-    return [step for step in plan if step[1]]
+    return [(levels - 1, coarse, 0), *((i, middle, 0) for i in range(levels - 2, 0, -1)), (0, full, sharp)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def sample_three(
 
 
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN, inline="always")
-def _weighed_short(plane: Any, left: Any, top: Any, across: Any, down: Any) -> Any:
+def weighed_short(plane: Any, left: Any, top: Any, across: Any, down: Any) -> Any:
     """Return the weighted sum of 4x4 samples that all lie inside."""
     r0, r1, r2, r3 = plane[top], plane[top + 1], plane[top + 2], plane[top + 3]
     total = np.float32(0)
@@ -124,7 +124,7 @@ def _weighed_short(plane: Any, left: Any, top: Any, across: Any, down: Any) -> A
 
 
 @njit(nogil=True, cache=True, fastmath=FAST_WITH_NAN)
-def _weighed_short_at_edge(plane: Any, left: Any, top: Any, across: Any, down: Any) -> Any:
+def weighed_short_at_edge(plane: Any, left: Any, top: Any, across: Any, down: Any) -> Any:
     """Return the weighted sum of 4x4 samples; beyond the edge it is repeated."""
     height, width = plane.shape
     total = np.float32(0)
@@ -153,13 +153,13 @@ def sample_three_short(
             left -= 1
             top -= 1
             if left >= 0 and top >= 0 and left + 4 <= width and top + 4 <= height:
-                a = _weighed_short(plane0, left, top, across, down)
-                b = _weighed_short(plane1, left, top, across, down)
-                c = _weighed_short(plane2, left, top, across, down)
+                a = weighed_short(plane0, left, top, across, down)
+                b = weighed_short(plane1, left, top, across, down)
+                c = weighed_short(plane2, left, top, across, down)
             else:
-                a = _weighed_short_at_edge(plane0, left, top, across, down)
-                b = _weighed_short_at_edge(plane1, left, top, across, down)
-                c = _weighed_short_at_edge(plane2, left, top, across, down)
+                a = weighed_short_at_edge(plane0, left, top, across, down)
+                b = weighed_short_at_edge(plane1, left, top, across, down)
+                c = weighed_short_at_edge(plane2, left, top, across, down)
             row0[x] = min(max(a + rounding, lowest), highest)
             row1[x] = min(max(b + rounding, lowest), highest)
             row2[x] = min(max(c + rounding, lowest), highest)
