@@ -2,6 +2,7 @@
 """How fast is frame matching, against the plain graph of 2*tr+1 `std.PlaneStats`, and does its memory stay flat?
 
     python scripts/bench_temporal.py FILE [--sizes 1440x1080 640x360] [--radii 5 20 60] [--versions same grain drops]
+                                     [--no-smooth]
     python scripts/bench_temporal.py --memory
 
 The speed run decodes FILE once, keeps its frames in memory, and times both graphs on the same frames in one process;
@@ -101,7 +102,7 @@ def run(clip: vs.VideoNode) -> float:
 
 def same_choice(clip: vs.VideoNode, ref: vs.VideoNode, tr: int) -> bool:
     """Whether both graphs show equal frames wherever the window lies inside the clip."""
-    pairs = core.std.PlaneStats(vs_align.temporal(clip, ref, tr=tr), plain_graph(clip, ref, tr))
+    pairs = core.std.PlaneStats(vs_align.temporal(clip, ref, tr=tr, smooth=False), plain_graph(clip, ref, tr))
     inner = pairs[tr : clip.num_frames - tr]
     return all(frame.props["PlaneStatsDiff"] == 0 for frame in inner.frames(close=True))
 
@@ -122,9 +123,11 @@ def speed(args: argparse.Namespace, console: Console) -> list[dict[str, object]]
                 # one run of each first: the kernels are compiled, the source frames are in the cache
                 equal = same_choice(clip, ref, tr)
                 plain = statistics.median(run(plain_graph(clip, ref, tr)) for _ in range(args.repeats))
-                ours = statistics.median(run(vs_align.temporal(clip, ref, tr=tr)) for _ in range(args.repeats))
+                ours = statistics.median(
+                    run(vs_align.temporal(clip, ref, tr=tr, smooth=args.smooth)) for _ in range(args.repeats)
+                )
                 copied = statistics.median(
-                    run(vs_align.temporal(clip, ref, out=other, tr=tr)) for _ in range(args.repeats)
+                    run(vs_align.temporal(clip, ref, out=other, tr=tr, smooth=args.smooth)) for _ in range(args.repeats)
                 )
                 rows.append(
                     {"size": size, "version": version, "tr": tr, "plain": plain, "ours": ours, "out": copied,
@@ -180,6 +183,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["1440x1080", "640x360"])
     parser.add_argument("--radii", nargs="+", type=int, default=[5, 20, 60])
     parser.add_argument("--versions", nargs="+", choices=list(VERSIONS), default=list(VERSIONS))
+    parser.add_argument("--smooth", action=argparse.BooleanOptionalAction, default=True, help="the neighbours' vote")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=400, help="frames to keep in memory for each clip")
     parser.add_argument("--threads", type=int, help="VapourSynth threads; default: all cores")

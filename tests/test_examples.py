@@ -35,6 +35,25 @@ def test_temporal(tmp_path: Path) -> None:
     assert offsets[5:] == [-5] * 35
 
 
+@pytest.mark.parametrize("show", ["0", "1"])
+def test_match_metrics(tmp_path: Path, show: str) -> None:
+    clip = write_film(tmp_path / "clip.mkv", range(4, 20), 24)
+    ref = write_film(tmp_path / "ref.mkv", range(16), 24)
+    options = ("-a", f"clip={clip}", "-a", f"ref={ref}", "-a", "tr=6", "-a", f"show={show}")
+    frames = props_of("match_metrics.vpy", tmp_path, *options)
+    assert [int(frame["VSAlignOffset"]) for frame in frames][4:] == [-4] * 12
+    assert {frame["VSAlignMetric"] for frame in frames} == {"butteraugli"}
+
+
+def test_match_regraded(tmp_path: Path) -> None:
+    pytest.importorskip("vs_align.structure_search")
+    ref = write_film(tmp_path / "ref.mkv", range(24), paint=landscape())
+    clip = write_film(tmp_path / "clip.mkv", range(24), paint=landscape(-2.5, 1.25))
+    frames = props_of("match_regraded.vpy", tmp_path, "-a", f"clip={clip}", "-a", f"ref={ref}", "-a", "tr=4")
+    assert len(frames) == 24
+    assert {frame["VSAlignMetric"] for frame in frames} == {"structure"}
+
+
 def test_spatial(tmp_path: Path) -> None:
     frames = props_of("spatial.vpy", tmp_path, "-e", "3")
     assert len(frames) == 4

@@ -1,6 +1,7 @@
 """`temporal`: every broken rule is one clear error, before any frame is asked for."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,9 +43,26 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "negative tr": ({"tr": -3}, "tr must be at least 0, got -3."),
     "broken tr": ({"tr": 2.5}, "tr must be a whole number, got 2.5."),
     "tr as truth": ({"tr": True}, "tr must be a whole number, got True."),
-    "precision 2": ({"precision": 2}, "precision must be 1 (PlaneStats) in this version, got 2 (Butteraugli)."),
-    "precision 3": ({"precision": 3}, "precision must be 1 (PlaneStats) in this version, got 3 (Structure)."),
     "precision 4": ({"precision": 4}, "precision must be one of 1, 2, 3, got 4."),
+    "unknown metric": (
+        {"metric": "psnr"},
+        "metric must be one of 'planestats', 'butteraugli', 'butteraugli:3norm', 'butteraugli:vship', "
+        "'butteraugli:julek', 'topiq', 'structure', got 'psnr'.",
+    ),
+    "metric as number": (
+        {"metric": 2},
+        "metric must be one of 'planestats', 'butteraugli', 'butteraugli:3norm', 'butteraugli:vship', "
+        "'butteraugli:julek', 'topiq', 'structure', got 2.",
+    ),
+    "smooth as text": ({"smooth": "yes"}, "smooth must be True or False, got 'yes'."),
+    "placement without structure": (
+        {"placement": "p.json"},
+        "placement must be left out but for the metric 'structure', got 'planestats'.",
+    ),
+    "placement as number": (
+        {"placement": 3, "metric": "structure"},
+        "placement must be a Placement or the path of its JSON file, got int.",
+    ),
     "thresh as text": ({"thresh": "high"}, "thresh must be a number, got 'high'."),
     "thresh not a number": ({"thresh": float("nan")}, "thresh must be a number, got nan."),
     "some of the rates": (
@@ -110,6 +128,22 @@ def test_cuda_without_a_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", torch)
     with pytest.raises(vs_align.MissingDependencyError, match=r"torch 2\.9\.9\+cpu sees none"):
         vs_align.temporal(blank(), blank(), device="cuda")
+
+
+@pytest.mark.skipif(hasattr(core, "julek"), reason="the plugin julek is installed")
+def test_a_metric_whose_plugin_is_not_there_says_what_to_install() -> None:
+    with pytest.raises(vs_align.MissingDependencyError, match=r"metric 'butteraugli:julek' needs .* plugin julek\. "):
+        vs_align.temporal(blank(), blank(), metric="butteraugli:julek")
+
+
+@pytest.mark.skipif(not (find_spec("torch") and find_spec("timm")), reason="PyTorch or timm is not installed")
+def test_a_metric_whose_weights_are_not_there_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VS_ALIGN_MODELS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(vs_align.MissingDependencyError, match=r"vs-align models get topiq"):
+        vs_align.temporal(blank(), blank(), metric="TOPIQ")
 
 
 def test_a_longer_fallback_is_welcome() -> None:

@@ -9,9 +9,10 @@ class TemporalPrecision(IntEnum):
     PLANESTATS = 1
     """Mean absolute difference of plane 0, as `std.PlaneStats` gives it. For versions with equal framing and colour."""
     BUTTERAUGLI = 2
-    """Perceived difference (Butteraugli). For slight differences such as compression."""
+    """Perceived difference of the colours (Butteraugli, max norm). For slight differences such as compression."""
     STRUCTURE = 3
-    """Structure after registration. For large differences such as zoom, grade and logos."""
+    """For large differences such as zoom, grade and logos: structure after registration; or TOPIQ where PyTorch and its
+    weights are installed, which are for non-commercial use only. The prop `VSAlignMetric` says which."""
 
 
 class Device(StrEnum):

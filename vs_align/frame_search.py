@@ -1,31 +1,40 @@
-"""The lazy search of `temporal`.
+"""The lazy search of `temporal` by PlaneStats.
 
 Several ref frames are searched in one callback, a chunk: their windows overlap, so that each candidate is fetched and
-looked at once for all of them, and the cost of calling Python is shared. All frames that a chunk may need are declared.
+looked at once for all of them, and the cost of calling Python is shared. All frames that a chunk may need are declared,
+those of the neighbours that have a say in its first and last frames included.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import vapoursynth as vs
 
-from vs_align.metrics.planestats import Pictures, PlaneStatsSearch
+from vs_align.metrics.planestats import Pictures, PlaneStatsSearch, Wanted
+from vs_align.metrics.registry import METRICS
+from vs_align.timing.evidence import Decision, decide
+from vs_align.timing.vote import RADIUS
 from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import Stride, comparable, strided_window, tiny_clip, unpacked
 from vs_align.vapour.frames import offset_ms, peak_value, plane_addresses, plane_dtype
-from vs_align.vapour.matches import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE, WINDOW_FIRST, WINDOW_SCORES
+from vs_align.vapour.matches import Match, write_match
 from vs_align.vapour.memory import MemoryTrimmer
 
+_METRIC = "planestats"
 # A longer chunk costs less per frame, but the first frame after a seek waits for all of it.
 _MOST_REFS = 32
 _CHUNK_BYTES = 64 << 20
 _MOST_THREADS = 8
 # Chunks kept by the core: the present one, the next, and one more for frames that come out of order.
 _KEPT_CHUNKS = 3
+# Chunks whose scores are remembered, so that neighbours of two chunks are searched once.
+_REMEMBERED_CHUNKS = 4
 
 
 def chunk_length(clip: vs.VideoNode) -> int:
@@ -41,6 +50,7 @@ def search_matches(
     fps: tuple[Fraction, Fraction],
     thresh: float | None = None,
     *,
+    smooth: bool = False,
     with_pictures: bool = False,
     all_scores: bool = False,
 ) -> vs.VideoNode:
@@ -52,6 +62,7 @@ def search_matches(
         window: Which candidates belong to which ref frame.
         fps: Frame rates of clip and ref in frames per second for frames without a time stamp, 0 where unknown.
         thresh: The score from which on a match counts as missing; None: only where there is no candidate.
+        smooth: Whether neighbours have a say in the choice; see `vs_align.timing.vote`.
         with_pictures: Return the matching frames of `clip` themselves; not for half floats.
         all_scores: Also score every candidate, for display.
 
@@ -60,23 +71,51 @@ def search_matches(
         frames with all of their props.
     """
     refs = chunk_length(clip)
+    margin = RADIUS if smooth else 0
     count = -(-ref.num_frames // refs)
     # a frame of room at either side for the rounding of centres
-    width = int((refs - 1) * window.rate) + 2 * window.radius + 4
+    before = window.radius + 1 + ceil(margin * window.rate)
+    width = before + int((refs + margin - 1) * window.rate) + window.radius + 3
     clip, ref = comparable(clip), comparable(ref)
-    candidates, stride = strided_window(clip, -window.radius - 1, refs * window.rate, count, width)
-    wanted, _ = strided_window(ref, 0, Fraction(refs), count, refs)
+    candidates, stride = strided_window(clip, -before, refs * window.rate, count, width)
+    wanted, _ = strided_window(ref, -margin, Fraction(refs), count, refs + 2 * margin)
     threads = min(vs.core.num_threads, _MOST_THREADS)
     search = PlaneStatsSearch(
-        clip.width, clip.height, plane_dtype(clip), peak_value(clip), window=width, refs=refs, threads=threads
+        clip.width, clip.height, plane_dtype(clip), peak_value(clip), window=width, refs=len(wanted), threads=threads
     )
     names = [f"VSAlignFrame{i}" for i in range(refs)]
-    chunk = _Chunk(search, window, stride, names, fps, thresh, with_pictures, all_scores)
+    memory = _Memory(_REMEMBERED_CHUNKS * len(wanted))
+    chunk = _Chunk(search, window, stride, names, margin, fps, thresh, with_pictures, all_scores, memory)
     carrier = tiny_clip(count)
     packs = carrier.std.ModifyFrame([carrier, *wanted, *candidates], chunk.pack)
     packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
     example = vs.core.std.BlankClip(clip, length=1) if with_pictures else tiny_clip(1)
     return unpacked(packs, names, example, ref.num_frames)
+
+
+class _Memory:
+    """Scores of the windows of the ref frames that were searched last, by number. Its node calls it one at a time."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._scores: OrderedDict[int, npt.NDArray[np.float64]] = OrderedDict()
+
+    def missing(self, numbers: Sequence[int]) -> list[int]:
+        """Return which of these frames have to be searched."""
+        for number in numbers:
+            if number in self._scores:
+                self._scores.move_to_end(number)
+        return [number for number in numbers if number not in self._scores]
+
+    def learn(self, numbers: Sequence[int], scores: npt.NDArray[np.float64]) -> None:
+        """Remember the scores of some frames, and forget the frames that were not asked for the longest."""
+        self._scores.update(zip(numbers, scores, strict=True))
+        while len(self._scores) > self._capacity:
+            self._scores.popitem(last=False)
+
+    def recall(self, numbers: Sequence[int]) -> list[npt.NDArray[np.float64]]:
+        """Return the scores of frames that are there."""
+        return [self._scores[number] for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,46 +126,71 @@ class _Chunk:
     window: SearchWindow
     stride: Stride
     names: list[str]
+    margin: int
     fps: tuple[Fraction, Fraction]
     thresh: float | None
     with_pictures: bool
     all_scores: bool
-    memory: MemoryTrimmer = field(default_factory=MemoryTrimmer)
+    memory: _Memory
+    trimmer: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def pack(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         """Search chunk n; `f` holds the carrier, the ref frames and the candidates. Return a frame full of frames."""
-        self.memory.check()
+        self.trimmer.check()
         refs = len(self.names)
-        carrier, ref_frames, clip_frames = f[0], f[1 : 1 + refs], f[1 + refs :]
-        start, end = self.stride.first(n), self.window.clip_length - 1
-        numbers = [min(max(start + i, 0), end) for i in range(len(clip_frames))]
-        wanted = [min(n * refs + i, self.window.ref_length - 1) for i in range(refs)]
-        windows = [
-            np.fromiter((edge(i) - start for i in wanted), np.int64, refs)
-            for edge in (self.window.first, self.window.last, self.window.centre)
-        ]
-        pictures = Pictures(*plane_addresses(ref_frames)), Pictures(*plane_addresses(clip_frames))
-        best = self.search.best(*pictures, numbers, *windows)
-        # a window behind the end of clip holds stand-ins for its last frame, which is then the nearest
-        shown = [c if c >= 0 else first for c, first in zip(best.candidates.tolist(), windows[0].tolist(), strict=True)]
+        declared = refs + 2 * self.margin
+        carrier, ref_frames, clip_frames = f[0], f[1 : 1 + declared], f[1 + declared :]
+        base, start = n * refs - self.margin, self.stride.first(n)
+        begin, end = n * refs, min((n + 1) * refs, self.window.ref_length)
+        around = range(max(0, begin - self.margin), min(end + self.margin, self.window.ref_length))
+        fresh = self.memory.missing(around)
+        if fresh:
+            self.memory.learn(fresh, self._search(fresh, [ref_frames[i - base] for i in fresh], clip_frames, start))
+        noise = METRICS[_METRIC].noise
+        scores = self.memory.recall(around)
+        first = begin - around.start
+        found = decide(scores, first, first + end - begin, noise, _METRIC, smooth=self.margin > 0)
         pack = carrier.copy()
-        for i, (number, c, score) in enumerate(zip(wanted, shown, best.scores.tolist(), strict=True)):
-            frame = (clip_frames[c] if self.with_pictures else carrier).copy()
-            props: Any = frame.props
-            props[MATCH], props[OFFSET], props[SCORE] = numbers[c], numbers[c] - number, score
-            props[FALLBACK] = int(score == inf or (self.thresh is not None and score >= self.thresh))
-            late = offset_ms(clip_frames[c], numbers[c], self.fps[0], ref_frames[i], number, self.fps[1])
-            if late is not None:
-                props[OFFSET_MS] = late
-            if self.all_scores:
-                first = int(windows[2][i]) - self.window.radius
-                props[WINDOW_FIRST], props[WINDOW_SCORES] = first + start, self._scores(pictures, windows, i, first)
-            pack.props[self.names[i]] = frame
+        for i, name in enumerate(self.names):
+            number = min(begin + i, end - 1)  # the last chunk is filled up
+            decision = found[number - begin]
+            place = self.window.centre(number) - self.window.radius + decision.place
+            match = place if decision.place >= 0 else self.window.nearest(number)
+            frame = (clip_frames[match - start] if self.with_pictures else carrier).copy()
+            late = offset_ms(
+                clip_frames[match - start], match, self.fps[0], ref_frames[number - base], number, self.fps[1]
+            )
+            shown = scores[number - around.start] if self.all_scores else None
+            self._write(frame, match, number, decision, late, shown)
+            pack.props[name] = frame
         return pack
 
-    def _scores(self, pictures: tuple[Pictures, Pictures], windows: Sequence[Any], i: int, first: int) -> list[float]:
-        """Score all candidates of ref frame i, from the first place of its window on."""
-        return [
-            self.search.score(pictures[0], i, pictures[1], c) if windows[0][i] <= c <= windows[1][i] else inf
-            for c in range(first, first + 2 * self.window.radius + 1)
-        ]
+    def _search(
+        self, numbers: Sequence[int], refs: Sequence[vs.VideoFrame], clips: Sequence[vs.VideoFrame], start: int
+    ) -> npt.NDArray[np.float64]:
+        """Return (len(numbers), 2 * radius + 1) scores of the windows of some ref frames."""
+        end = self.window.clip_length - 1
+        clip_numbers = [min(max(start + i, 0), end) for i in range(len(clips))]
+        first, last, centre = (
+            np.fromiter((edge(i) - start for i in numbers), np.int64, len(numbers))
+            for edge in (self.window.first, self.window.last, self.window.centre)
+        )
+        pictures = Pictures(*plane_addresses(refs)), Pictures(*plane_addresses(clips))
+        radius = self.window.radius
+        if self.margin or self.all_scores:
+            relative, absolute = METRICS[_METRIC].noise.reach()
+            wanted = Wanted(radius, relative, inf if self.all_scores else absolute)
+            return self.search.best(*pictures, clip_numbers, first, last, centre, wanted).windows
+        best = self.search.best(*pictures, clip_numbers, first, last, centre)
+        scores = np.full((len(numbers), 2 * radius + 1), inf)
+        rows = np.flatnonzero(best.candidates >= 0)
+        scores[rows, (best.candidates - centre)[rows] + radius] = best.scores[rows]
+        return scores
+
+    def _write(
+        self, frame: vs.VideoFrame, match: int, number: int, decision: Decision, late: float | None, shown: Any
+    ) -> None:
+        missing = decision.place < 0 or (self.thresh is not None and decision.score >= self.thresh)
+        found = Match(match, number, decision.score, missing, _METRIC, late, decision.confidence, decision.runner_up)
+        first = self.window.centre(number) - self.window.radius
+        write_match(frame.props, found, first, None if shown is None else shown.tolist())

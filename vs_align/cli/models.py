@@ -26,7 +26,7 @@ def list_models(
 
     rows = [
         {
-            "name": model.name, "file": model.file, "megabytes": round(model.size / 1e6, 1), "licence": model.licence,
+            "name": model.name, "file": model.file, "megabytes": _megabytes(model.size), "licence": model.licence,
             "purpose": model.purpose, "sha256": model.sha256, "path": _text(find(model.name)),
         }
         for model in MODELS.values()
@@ -47,7 +47,7 @@ def get(names: _Names = None) -> None:
         path = available(name)
         if path is None:
             model = MODELS[name]
-            step(f"downloading {model.file} ({model.size / 1e6:.1f} MB)")
+            step(f"downloading {model.file} ({_in_words(model.size)}; licence: {model.licence})")
             with _progress(model.file, model.size) as progress:
                 path = fetch(model, progress)
         write_stdout(str(path))
@@ -77,6 +77,14 @@ def _chosen(names: list[str] | None) -> list[str]:
     return names or list(MODELS)
 
 
+def _megabytes(size: int | None) -> float | None:
+    return None if size is None else round(size / 1e6, 1)
+
+
+def _in_words(size: int | None) -> str:
+    return "size not published" if size is None else f"{_megabytes(size)} MB"
+
+
 def _text(path: Any) -> str | None:
     return None if path is None else str(path)
 
@@ -91,28 +99,39 @@ def _show(rows: list[dict[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for row in rows:
         where = "[yellow]not on this machine[/]" if row["path"] is None else escape(row["path"])
-        table.add_row(row["name"], str(row["megabytes"]), row["licence"], escape(row["purpose"]), where)
+        megabytes = "" if row["megabytes"] is None else str(row["megabytes"])
+        table.add_row(row["name"], megabytes, row["licence"], escape(row["purpose"]), where)
     Console(highlight=False).print(table)  # the result of this command, so it goes where results go
 
 
 class _Bar:
     """Hands on what pooch reports to a bar of rich."""
 
-    def __init__(self, bar: Any, task: Any, total: int) -> None:
-        self._bar, self._task, self.total = bar, task, total
+    def __init__(self, bar: Any, task: Any, total: int | None) -> None:
+        self._bar, self._task, self._total = bar, task, total
+
+    @property
+    def total(self) -> int:
+        return self._total or 0
+
+    @total.setter
+    def total(self, total: int) -> None:
+        # what the server says; 0 if it says nothing
+        self._total = total or self._total
+        self._bar.update(self._task, total=self._total)
 
     def update(self, n: int, /) -> None:
         self._bar.update(self._task, advance=n)
 
     def reset(self) -> None:
-        self._bar.reset(self._task, total=self.total)
+        self._bar.reset(self._task, total=self._total)
 
     def close(self) -> None:
         """The bar ends with its block."""
 
 
 @contextmanager
-def _progress(label: str, total: int) -> Iterator["Progress"]:
+def _progress(label: str, total: int | None) -> Iterator["Progress"]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()

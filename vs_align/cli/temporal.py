@@ -1,8 +1,10 @@
 """`vs-align temporal`: two files in, one file out that shows ref's moments with clip's pictures."""
 
+import math
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +16,15 @@ from vs_align.cli.options import Audio, Codec, Crf, KeepScript, Preset, Report, 
 from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder
 from vs_align.cli.reporting import show_report, write_report
 from vs_align.cli.sound import add_clip_sound, whole_sound
-from vs_align.errors import MediaError
+from vs_align.errors import MediaError, MissingDependencyError
 
 if TYPE_CHECKING:
     from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
+    from vs_align.media.frame_props import FrameMatch
     from vs_align.media.source import Source
     from vs_align.media.temporal_script import TemporalScript
+    from vs_align.metrics.registry import MetricRow
     from vs_align.timeline import Timeline
 
 
@@ -40,7 +44,9 @@ class _Options:
     tr: int
     match_height: int
     fallback: Fallback
-    thresh: float
+    thresh: float | None
+    metric: str | None
+    smooth: bool
     audio: Audio | None
     crf: float
     preset: str
@@ -48,6 +54,7 @@ class _Options:
     keep_script: bool
     timeline: Path | None
     use_timeline: Path | None
+    plot: Path | None
     report: str | None
 
     @property
@@ -72,7 +79,15 @@ def temporal(
     fallback: Annotated[
         Fallback, typer.Option(help="What to show where the best score is not below --thresh.")
     ] = Fallback.NONE,
-    thresh: Annotated[float, typer.Option(help="Score from which on a match does not count; 0 is equal.")] = 100.0,
+    thresh: Annotated[
+        float | None, typer.Option(help="Score from which on a match does not count. Default: the metric's own.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric by name, instead of --precision; `vs-align doctor` lists them.")
+    ] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth/--no-smooth", help="Whether neighbours have a say where scores hardly differ.")
+    ] = True,
     audio: Annotated[
         Audio | None, typer.Option(help="Whose sound; clip's is cut to ref's time. Default: ref's, if it has any.")
     ] = None,
@@ -82,6 +97,7 @@ def temporal(
     keep_script: KeepScript = False,
     timeline: Annotated[Path | None, typer.Option(help="Write which frame belongs where, as JSON.")] = None,
     use_timeline: Annotated[Path | None, typer.Option(help="Render such a file and search nothing.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw offsets and scores: .png, .svg or .pdf.")] = None,
     report: Report = None,
 ) -> None:
     """Show for each frame of REF the frame of CLIP that shows the same moment."""
@@ -94,6 +110,8 @@ def temporal(
         match_height=match_height,
         fallback=fallback,
         thresh=thresh,
+        metric=metric,
+        smooth=smooth,
         audio=audio,
         crf=crf,
         preset=preset,
@@ -101,31 +119,40 @@ def temporal(
         keep_script=keep_script,
         timeline=absolute(timeline),
         use_timeline=absolute(use_timeline),
+        plot=absolute(plot),
         report=report,
     )
     started = time.monotonic()
     script_file = given.kept_script if given.keep_script else None
-    check_targets([given.out], [script_file, given.timeline, report_path(given.report)], given.inputs)
+    check_targets([given.out], [script_file, given.timeline, given.plot, report_path(given.report)], given.inputs)
     clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, Audio.REF)
     encoder = ready_encoder(given.codec)
-    if given.precision != 1:
-        _check_precision(given)
+    row = _metric(given)
+    if given.plot is not None:
+        _check_plot(given.plot)
     clip_source, ref_source = open_video(clip_file), open_video(ref_file)
     if given.use_timeline is not None:
         _check_timeline(given.use_timeline, clip_source, ref_source)
-    script = _plan(given, clip_source, ref_source)
-    found = _render(given, script, encoder, heard)
-    _report(given, script, found, time.monotonic() - started)
+    script = _plan(given, row, clip_source, ref_source)
+    matches, found = _render(given, script, encoder, heard)
+    if given.plot is not None:
+        _plot(given.plot, matches, ref_source)
+    _report(given, script, matches, found, time.monotonic() - started)
 
 
-def _check_precision(given: _Options) -> None:
-    """Ask the library itself, which knows the precisions it has."""
-    import vapoursynth as vs
+def _metric(given: _Options) -> "MetricRow":
+    from vs_align.enums import TemporalPrecision
+    from vs_align.metrics.registry import metric_named
 
-    import vs_align
+    return metric_named("temporal", TemporalPrecision(given.precision), given.metric)
 
-    blank = vs.core.std.BlankClip(format=vs.GRAY8, width=64, height=64, length=1)
-    vs_align.temporal(blank, blank, tr=given.tr, precision=given.precision)
+
+def _check_plot(path: Path) -> None:
+    """Complain before the work, not after it."""
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise MediaError(f"--plot {path.name}: must end in .png, .svg or .pdf.")
+    if find_spec("matplotlib") is None:
+        raise MissingDependencyError("--plot needs Matplotlib. Install it with: pip install 'vs_align[report]'.")
 
 
 def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
@@ -140,16 +167,18 @@ def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
             )
 
 
-def _plan(given: _Options, clip: "Source", ref: "Source") -> "TemporalScript":
+def _plan(given: _Options, row: "MetricRow", clip: "Source", ref: "Source") -> "TemporalScript":
     from vs_align.media.temporal_script import TemporalScript, follows_clock
+    from vs_align.metrics.registry import Pictures
 
     by_time = follows_clock(clip, ref)
     if clip.rate != ref.rate and given.use_timeline is None:
         rates = f"{float(clip.rate):.3f} and {float(ref.rate):.3f} fps"
         way = "the search follows the clock" if by_time else "equally many frames, so the search goes frame for frame"
         note(f"clip and ref have {rates}: {way}.")
-    if given.fallback is Fallback.REF and given.thresh > 1 and given.precision == 1:
-        note("scores of precision 1 run from 0 to 1: with this --thresh ref is shown only where clip has no frame.")
+    thresh, most = row.thresh if given.thresh is None else given.thresh, row.score_range[1]
+    if given.fallback is Fallback.REF and thresh > most and given.use_timeline is None:
+        note(f"scores of {row.title} end at {most:g}: with this --thresh ref is shown only where clip has no frame.")
     return TemporalScript(
         clip=clip,
         ref=ref,
@@ -158,12 +187,17 @@ def _plan(given: _Options, clip: "Source", ref: "Source") -> "TemporalScript":
         match_height=given.match_height,
         fallback=given.fallback is Fallback.REF,
         thresh=given.thresh,
+        metric=given.metric if given.metric is None else row.name,
+        smooth=given.smooth,
+        colour=row.pictures is Pictures.RGB,
         by_time=by_time,
         timeline=given.use_timeline,
     )
 
 
-def _render(given: _Options, script: "TemporalScript", encoder: "Encoder", heard: Audio) -> "Timeline":
+def _render(
+    given: _Options, script: "TemporalScript", encoder: "Encoder", heard: Audio
+) -> "tuple[list[FrameMatch], Timeline]":
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_matches
     from vs_align.media.output import parts, replace
@@ -176,7 +210,8 @@ def _render(given: _Options, script: "TemporalScript", encoder: "Encoder", heard
         job = _job(given, script, encoder, path, part, heard)
         with frame_progress("matching", script.ref.length) as on_frame:
             props = encode(job, folder, on_frame)
-        found = matched_timeline(read_matches(props), script.clip, script.ref)
+        matches = read_matches(props)
+        found = matched_timeline(matches, script.clip, script.ref)
         if heard is Audio.CLIP:
             add_clip_sound(script.clip, script.ref, found, part, sounding, folder)
             part = sounding
@@ -185,7 +220,7 @@ def _render(given: _Options, script: "TemporalScript", encoder: "Encoder", heard
         if given.timeline is not None:
             found.save(given.timeline)
         replace(part, given.out)
-    return found
+    return matches, found
 
 
 def _job(
@@ -208,15 +243,41 @@ def _job(
     )
 
 
-def _report(given: _Options, script: "TemporalScript", found: "Timeline", seconds: float) -> None:
+def _plot(path: Path, matches: "list[FrameMatch]", ref: "Source") -> None:
+    from vs_align.export.plots import MatchRow, plot_matches
+    from vs_align.timing.matched_timeline import frame_times
+
+    rows = [
+        MatchRow(
+            ref=n,
+            seconds=seconds,
+            match=found.match,
+            offset=found.match - n,
+            score=math.nan if found.score is None else found.score,
+            runner_up=found.runner_up,
+            confidence=found.confidence,
+            fallback=found.fallback,
+        )
+        for n, (found, seconds) in enumerate(zip(matches, frame_times(ref), strict=True))
+    ]
+    plot_matches(rows, path)
+
+
+def _report(
+    given: _Options, script: "TemporalScript", matches: "list[FrameMatch]", found: "Timeline", seconds: float
+) -> None:
     from vs_align.timing.match_report import match_report
     from vs_align.timing.verdict import judge
 
     ratio = script.clip.rate / script.ref.rate if script.by_time else 1
     searched = given.use_timeline is None
     centres = [int(n * ratio) for n in range(len(found))] if searched else []
-    verdict = judge(found.scores, found.frame_map, centres, given.tr if searched else None)
-    report = match_report(found, verdict)
+    metric = next((match.metric for match in matches if match.metric is not None), None)
+    verdict = judge(
+        found.scores, found.frame_map, centres, given.tr if searched else None, metric or "planestats",
+        found.confidences,
+    )  # fmt: skip
+    report = match_report(found, verdict, metric)
     report |= {"output": str(given.out), "seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
     show_report(report, _lines(report), str(given.out))
     write_report(report, given.report)
@@ -229,6 +290,9 @@ def _lines(report: "dict[str, Any]") -> dict[str, str]:
     }
     if report["score"]["mean"] is not None:
         lines["score"] = ", ".join(f"{key} {value:.5f}" for key, value in report["score"].items())
+    if report["confidence"]["mean"] is not None:
+        confidence = report["confidence"]
+        lines["sure of"] = f"{100 * confidence['sure']:.0f} % of the matches; mean confidence {confidence['mean']:.2f}"
     return lines
 
 

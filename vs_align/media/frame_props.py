@@ -23,6 +23,12 @@ class FrameMatch:
     """None where there was no candidate, or nothing was searched."""
     fallback: bool
     """Whether ref, or the nearest frame for lack of candidates, is shown."""
+    confidence: float | None = None
+    """How likely the match is right, 0 to 1; None where that was not judged."""
+    runner_up: float | None = None
+    """Score of the best candidate that looks different; None where there is none or it was not looked for."""
+    metric: str | None = None
+    """Name of the metric; None where nothing was searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,19 @@ def _read[T](path: Path, convert: Callable[[dict[str, Any]], T], what: str, whic
 
 
 def _match(props: dict[str, Any]) -> FrameMatch:
-    score = props.get("VSAlignScore")
+    metric = props.get("VSAlignMetric")
     return FrameMatch(
         match=int(props["VSAlignMatch"]),
-        score=None if score is None or not math.isfinite(score) else float(score),
+        score=_finite(props.get("VSAlignScore")),
         fallback=bool(props["VSAlignFallback"]),
+        confidence=_finite(props.get("VSAlignConfidence")),
+        runner_up=_finite(props.get("VSAlignRunnerUp")),
+        metric=None if metric is None else str(metric),
     )
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _alignment(props: dict[str, Any]) -> FrameAlignment:

@@ -71,7 +71,7 @@ def show_versions() -> tuple[Finding, ...]:
         Findings in a fixed order.
     """
     checks: Iterable[Callable[[], Iterable[Finding]]] = (
-        _python, _vapoursynth, _vspipe, _plugins, _ffmpeg, _torch, _models, _folders,
+        _python, _vapoursynth, _vspipe, _plugins, _ffmpeg, _torch, _models, _metrics, _folders,
     )  # fmt: skip
     return tuple(finding for check in checks for finding in check())
 
@@ -181,6 +181,19 @@ def _models() -> Iterator[Finding]:
         else:
             megabytes = path.stat().st_size / 1e6
             yield Finding(f"model: {model.file}", State.OK, f"{megabytes:.1f} MB in {path.parent}")
+
+
+def _metrics() -> Iterator[Finding]:
+    from vs_align.metrics.registry import METRICS, missing_for
+
+    for row in METRICS.values():
+        missing = missing_for(row)
+        name = f"metric: {row.name}"
+        if not missing:
+            yield Finding(name, State.OK, f"{row.best_for}; licence: {row.licence}")
+        else:
+            need, _, mend = missing.partition(". ")
+            yield Finding(name, State.OPTIONAL, f"{need}; {row.best_for}", mend)
 
 
 def _folders() -> Iterator[Finding]:

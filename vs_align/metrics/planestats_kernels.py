@@ -187,6 +187,21 @@ def _beats(bound: Any, candidate: Any, best: Any, best_candidate: Any, centre: A
 
 
 @njit(nogil=True, cache=True)
+def _matters(bound: Any, candidate: Any, best: Any, best_candidate: Any, centre: Any, wish: Any) -> Any:
+    """Whether a candidate with at least this sum can still win, or have a sum that is wanted exactly."""
+    if wish[2].shape[1] == 0:
+        return _beats(bound, candidate, best, best_candidate, centre)
+    return not bound > best + best * wish[0] + wish[1]
+
+
+@njit(nogil=True, cache=True)
+def _note(wish: Any, n: Any, candidate: Any, centre: Any, total: Any) -> Any:
+    sums = wish[2]
+    if sums.shape[1] > 0:
+        sums[n, candidate - centre[n] + sums.shape[1] // 2] = total
+
+
+@njit(nogil=True, cache=True)
 def _suffix_bounds(a: Any, b: Any, rows: Any, columns: Any, slack: Any, zero: Any, suffix: Any) -> Any:
     """Fill suffix[r] with a lower bound of the difference from block row r on; return the bound of it all."""
     below = -slack
@@ -222,12 +237,14 @@ def _coarse_bounds(floating: Any, zero: Any, refs: Any, clips: Any, n: Any, firs
 
 @njit(nogil=True, cache=True)
 def _try_alone(
-    shape: Any, refs: Any, clips: Any, n: Any, c: Any, top: Any, lanes: Any, centre: Any, best: Any, best_sum: Any
-) -> Any:
+    shape: Any, refs: Any, clips: Any, n: Any, c: Any, top: Any, lanes: Any, centre: Any, wish: Any, best: Any,
+    best_sum: Any,
+) -> Any:  # fmt: skip
     """Compare one candidate from a row on to the end; it may become the best of ref picture n."""
     kind, floating, _, height, width, _ = shape
     _add_rows(_picture(kind, height, refs, n), _picture(kind, height, clips, c), top, height, width, lanes, floating)
     total = _total(lanes)
+    _note(wish, n, c, centre, total)
     if best[n] < 0 or _beats(total, c, best_sum[n], best[n], centre[n]):
         best[n], best_sum[n] = c, total
 
@@ -235,7 +252,7 @@ def _try_alone(
 @njit(nogil=True, cache=True)
 def _shortlist(
     shape: Any, refs: Any, clips: Any, windows: Any, n: Any, bound: Any, suffix: Any, lanes: Any, alive: Any,
-    best: Any, best_sum: Any,
+    wish: Any, best: Any, best_sum: Any,
 ) -> Any:  # fmt: skip
     """List the candidates of ref picture n that their bounds do not rule out; return how many."""
     _, floating, zero, height, width, block = shape
@@ -245,26 +262,31 @@ def _shortlist(
     lowest = _coarse_bounds(floating, zero, refs, clips, n, first[n], last[n], bound)
     if lowest != best[n] and bound[lowest] < _PROMISING * best_sum[n]:
         tried = best[n]
-        _try_alone(shape, refs, clips, n, lowest, 0, lanes[lowest], centre, best, best_sum)
+        _try_alone(shape, refs, clips, n, lowest, 0, lanes[lowest], centre, wish, best, best_sum)
         bound[tried] = bound[lowest] = np.inf
     bound[best[n]] = np.inf
     count = 0
     for c in range(first[n], last[n] + 1):
-        if not _beats(bound[c], c, best_sum[n], best[n], centre[n]):
+        if bound[c] == np.inf:
+            continue
+        if not _matters(bound[c], c, best_sum[n], best[n], centre[n], wish):
+            _note(wish, n, c, centre, bound[c])
             continue
         slot = clips[2][c]
         slack = _slack(floating, refs[5][mine], clips[5][slot])
         fine = _suffix_bounds(refs[4][mine], clips[4][slot], rows, columns, slack, zero, suffix[c])
-        if _beats(fine, c, best_sum[n], best[n], centre[n]):
+        if _matters(fine, c, best_sum[n], best[n], centre[n], wish):
             alive[count] = c
             count += 1
+        else:
+            _note(wish, n, c, centre, fine)
     return count
 
 
 @njit(nogil=True, cache=True)
 def _race(
     shape: Any, refs: Any, clips: Any, centre: Any, bounded: Any, begin: Any, suffix: Any, lanes: Any, alive: Any,
-    alive_count: Any, best: Any, best_sum: Any,
+    alive_count: Any, wish: Any, best: Any, best_sum: Any,
 ) -> Any:  # fmt: skip
     """Compare what is left, band by band for all ref pictures together: a band of every picture fits the cache.
 
@@ -285,10 +307,14 @@ def _race(
                 c = alive[i, k]
                 _add_rows(ref, _picture(kind, height, clips, c), top, bottom, width, lanes[i, c], floating)
                 partial = _total(lanes[i, c])
+                least = partial + (suffix[i, c, row + 1] if bounded else 0.0)
                 if row + 1 == rows:
+                    _note(wish, n, c, centre, partial)
                     if _beats(partial, c, best_sum[n], best[n], centre[n]):
                         best[n], best_sum[n] = c, partial
-                elif _beats(partial + (suffix[i, c, row + 1] if bounded else 0.0), c, best_sum[n], best[n], centre[n]):
+                elif not _matters(least, c, best_sum[n], best[n], centre[n], wish):
+                    _note(wish, n, c, centre, least)
+                else:
                     alive[i, kept] = c
                     kept += 1
                     if partial < leader_sum:
@@ -299,7 +325,7 @@ def _race(
             rival = second_sum if best[n] < 0 else best_sum[n] * (row + 1) / rows
             if kept > 1 and row & (row + 1) == 0 and leader_sum < _PROMISING * rival:
                 c = alive[i, leader]
-                _try_alone(shape, refs, clips, n, c, bottom, lanes[i, c], centre, best, best_sum)
+                _try_alone(shape, refs, clips, n, c, bottom, lanes[i, c], centre, wish, best, best_sum)
                 kept -= 1
                 alive[i, leader] = alive[i, kept]
             alive_count[i] = kept
@@ -315,6 +341,7 @@ def search(
     hint: Any,
     begin: Any,
     end: Any,
+    wish: Any,
     best: Any,
     best_sum: Any,
 ) -> Any:
@@ -332,6 +359,9 @@ def search(
         hint: Where the first winner is expected, from its centre. It changes the speed, not the answer.
         begin: First ref picture to search for.
         end: One past the last.
+        wish: Which other sums are wanted exactly: those up to the best, plus so much of it, plus so much more; and
+            (refs, k) array that receives the sums of the k candidates around each centre, beyond that limit lower
+            bounds. k is odd, or 0 where nothing but the best is wanted.
         best: (refs,) receives the winner, -1 where there is no candidate.
         best_sum: (refs,) receives its sum, infinity where there is none.
     """
@@ -350,22 +380,13 @@ def search(
             continue
         if bounded:
             guess = min(max(centre[n] + hint, first[n]), last[n])
-            _try_alone(shape, refs, clips, n, guess, 0, lanes[i, guess], centre, best, best_sum)
+            _try_alone(shape, refs, clips, n, guess, 0, lanes[i, guess], centre, wish, best, best_sum)
             alive_count[i] = _shortlist(
-                shape, refs, clips, windows, n, bound, suffix[i], lanes[i], alive[i], best, best_sum
+                shape, refs, clips, windows, n, bound, suffix[i], lanes[i], alive[i], wish, best, best_sum
             )
             hint = best[n] - centre[n]
         else:
             for c in range(first[n], last[n] + 1):
                 alive[i, alive_count[i]] = c
                 alive_count[i] += 1
-    _race(shape, refs, clips, centre, bounded, begin, suffix, lanes, alive, alive_count, best, best_sum)
-
-
-@njit(nogil=True, cache=True)
-def difference(shape: Any, refs: Any, n: Any, clips: Any, c: Any) -> Any:
-    """Sum of absolute differences of ref picture n and candidate c."""
-    kind, floating, _, height, width, _ = shape
-    lanes = np.zeros(4, np.float64)
-    _add_rows(_picture(kind, height, refs, n), _picture(kind, height, clips, c), 0, height, width, lanes, floating)
-    return _total(lanes)
+    _race(shape, refs, clips, centre, bounded, begin, suffix, lanes, alive, alive_count, wish, best, best_sum)

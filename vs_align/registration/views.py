@@ -127,17 +127,25 @@ def normalised(small: Luma, weight: Luma, radius: int) -> Luma:
 
 def warped(view: View, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> View:
     """Look at a view through a transform from pixels of the result to pixels of the view."""
+    return View(warped_plane(view.picture, matrix, size), warped_plane(view.weight, matrix, size))
+
+
+def warped_plane(
+    picture: Luma, matrix: npt.NDArray[np.float64], size: tuple[int, int], border: int = cv2.BORDER_CONSTANT
+) -> Luma:
+    """Look at a picture through a transform from pixels of the result to pixels of the picture.
+
+    Args:
+        picture: (h, w) float32.
+        matrix: (3, 3).
+        size: Width and height of the result.
+        border: What OpenCV puts where there is no picture: zeros by default.
+    """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if matrix[2, 0] == 0 and matrix[2, 1] == 0:
         part = matrix[:2] / matrix[2, 2]
-        return View(
-            as_luma(cv2.warpAffine(view.picture, part, size, flags=flags)),
-            as_luma(cv2.warpAffine(view.weight, part, size, flags=flags)),
-        )
-    return View(
-        as_luma(cv2.warpPerspective(view.picture, matrix, size, flags=flags)),
-        as_luma(cv2.warpPerspective(view.weight, matrix, size, flags=flags)),
-    )
+        return as_luma(cv2.warpAffine(picture, part, size, flags=flags, borderMode=border))
+    return as_luma(cv2.warpPerspective(picture, matrix, size, flags=flags, borderMode=border))
 
 
 def as_luma(array: Any) -> Luma:

@@ -8,9 +8,18 @@ from typing import Any
 from vs_align.timeline import Timeline
 from vs_align.timing.verdict import Verdict
 
+SURE = 0.9
+"""From this confidence on a match counts as sure."""
 
-def match_report(timeline: Timeline, verdict: Verdict) -> dict[str, Any]:
-    """Return verdict, counts, offsets and scores of a timeline. Values that are not known are None."""
+
+def match_report(timeline: Timeline, verdict: Verdict, metric: str | None = None) -> dict[str, Any]:
+    """Return verdict, counts, offsets, scores and confidence of a timeline. Values that are not known are None.
+
+    Args:
+        timeline: What was found.
+        verdict: What to think of it.
+        metric: Name of the metric, None where nothing was searched.
+    """
     frames = [timeline.offset_at(n) for n in range(len(timeline))]
     milliseconds = [timeline.to_ms(n) for n in range(len(timeline))]
     matched = [n for n, frame in enumerate(frames) if frame is not None]
@@ -23,7 +32,9 @@ def match_report(timeline: Timeline, verdict: Verdict) -> dict[str, Any]:
         "fallback": len(timeline) - len(matched),
         "offset_frames": _spread(frames, digits=1),
         "offset_ms": _spread(milliseconds, digits=3),
+        "metric": metric,
         "score": _score_summary(scores),
+        "confidence": _confidence_summary([timeline.confidences[n] for n in matched] if timeline.confidences else []),
         "segments": len(timeline.segments),
     }
 
@@ -50,4 +61,14 @@ def _score_summary(scores: Sequence[float]) -> dict[str, float | None]:
         "median": median(ranked),
         "p95": ranked[math.ceil(0.95 * len(ranked)) - 1],
         "max": ranked[-1],
+    }
+
+
+def _confidence_summary(confidences: Sequence[float]) -> dict[str, float | None]:
+    if not confidences:
+        return {"mean": None, "median": None, "sure": None}
+    return {
+        "mean": fmean(confidences),
+        "median": median(confidences),
+        "sure": sum(value >= SURE for value in confidences) / len(confidences),
     }

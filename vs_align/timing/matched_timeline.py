@@ -19,12 +19,14 @@ def matched_timeline(matches: Sequence[FrameMatch], clip: Source, ref: Source) -
     """
     if len(matches) != ref.length:
         raise MediaError(f"{len(matches)} of {ref.length} frames were rendered.")
+    confidences = [found.confidence for found in matches if found.confidence is not None]
     return Timeline.from_frame_map(
         [None if found.fallback else found.match for found in matches],
         clip_rate=clip.rate,
         ref_rate=ref.rate,
         clip_length=clip.length,
         scores=[found.score for found in matches],
+        confidences=confidences if len(confidences) == len(matches) else (),
         clip_times=clip.times if clip.variable else (),
         ref_times=ref.times if ref.variable else (),
     )

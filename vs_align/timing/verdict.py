@@ -11,6 +11,8 @@ _GOOD = 0.04
 _AT_EDGE = 0.05
 _JUMPY = 0.1
 _UNMATCHED = 0.2
+# Confidence below which a match is more of a guess; and what part of the matches may be guesses.
+_GUESS, _GUESSES = 0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,12 @@ class Verdict:
 
 
 def judge(
-    scores: Sequence[float | None], frame_map: Sequence[int | None], centres: Sequence[int] = (), tr: int | None = None
+    scores: Sequence[float | None],
+    frame_map: Sequence[int | None],
+    centres: Sequence[int] = (),
+    tr: int | None = None,
+    metric: str = "planestats",
+    confidences: Sequence[float] = (),
 ) -> Verdict:
     """Judge matches by their scores and by how they follow each other.
 
@@ -32,6 +39,9 @@ def judge(
         frame_map: Clip frame of each ref frame, None where none was good enough.
         centres: Clip frame in the middle of each search window, or empty where nothing was searched.
         tr: Radius of the search windows in frames; None where nothing was searched.
+        metric: Name of the metric.
+        confidences: Per ref frame, 0 to 1; empty where they are unknown. They judge the matches of metrics whose
+            scores are no shares of luma.
 
     Returns:
         The verdict; every finding that casts doubt is in the reason.
@@ -46,6 +56,8 @@ def judge(
         return Verdict("good", "a given timeline was rendered, nothing was searched")
     middle = median(found)
     doubts = _doubts(frame_map, matched, centres, tr)
+    if metric != "planestats":
+        return _judge_by_confidence(found, [confidences[n] for n in matched] if confidences else [], metric, doubts)
     if middle > _GOOD:
         doubts.append(
             f"even the best matches differ by {100 * middle:.1f} % of the range of luma, so the versions differ in "
@@ -56,6 +68,20 @@ def judge(
     if fmean(found) <= _EXACT:
         return Verdict("exact", "matched frames are equal to within rounding")
     return Verdict("good", f"matched frames differ by {100 * middle:.2f} % of the range of luma")
+
+
+def _judge_by_confidence(
+    scores: Sequence[float], confidences: Sequence[float], metric: str, doubts: list[str]
+) -> Verdict:
+    guesses = sum(value < _GUESS for value in confidences)
+    if guesses > _GUESSES * len(confidences):
+        share = round(100 * guesses / len(confidences))
+        doubts.append(f"{share} % of the matches are hardly better than others nearby")
+    if doubts:
+        return Verdict("doubtful", "; ".join(doubts))
+    if not any(scores):
+        return Verdict("exact", "matched frames are equal")
+    return Verdict("good", f"matched frames have a median score of {median(scores):.4g} by {metric}")
 
 
 def _doubts(

@@ -31,3 +31,7 @@ class SearchWindow:
     def last(self, n: int) -> int:
         """The last candidate, inclusive. Before the first one where clip has no frame in the window."""
         return min(self.clip_length - 1, self.centre(n) + self.radius)
+
+    def nearest(self, n: int) -> int:
+        """The clip frame nearest to the centre, for where nothing matches."""
+        return min(self.centre(n), self.clip_length - 1)

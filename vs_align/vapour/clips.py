@@ -55,7 +55,8 @@ def strided_window(
     nodes = []
     for i in range(width):
         skipped, offset = divmod((start + front + i) * step.denominator, step.numerator)
-        nodes.append(copies.std.SelectEvery(step.numerator, [offset])[skipped:])
+        every = copies if step.numerator == 1 else copies.std.SelectEvery(step.numerator, [offset])
+        nodes.append(every[skipped:])
     return nodes, Stride(start, step)
 
 

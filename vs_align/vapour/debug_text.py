@@ -26,7 +26,7 @@ def match_lines(n: int, props: vs.FrameProps, method: str, width: int, height: i
         f"vs_align.temporal: {method}",
         f"ref {n} -> clip {match} ({match - n:+d} frames"
         + (")" if milliseconds is None else f", {milliseconds:+.1f} ms)"),
-        ("score unknown" if score is None else f"score {score:.6f}") + (", no match" * props["VSAlignFallback"]),
+        _score_line(score, props),
     ]
     scores = props.get("VSAlignWindowScores", [])
     cells = [
@@ -45,3 +45,14 @@ def match_lines(n: int, props: vs.FrameProps, method: str, width: int, height: i
         begin = min(max(0, middle - room // 2), total - room)
         cells = cells[begin : begin + room]
     return lines + ["".join(text.ljust(cell) for text in row).rstrip() for row in batched(cells, columns)]
+
+
+def _score_line(score: float | None, props: vs.FrameProps) -> str:
+    said = ["score unknown" if score is None else f"score {score:.6f}"]
+    if (confidence := props.get("VSAlignConfidence")) is not None:
+        said.append(f"confidence {confidence:.2f}")
+    if (runner_up := props.get("VSAlignRunnerUp")) is not None:
+        said.append(f"runner-up {runner_up:.6f}")
+    if props["VSAlignFallback"]:
+        said.append("no match")
+    return ", ".join(said)

@@ -1,6 +1,8 @@
 """From matches to pictures: a clip whose props name frames, and the frames themselves."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import vapoursynth as vs
 
@@ -12,15 +14,57 @@ OFFSET = "VSAlignOffset"
 OFFSET_MS = "VSAlignOffsetMs"
 SCORE = "VSAlignScore"
 FALLBACK = "VSAlignFallback"
+CONFIDENCE = "VSAlignConfidence"
+METRIC = "VSAlignMetric"
+RUNNER_UP = "VSAlignRunnerUp"
 WINDOW_FIRST = "VSAlignWindowFirst"
 WINDOW_SCORES = "VSAlignWindowScores"
 
-_MATCH_PROPS = [MATCH, OFFSET, OFFSET_MS, SCORE, FALLBACK]
+_MATCH_PROPS = [MATCH, OFFSET, OFFSET_MS, SCORE, FALLBACK, CONFIDENCE, METRIC, RUNNER_UP]
 _TIMING_PROPS = ["_DurationNum", "_DurationDen", "_AbsoluteTime"]
 # They describe the neighbourhood and the coding of a frame that now stands elsewhere.
 _STALE_PROPS = ["_SceneChangeNext", "_SceneChangePrev", "_PictType"]
 # Offsets that are kept at a time; where two rates differ the offset goes on growing.
 _MOST_SHIFTS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What is known of the match of one ref frame."""
+
+    match: int
+    """Number of the clip frame."""
+    number: int
+    """Number of the ref frame."""
+    score: float
+    """Infinity where there was no candidate."""
+    fallback: bool
+    metric: str
+    late: float | None = None
+    """Time of the clip frame minus that of the ref frame in milliseconds."""
+    confidence: float | None = None
+    runner_up: float | None = None
+
+
+def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | None = None) -> None:
+    """Write a match into the props of a frame; what is unknown is left out.
+
+    Args:
+        props: Props of a frame that may be written to.
+        found: The match.
+        first: The clip frame to which the first of `scores` belongs.
+        scores: Scores of the whole window, for display.
+    """
+    # numbers in lists are written three times as fast as alone, and read back as the same
+    props[MATCH], props[OFFSET] = [found.match], [found.match - found.number]
+    props[SCORE], props[FALLBACK], props[METRIC] = [found.score], [int(found.fallback)], found.metric
+    for name, value in ((OFFSET_MS, found.late), (CONFIDENCE, found.confidence), (RUNNER_UP, found.runner_up)):
+        if value is not None:
+            props[name] = [value]
+        elif name in props:
+            del props[name]  # a picture that is itself the result of a match
+    if scores is not None:
+        props[WINDOW_FIRST], props[WINDOW_SCORES] = first, scores
 
 
 def render_matches(

@@ -30,6 +30,12 @@ def shrunk(clip: vs.VideoNode, longest: int) -> vs.VideoNode:
     return _plain(clip).resize.Bicubic(*size)
 
 
+def analysed(clip: vs.VideoNode, width: int, height: int) -> vs.VideoNode:
+    """Return the luma of a clip of any format as 16 bit grey, stretched to a size without aliases."""
+    matrix = {"matrix_s": _LUMA_MATRIX} if clip.format.color_family == vs.RGB else {}
+    return _plain(clip).resize.Bicubic(width, height, format=vs.GRAY16, **matrix)
+
+
 def mask_of(mask: vs.VideoNode, width: int, height: int) -> vs.VideoNode:
     """Return a mask of any format as full range grey of 8 bits, stretched to a size; white is above 0.
 

@@ -1,0 +1,1 @@
+"""Results in the form of other programs and for people to look at."""

@@ -1,0 +1,164 @@
+"""Plots of what was matched. Needs Matplotlib, which the extra `report` brings."""
+
+import math
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FUNCTION = "plot_matches"
+_SIZE = (12.0, 7.0)
+_RESOLUTION = 120  # pixels to an inch
+_COLOURS = "viridis"  # tells its steps apart without colour vision, and in grey
+_BEST, _RUNNER_UP, _UNKNOWN, _FALLBACK = "#0072b2", "#e69f00", "#8c8c8c", "#d55e00"  # apart in every colour vision
+_DENSE = 400  # rows from which points are drawn small
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRow:
+    """What was found for one frame of ref."""
+
+    ref: int
+    """Frame number."""
+    seconds: float | None
+    """Its time; None where that is not known."""
+    match: int
+    """Number of the clip frame that was chosen."""
+    offset: int
+    """`match` - `ref`."""
+    score: float
+    """Of the frame that was chosen; lower is better."""
+    runner_up: float | None
+    """Score of the best picture that differs from it; None where there is none."""
+    confidence: float | None
+    """0 to 1; None where it was not judged."""
+    fallback: bool
+    """Whether no candidate was good enough, so that the fallback is shown."""
+
+
+def plot_matches(rows: Sequence[MatchRow], path: str | os.PathLike[str]) -> None:
+    """Draw the offset over time, coloured by confidence, above the scores of the best and of the runner-up.
+
+    Offsets are in frames on the left, and in milliseconds on the right where at least two rows have a time. A frame
+    that shows the fallback is a cross, one whose confidence is not known a grey point.
+
+    Args:
+        rows: One for each frame of ref, in rising order; at least one.
+        path: The file to write, PNG, SVG or PDF by its ending. One that is there is replaced when the new one is
+            whole.
+
+    Raises:
+        ArgumentError: There are no rows, or the ending is none of these.
+        MediaError: The file cannot be written.
+        MissingDependencyError: Matplotlib is not installed.
+    """
+    if not rows:
+        raise ArgumentError(_FUNCTION, "rows", "must hold at least one row")
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise ArgumentError(_FUNCTION, "path", "must end in .png, .svg or .pdf", repr(os.fspath(path)))
+    drawn = BytesIO()
+    figure_of(rows).savefig(drawn, format=kind, dpi=_RESOLUTION)
+    _write(drawn.getvalue(), path)
+
+
+def figure_of(rows: Sequence[MatchRow]) -> "Figure":
+    """Return the figure that `plot_matches` writes: axes of offsets, axes of scores, colour bar.
+
+    Raises:
+        MissingDependencyError: Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        message = f"vs_align.{_FUNCTION}: plots need Matplotlib. Install it with: pip install 'vs_align[report]'."
+        raise MissingDependencyError(message) from error
+    # a figure by itself: pyplot would keep it, and may open a window
+    figure = Figure(_SIZE, layout="constrained")
+    offsets, scores = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    _draw_offsets(figure, offsets, rows)
+    _draw_scores(scores, rows)
+    return figure
+
+
+def _draw_offsets(figure: "Figure", axes: "Axes", rows: Sequence[MatchRow]) -> None:
+    area = 6 if len(rows) > _DENSE else 20
+    matched = [row for row in rows if not row.fallback]
+    judged = [row for row in matched if row.confidence is not None]
+    unjudged = [row for row in matched if row.confidence is None]
+    fallback = [row for row in rows if row.fallback]
+    if judged:
+        # the doubtful ones last, so that others do not hide them
+        judged.sort(key=lambda row: row.confidence or 0.0, reverse=True)
+        colours = [row.confidence for row in judged]
+        points = axes.scatter(*_places(judged), area, colours, cmap=_COLOURS, vmin=0, vmax=1, label="match")
+        figure.colorbar(points, ax=axes, label="confidence", pad=0.02)
+    if unjudged:
+        axes.scatter(*_places(unjudged), area, _UNKNOWN, label="match, confidence not known")
+    if fallback:
+        axes.scatter(*_places(fallback), 2 * area, _FALLBACK, marker="x", label="fallback")
+    axes.set_ylabel("offset in frames")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    if unjudged or fallback:
+        axes.legend()
+    frame = _milliseconds(rows)
+    if frame:
+        right = axes.secondary_yaxis("right", functions=(lambda frames: frames * frame, lambda ms: ms / frame))
+        right.set_ylabel("offset in ms")
+
+
+def _draw_scores(axes: "Axes", rows: Sequence[MatchRow]) -> None:
+    numbers = [row.ref for row in rows]
+    style: dict[str, Any] = {"linewidth": 1, "marker": ".", "markersize": 3}  # a line alone hides what stands alone
+    axes.plot(numbers, [_finite(row.runner_up) for row in rows], color=_RUNNER_UP, label="runner-up", **style)
+    axes.plot(numbers, [_finite(row.score) for row in rows], color=_BEST, label="best", **style)
+    axes.set_ylabel("score (lower is better)")
+    axes.set_xlabel(_time_label(rows))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def _places(rows: Sequence[MatchRow]) -> tuple[list[int], list[int]]:
+    return [row.ref for row in rows], [row.offset for row in rows]
+
+
+def _finite(score: float | None) -> float:
+    return score if score is not None and math.isfinite(score) else math.nan
+
+
+def _milliseconds(rows: Sequence[MatchRow]) -> float | None:
+    """Return how long a frame is on average, None where it is not known."""
+    timed = [(row.ref, row.seconds) for row in rows if row.seconds is not None]
+    if len(timed) < 2 or timed[-1][0] <= timed[0][0] or timed[-1][1] <= timed[0][1]:
+        return None
+    return 1000 * (timed[-1][1] - timed[0][1]) / (timed[-1][0] - timed[0][0])
+
+
+def _time_label(rows: Sequence[MatchRow]) -> str:
+    times = [row.seconds for row in rows if row.seconds is not None]
+    return f"frame of ref ({times[0]:.2f} s to {times[-1]:.2f} s)" if times else "frame of ref"
+
+
+def _write(content: bytes, path: Any) -> None:
+    """Write a file beside its place and move it there, so that no reader ever meets half of it."""
+    target = Path(path).resolve()
+    part = target.parent / f".vs_align-{secrets.token_hex(6)}.part"
+    try:
+        try:
+            part.write_bytes(content)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise MediaError(f"vs_align.{_FUNCTION}: cannot write '{path}': {error.strerror or error}.") from error

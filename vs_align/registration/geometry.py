@@ -1,0 +1,103 @@
+"""`Geometry`: a transform between two small pictures with the areas that count, and all those of a stretch of video."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.flow.field import Matrix
+from vs_align.registration.joint_search import JointRegistration, joint
+from vs_align.registration.sequences import Windows
+from vs_align.registration.views import Luma, size_of, warped_plane, weight_of
+
+# Transforms that a stretch may have, as when each of its scenes was panned and scanned by itself.
+_MOST = 3
+# A ref frame is left unexplained where it agrees less than this part of what is usual, and in all less than this.
+_UNEXPLAINED_SHARE, _UNEXPLAINED = 0.7, 0.6
+_LEAST_FRAMES = 3
+_LEAST_GAIN = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """How small pictures of clip lie on those of ref, and which areas count.
+
+    Args:
+        matrix: (3, 3), from pixels of ref to pixels of clip; both are of one size.
+        clip_weight: (h, w), 0 where clip does not count, else 1.
+        ref_weight: (h, w), likewise for ref.
+        agreement: Mean correlation of the two under the transform, -1..1.
+    """
+
+    matrix: Matrix
+    clip_weight: Luma
+    ref_weight: Luma
+    agreement: float
+
+    @cached_property
+    def key(self) -> bytes:
+        """Something that differs where geometries do."""
+        areas = (np.packbits(weight > 0).tobytes() for weight in (self.clip_weight, self.ref_weight))
+        return b"".join([np.ascontiguousarray(self.matrix, np.float64).tobytes(), *areas])
+
+    def seen(self, picture: Luma) -> Luma:
+        """Return a picture of clip as it lies on ref; outside its edges are repeated."""
+        if np.array_equal(self.matrix, np.eye(3)):
+            return picture
+        return warped_plane(picture, self.matrix, size_of(picture), cv2.BORDER_REPLICATE)
+
+    @cached_property
+    def common(self) -> npt.NDArray[np.intp]:
+        """The pixels that both cover, counted along the rows of ref."""
+        covered = warped_plane(self.clip_weight, self.matrix, size_of(self.ref_weight))
+        out: npt.NDArray[np.intp] = np.flatnonzero((covered > 0.999) & (self.ref_weight > 0))
+        return out
+
+
+def geometries(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows) -> list[Geometry]:
+    """Find the transforms of a stretch of video: one that explains most of it, and others for what it leaves.
+
+    Args:
+        clip: Candidates, (h, w) float32, 0..1 nominal, stretched to the size of ref's pictures; at least one.
+        ref: (h, w) float32 each, a few dozen frames all over the stretch.
+        windows: Indices of the candidates of each ref frame.
+
+    Returns:
+        Those that were found, at most three; none where the two have nothing in common, or where there is nothing to
+        be seen.
+    """
+    weights = _still_weight(clip), _still_weight(ref)
+    first = joint(clip, ref, windows, weights[0] == 0, weights[1] == 0)
+    if not first.found:
+        return []
+    found = [first]
+    best = first.matched.agreements.copy()
+    while len(found) < _MOST:
+        limit = min(_UNEXPLAINED, _UNEXPLAINED_SHARE * float(np.median(best)))
+        rest = [n for n, window in enumerate(windows) if len(window) and best[n] < limit]
+        if len(rest) < _LEAST_FRAMES:
+            break
+        other = joint(clip, [ref[n] for n in rest], [windows[n] for n in rest], weights[0] == 0, weights[1] == 0)
+        if not other.found or other.matched.agreement < float(best[rest].mean()) + _LEAST_GAIN:
+            break
+        found.append(other)
+        best[rest] = np.maximum(best[rest], other.matched.agreements)
+    return [_geometry(each, weights) for each in found]
+
+
+def neutral_geometry(size: tuple[int, int]) -> Geometry:
+    """The geometry of two pictures that lie on each other as they are; size is (width, height)."""
+    whole = np.ones((size[1], size[0]), np.float32)
+    return Geometry(np.eye(3), whole, whole, 0.0)
+
+
+def _geometry(found: JointRegistration, weights: tuple[Luma, Luma]) -> Geometry:
+    return Geometry(found.matrix, *weights, found.matched.agreement)
+
+
+def _still_weight(pictures: Sequence[Luma]) -> Luma:
+    """The weight of a sequence: what is border in its brightest moments is border in all of them."""
+    return weight_of(np.asarray(np.max(np.stack(pictures), axis=0), np.float32), None)

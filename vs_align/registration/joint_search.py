@@ -1,0 +1,227 @@
+"""`joint`: how clip lies on ref when nobody knows which frames show the same moment.
+
+In a pan a wrong moment and a wrong shift explain each other, so both are found together. Every shift is tried with the
+best moment for each ref frame at once, at a very low resolution; a few shifts that explain the most are then matched
+and registered in turn until they are stable, and the one wins under which all frames agree best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from vs_align.flow.field import Matrix, neutral_matrix
+from vs_align.registration.estimation import best_estimate
+from vs_align.registration.features import Features, Matches
+from vs_align.registration.plausibility import objection
+from vs_align.registration.refinement import AFFINE
+from vs_align.registration.sequences import Matched, Sequences, Windows
+from vs_align.registration.sift import SiftDetector
+from vs_align.registration.views import Excluded, Luma, analysis_size, normalised, scaled, size_of, warped_plane
+
+_SHIFT_LONGEST, _SHIFT_RADIUS = 80, 4
+_COARSE_LONGEST, _COARSE_RADIUS = 120, 5
+_FINE_RADIUS = 7
+_REACH = 0.13
+_SMALLEST = 16
+# How many shifts are followed at most, and what part of the best one's correlation makes another worth it.
+_HYPOTHESES, _WORTH = 3, 0.75
+_ROUNDS, _FINE_ROUNDS = 12, 2
+_COARSE_PAIRS, _FINE_PAIRS = 12, 16
+# In parts of the longer side: transforms that differ by less are the same.
+_STABLE = 1e-4
+# A transform that moves nothing by more than this is none.
+_STRAIGHT = 4e-4
+# Below this agreement other scales and turns are looked for, by features.
+_CONVINCING = 0.6
+_FEATURE_ANCHORS = 8
+# What a transform must reach, and by how much it must beat the neutral one.
+_LEAST_AGREEMENT = 0.35
+_LEAST_GAIN = 0.004
+
+
+@dataclass(frozen=True, eq=False)
+class JointRegistration:
+    """How clip lies on ref, and which moments belong together.
+
+    Args:
+        matrix: (3, 3), from pixels of ref's pictures to pixels of clip's; exactly the identity where nothing better was
+            found.
+        found: Whether the pictures agree under the matrix. False: the two show different things, or nothing at all.
+        matched: The best candidate of each ref frame, and how well the two agree.
+    """
+
+    matrix: Matrix
+    found: bool
+    matched: Matched
+
+
+def joint(
+    clip: Sequence[Luma],
+    ref: Sequence[Luma],
+    windows: Windows,
+    excluded_clip: Excluded = None,
+    excluded_ref: Excluded = None,
+) -> JointRegistration:
+    """Find one transform for some frames of ref, each of which has a counterpart somewhere in its window.
+
+    Covers shifts to an eighth of the picture, zooms and turns of some per cent and degrees; beyond that, whatever
+    features can tell.
+
+    Args:
+        clip: Candidates, (h, w) float32, 0..1 nominal, stretched to the size of ref's pictures.
+        ref: (h, w) float32 each, a few dozen frames of one scene or of several.
+        windows: Indices of the candidates of each ref frame.
+        excluded_clip: Areas of clip that must not count, bool (h, w), or None.
+        excluded_ref: Areas of ref that must not count, likewise.
+    """
+    neutral = np.eye(3)
+    asked = [n for n, window in enumerate(windows) if len(window)]
+    size = size_of(ref[0]) if len(ref) else (0, 0)
+    if not asked or min(size) < _SMALLEST:
+        return JointRegistration(neutral, False, Matched(np.full(len(windows), -1, np.int64), np.zeros(len(windows))))
+    weights = _counting(excluded_clip, size), _counting(excluded_ref, size)
+    coarse_size = analysis_size(size, _COARSE_LONGEST)
+    coarse = Sequences(clip, ref, *weights, coarse_size, _COARSE_RADIUS)
+    best, agreement = _followed(coarse, _shifted(clip, ref, windows, neutral), size, windows)
+    if agreement < _CONVINCING:
+        base = _by_features(clip, ref, windows, asked)
+        if base is not None:
+            other, reached = _followed(coarse, _shifted(clip, ref, windows, base), size, windows)
+            if reached > agreement:
+                best, agreement = other, reached
+    fine = Sequences(clip, ref, *weights, size, _FINE_RADIUS)
+    plain = coarse.matched(neutral, windows)
+    if plain.agreement > agreement - _LEAST_GAIN:
+        best = neutral
+    matrix, matched = _settled(fine, _resized(best, coarse_size, size), windows, _FINE_ROUNDS, _FINE_PAIRS)
+    if _distance(matrix, neutral, size) < _STRAIGHT * max(size):
+        matrix = neutral
+    if objection(matrix, size, size) or matched.agreement < _LEAST_AGREEMENT:
+        return JointRegistration(neutral, False, plain)
+    return JointRegistration(matrix, True, matched)
+
+
+def _followed(
+    coarse: Sequences, starts: Sequence[Matrix], size: tuple[int, int], windows: Windows
+) -> tuple[Matrix, float]:
+    """Follow each start until it is stable; return the one under which the frames agree best."""
+    ends = [_settled(coarse, _resized(s, size, coarse.size), windows, _ROUNDS, _COARSE_PAIRS) for s in starts]
+    matrix, matched = max(ends, key=lambda end: end[1].agreement)
+    return matrix, matched.agreement
+
+
+def _settled(sequences: Sequences, matrix: Matrix, windows: Windows, rounds: int, pairs: int) -> tuple[Matrix, Matched]:
+    """Match and register in turn until nothing moves any more, or nothing gets better."""
+    matched = sequences.matched(matrix, windows)
+    for _ in range(rounds):
+        chosen = _even_pairs(matched, pairs)
+        if not chosen:
+            break
+        closer = sequences.refined(matrix, chosen, AFFINE, 4)
+        again = sequences.matched(closer, windows)
+        if again.agreement < matched.agreement:
+            break
+        moved = _distance(matrix, closer, sequences.size)
+        matrix, matched = closer, again
+        if moved < _STABLE * max(sequences.size):
+            break
+    return matrix, matched
+
+
+def _even_pairs(matched: Matched, count: int) -> list[tuple[int, int]]:
+    """The best pair of each of several stretches of ref, so that every part of it has its say."""
+    found = np.flatnonzero(matched.candidates >= 0)
+    parts = np.array_split(found, min(count, len(found))) if len(found) else []
+    best = [int(part[matched.agreements[part].argmax()]) for part in parts]
+    floor = 0.5 * max((matched.agreements[n] for n in best), default=0.0)
+    return [(n, int(matched.candidates[n])) for n in best if matched.agreements[n] >= floor]
+
+
+def _shifted(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, base: Matrix) -> list[Matrix]:
+    """The shifts on top of a transform that explain the most, each ref frame with the moment that suits the shift."""
+    size = size_of(ref[0])
+    small = analysis_size(size, _SHIFT_LONGEST)
+    asked = sorted({k for window in windows for k in window})
+    place = {k: i for i, k in enumerate(asked)}
+    moved = _resized(base, size, small)
+    candidates = np.stack([_spot(clip[k], small, moved) for k in asked])
+    wanted = np.stack([_spot(picture, small) for picture in ref])
+    reach = max(1, round(_REACH * max(small)))
+    shape = fft.next_fast_len(small[1] + reach, real=True), fft.next_fast_len(small[0] + reach, real=True)
+    spectra, targets = fft.rfft2(candidates, shape), fft.rfft2(wanted, shape).conj()
+    total = np.zeros(shape)
+    for n, window in enumerate(windows):
+        if len(window):
+            total += fft.irfft2(spectra[[place[k] for k in window]] * targets[n], shape).max(axis=0)
+    ys = np.arange(-reach, reach + 1)
+    scores = total[np.ix_(ys, ys)]
+    starts: list[Matrix] = []
+    highest = float(scores.max())
+    for _ in range(_HYPOTHESES):
+        y, x = np.unravel_index(int(scores.argmax()), scores.shape)
+        if starts and scores[y, x] < _WORTH * highest:
+            break
+        shift = np.eye(3)
+        shift[:2, 2] = ys[x], ys[y]
+        starts.append(base @ _resized(shift, small, size))
+        scores[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = -np.inf
+    return starts
+
+
+def _spot(picture: Luma, size: tuple[int, int], moved: Matrix | None = None) -> npt.NDArray[np.float32]:
+    """A tiny picture of unit length that fades out towards its edges."""
+    small = scaled(picture, size)
+    if moved is not None and not np.array_equal(moved, np.eye(3)):
+        small = warped_plane(small, moved, size, cv2.BORDER_REPLICATE)
+    even = normalised(small, np.ones_like(small), _SHIFT_RADIUS)
+    fade = np.sqrt(np.outer(np.hanning(size[1] + 2)[1:-1], np.hanning(size[0] + 2)[1:-1]))
+    even = even * fade.astype(np.float32)
+    even -= even.mean()
+    out: npt.NDArray[np.float32] = even / max(float(np.sqrt(np.square(even).sum())), 1e-3)
+    return out
+
+
+def _by_features(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, asked: Sequence[int]) -> Matrix | None:
+    """A transform that SIFT sees between some ref frames and candidates near in time. Its shift may be the motion's."""
+    detector = SiftDetector()
+    known: dict[int, Features] = {}
+    matches: list[Matches] = []
+    step = max(1, len(asked) // _FEATURE_ANCHORS)
+    for n in asked[step // 2 :: step][:_FEATURE_ANCHORS]:
+        features = detector.detect(ref[n])
+        tries = []
+        for k in windows[n][len(windows[n]) // 4 :: max(1, len(windows[n]) // 3)]:
+            if k not in known:
+                known[k] = detector.detect(clip[k])
+            tries.append(detector.match(known[k], features))
+        # the more alike the moments are, the more features pair up
+        matches.append(max(tries, key=lambda found: len(found.ref)))
+    sizes = size_of(clip[0]), size_of(ref[0])
+    points = [np.concatenate([getattr(each, side) for each in matches]) for side in ("clip", "ref")]
+    estimate = best_estimate(Matches(points[0], points[1], *sizes, detector.name))
+    return None if estimate.reason else estimate.matrix
+
+
+def _counting(excluded: Excluded, size: tuple[int, int]) -> Luma:
+    """The weight of a sequence of which some areas do not count."""
+    whole = np.ones((size[1], size[0]), np.float32)
+    return whole if excluded is None else np.where(scaled(excluded.astype(np.float32), size) > 0.01, 0, whole)
+
+
+def _resized(matrix: Matrix, size: tuple[int, int], other: tuple[int, int]) -> Matrix:
+    """A transform between pictures of one size, for pictures of another one."""
+    moved = neutral_matrix(other, size) @ matrix @ neutral_matrix(size, other)
+    out: Matrix = moved / moved[2, 2]
+    return out
+
+
+def _distance(one: Matrix, other: Matrix, size: tuple[int, int]) -> float:
+    """By how many pixels two transforms differ at the corners, at most."""
+    width, height = size
+    corners = np.array([(0, 0, 1), (width - 1, 0, 1), (0, height - 1, 1), (width - 1, height - 1, 1)], np.float64)
+    a, b = corners @ one.T, corners @ other.T
+    return float(np.abs(a[:, :2] / a[:, 2:] - b[:, :2] / b[:, 2:]).max())

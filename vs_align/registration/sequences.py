@@ -1,0 +1,129 @@
+"""`Sequences`: frames of two versions at one size, laid on each other and matched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.flow.field import Matrix
+from vs_align.registration.kernels import products
+from vs_align.registration.refinement import Targets, refined_together, targets_of
+from vs_align.registration.views import Luma, View, normalised, scaled, warped_plane
+
+Windows = Sequence[range]
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """For each ref frame the candidate that it agrees with best.
+
+    Args:
+        candidates: (refs,) index of the candidate, -1 where the window is empty.
+        agreements: (refs,) correlation of the two, -1..1; 0 where the window is empty.
+    """
+
+    candidates: npt.NDArray[np.int64]
+    agreements: npt.NDArray[np.float64]
+
+    @property
+    def agreement(self) -> float:
+        """Mean correlation."""
+        return float(self.agreements.mean()) if self.agreements.size else 0.0
+
+
+class Sequences:
+    """Frames of clip and of ref, both at one size.
+
+    Args:
+        clip: (h, w) float32 each, 0..1 nominal.
+        ref: Likewise.
+        clip_weight: (h, w), 0 where clip does not count in any frame (a border, a logo), else 1.
+        ref_weight: Likewise for ref.
+        size: Width and height at which they are looked at.
+        radius: How far the surroundings reach by which contrast is measured, in pixels of that size.
+    """
+
+    def __init__(
+        self,
+        clip: Sequence[Luma],
+        ref: Sequence[Luma],
+        clip_weight: Luma,
+        ref_weight: Luma,
+        size: tuple[int, int],
+        radius: int,
+    ) -> None:
+        self.size = size
+        self._radius = radius
+        self._clip = [scaled(picture, size) for picture in clip]
+        self._clip_weight = _whole_only(scaled(clip_weight, size))
+        self._ref_weight = _whole_only(scaled(ref_weight, size))
+        self._ones = np.ones((size[1], size[0]), np.float32)
+        self._clip_is_whole = bool(self._clip_weight.min() > 0)
+        self._ref = [normalised(scaled(picture, size), self._ref_weight, radius) for picture in ref]
+        self._targets: dict[int, Targets] = {}
+
+    def seen(self, matrix: Matrix, candidate: int, covered: Luma | None = None) -> View:
+        """Look at a frame of clip through a transform from pixels of ref to pixels of clip, made ready in its place.
+
+        Args:
+            matrix: The transform.
+            candidate: Index of the frame.
+            covered: What `covered` returns for the transform, where it is known.
+        """
+        weight = self.covered(matrix) if covered is None else covered
+        # What lies outside repeats the edge: its contrast is lower, but the surroundings of all else stay right.
+        picture = warped_plane(self._clip[candidate], matrix, self.size, cv2.BORDER_REPLICATE)
+        around = self._ones if self._clip_is_whole else weight
+        return View(normalised(picture, around, self._radius), weight)
+
+    def covered(self, matrix: Matrix) -> Luma:
+        """Return where clip is seen through a transform, 1 or 0; pixels that are half outside do not count."""
+        return _whole_only(warped_plane(self._clip_weight, matrix, self.size, cv2.BORDER_CONSTANT))
+
+    def matched(self, matrix: Matrix, windows: Windows) -> Matched:
+        """Find for each ref frame the candidate in its window that correlates best under a transform."""
+        asked = sorted({k for window in windows for k in window})
+        nothing = Matched(np.full(len(windows), -1, np.int64), np.zeros(len(windows)))
+        if not asked:
+            return nothing
+        covered = self.covered(matrix)
+        inside = np.flatnonzero(covered * self._ref_weight > 0)
+        if inside.size < 64:
+            return nothing
+        views = [self.seen(matrix, k, covered) for k in asked]
+        candidates = _unit([view.picture.take(inside) for view in views])
+        wanted = _unit([picture.take(inside) for picture in self._ref])
+        begins = np.searchsorted(asked, [window.start for window in windows])
+        ends = begins + [len(window) for window in windows]
+        alike = np.empty((len(windows), len(asked)), np.float32)
+        products(wanted, candidates, begins, ends, alike)
+        known = np.flatnonzero(ends > begins)
+        found, scores = nothing.candidates, nothing.agreements
+        best = alike[known].argmax(axis=1)
+        found[known], scores[known] = np.asarray(asked)[best], alike[known, best]
+        return Matched(found, scores)
+
+    def refined(self, matrix: Matrix, pairs: Sequence[tuple[int, int]], parameters: int, steps: int) -> Matrix:
+        """Bring a transform closer on pairs of (ref frame, candidate) that show the same moment."""
+        for n, _ in pairs:
+            if n not in self._targets:
+                self._targets[n] = targets_of(View(self._ref[n], self._ref_weight))
+        targets = [self._targets[n] for n, _ in pairs]
+        return refined_together(lambda i, m: self.seen(m, pairs[i][1]), targets, matrix, parameters, steps)
+
+
+def _whole_only(weight: Luma) -> Luma:
+    """The weight without pixels that are half outside."""
+    out: Luma = np.where(weight > 0.999, np.float32(1), np.float32(0))
+    return out
+
+
+def _unit(vectors: Sequence[Luma]) -> Luma:
+    """Vectors without their mean, of unit length; zeros where there is no contrast."""
+    stack = np.stack(vectors)
+    stack -= stack.mean(axis=1, keepdims=True)
+    lengths = np.sqrt(np.square(stack).sum(axis=1, keepdims=True))
+    stack /= np.maximum(lengths, np.float32(1e-3 * np.sqrt(stack.shape[1])))
+    return stack

@@ -1,0 +1,183 @@
+"""Neighbours' vote: of places in the window that are equally good, the one that goes on where the neighbours are.
+
+The answer for frame n is the cheapest path through the windows of the frames from n - RADIUS to n + RADIUS, where
+each frame pays the cost of its place and each change of place has a price (dynamic programming over a chain, known as
+the Viterbi algorithm; here in its min-sum form forward and backward, so that every place of frame n gets the cost of
+the best path through it). It depends on these frames alone, and not on which frames were asked for.
+
+A place is the number of a candidate minus the centre of its window, plus the radius of the window, so that a steady
+offset stays in one place even where the frame rates differ.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from vs_align.timing.noise import MOST_COST, Noise
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RADIUS = 8
+"""Frames to either side that have a say."""
+# A change of place by one, as when a frame is lost or repeated, and by more, as at a cut. Leaving a place for one frame
+# and coming back costs two changes: together they must stay below MOST_COST, so that a place that the search knows
+# only by a lower bound is never chosen.
+_STEP_PRICE, _JUMP_PRICE = 1.5, 2.5
+# Places whose own costs differ by less than this look the same.
+_DIFFERENT = 0.5
+# Windows whose other candidates cost no more than the first on average show a still scene under noise, in which the
+# lowest score is lowest by chance; those from the second on show motion.
+_STILL, _MOVING = 2.0, 8.0
+# Sums of the same costs in another order may differ by this.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choices:
+    """What was chosen for some frames."""
+
+    places: Ints
+    """(n,) -1 where there is no candidate."""
+    margins: Floats
+    """(n,) by how much the best path through a different picture is worse; infinity where all look the same."""
+    runners_up: Ints
+    """(n,) the place of the best different picture by its own cost, -1 without one."""
+
+
+def costs(scores: Floats, noise: Noise) -> Floats:
+    """Return what choosing each place costs: how far its score lies above the best, in units of noise.
+
+    In still scenes it costs less or nothing.
+
+    Args:
+        scores: (m, k) scores of m windows, at least 0; infinity where there is no candidate. Those beyond `reach` may
+            be lower bounds. NaN counts as worst.
+        noise: Noise of the scores; scores beyond its `reach` are all equally bad.
+
+    Returns:
+        (m, k) 0 to MOST_COST, infinity where there is no candidate. A frame never objects more than that, so that one
+        that fits nowhere does not outvote its neighbours.
+    """
+    missing = np.isposinf(scores)
+    known = np.where(np.isnan(scores), np.inf, scores)
+    best = known.min(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", over="ignore"):
+        out = np.minimum((known - best) / (noise.relative * best + noise.absolute), MOST_COST)
+    out[~(out < MOST_COST)] = MOST_COST
+    # a window with nothing but NaN says nothing
+    out[~np.isfinite(best[:, 0])] = 0.0
+    there = ~missing
+    others = np.maximum(1, there.sum(axis=1, keepdims=True) - 1)
+    mean = np.where(missing, 0.0, out).sum(axis=1, keepdims=True) / others
+    weight = np.clip((mean - _STILL) / (_MOVING - _STILL), 0, 1)
+    # what is clearly worse stays so: beyond the reach there may be lower bounds, which must never win
+    out = np.where(out < MOST_COST, out * weight, out)
+    out[missing] = np.inf
+    return out
+
+
+def vote(window_costs: Floats, begin: int, end: int, *, smooth: bool = True) -> Choices:
+    """Choose the places of some frames.
+
+    Of equally cheap paths the one whose place is cheapest by itself wins, then the one nearest to the centre, then
+    the later.
+
+    Args:
+        window_costs: (m, k) costs of consecutive ref frames, k odd. All frames within RADIUS of those that are to be
+            decided must be there, but for those beyond the ends of ref.
+        begin: First row to decide.
+        end: One past the last.
+        smooth: Whether neighbours have a say; without, the cheapest place wins.
+    """
+    count = end - begin
+    found = Choices(np.empty(count, np.int64), np.empty(count, np.float64), np.empty(count, np.int64))
+    rows = np.ascontiguousarray(window_costs)
+    radius, rounding = (RADIUS, _ROUNDING) if smooth else (0, 0.0)
+    constants = _STEP_PRICE, _JUMP_PRICE, _DIFFERENT, rounding
+    _choose(rows, begin, end, radius, constants, found.places, found.margins, found.runners_up)
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _move(totals: Any, step: Any, jump: Any, out: Any) -> Any:
+    """Let each place be reached from the cheapest place of the neighbour, at the price of the change."""
+    k = totals.size
+    lowest = totals[0]
+    for p in range(1, k):
+        lowest = min(lowest, totals[p])
+    for p in range(k):
+        best = min(totals[p], lowest + jump)
+        if p > 0:
+            best = min(best, totals[p - 1] + step)
+        if p + 1 < k:
+            best = min(best, totals[p + 1] + step)
+        out[p] = best
+
+
+@njit(nogil=True, cache=True)
+def _add_row(row: Any, totals: Any) -> Any:
+    """Add the costs of a neighbour. Of places where it has no candidate it can say nothing, good or bad.
+
+    Otherwise the end of clip, where places vanish one after the other, would draw the frames before it along.
+    """
+    for p in range(row.size):
+        if row[p] < np.inf:
+            totals[p] += row[p]
+
+
+@njit(nogil=True, cache=True)
+def _paths(rows: Any, n: Any, radius: Any, step: Any, jump: Any, totals: Any) -> Any:
+    """Fill the cost of the best path through each place of frame n; `rows` is (m, k)."""
+    m, k = rows.shape
+    ahead, back, moved = np.zeros(k), np.zeros(k), np.zeros(k)
+    for i in range(max(0, n - radius), n):
+        _add_row(rows[i], ahead)
+        _move(ahead, step, jump, moved)
+        ahead[:] = moved
+    for i in range(min(m - 1, n + radius), n, -1):
+        _add_row(rows[i], back)
+        _move(back, step, jump, moved)
+        back[:] = moved
+    for p in range(k):
+        totals[p] = ahead[p] + back[p] + rows[n, p]
+
+
+@njit(nogil=True, cache=True)
+def _nearest_best(totals: Any, own: Any, rounding: Any) -> Any:
+    lowest = np.inf
+    for p in range(totals.size):
+        lowest = min(lowest, totals[p])
+    best, centre = -1, (totals.size - 1) // 2
+    for distance in range(centre + 1):
+        for p in (centre + distance, centre - distance):
+            # the order of the places settles equal costs
+            near = totals[p] <= lowest + rounding and totals[p] < np.inf
+            if near and (best < 0 or own[p] < own[best] - rounding):
+                best = p
+    return best
+
+
+@njit(nogil=True, cache=True)
+def _choose(
+    rows: Any, begin: Any, end: Any, radius: Any, constants: Any, places: Any, margins: Any, runners_up: Any
+) -> Any:
+    """Decide the rows from begin to end; see `vote`."""
+    step, jump, different, rounding = constants
+    totals = np.empty(rows.shape[1])
+    for n in range(begin, end):
+        own = rows[n]
+        _paths(rows, n, radius, step, jump, totals)
+        best = _nearest_best(totals, own, rounding)
+        margin, runner_up = np.inf, -1
+        if best < 0:
+            margin = 0.0
+        for p in range(own.size):
+            if best >= 0 and own[p] < np.inf and own[p] > own[best] + different:
+                margin = min(margin, max(0.0, totals[p] - totals[best]))
+                if runner_up < 0 or own[p] < own[runner_up]:
+                    runner_up = p
+        places[n - begin], margins[n - begin], runners_up[n - begin] = best, margin, runner_up
