@@ -191,6 +191,7 @@ class _Chunk:
         self, frame: vs.VideoFrame, match: int, number: int, decision: Decision, late: float | None, shown: Any
     ) -> None:
         missing = decision.place < 0 or (self.thresh is not None and decision.score >= self.thresh)
-        found = Match(match, number, decision.score, missing, _METRIC, late, decision.confidence, decision.runner_up)
+        known = late, decision.confidence, decision.margin, decision.unrest, decision.runner_up
+        found = Match(match, number, decision.score, missing, _METRIC, *known)
         first = self.window.centre(number) - self.window.radius
         write_match(frame.props, found, first, None if shown is None else shown.tolist())

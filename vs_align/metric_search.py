@@ -242,6 +242,7 @@ def _judge(
     missing = found.place < 0 or (thresh is not None and found.score >= thresh)
     out = carrier.copy()
     stamp = None if isnan(late) else late
-    described = Match(match, n, found.score, missing, row.name, stamp, found.confidence, found.runner_up)
+    rest = stamp, found.confidence, found.margin, found.unrest, found.runner_up
+    described = Match(match, n, found.score, missing, row.name, *rest)
     write_match(out.props, described, own.start, own.scores.tolist() if all_scores else None)
     return out

@@ -86,18 +86,32 @@ def _sections(clip: vs.VideoNode, ref: vs.VideoNode, window: SearchWindow, step:
     """Return a frame for each section, which carries its transforms."""
     section = step * _ANCHORS
     count = -(-ref.num_frames // section)
-    seen, _ = strided_window(ref, step // 2, Fraction(section), count, section - step // 2)
+    # the last one reaches back to be as long as the others: a few frames would not tell a shift from a pan
+    last = max(0, ref.num_frames - section)
     width = int((section - 1) * window.rate) + 2 * window.radius + 4
-    candidates, stride = strided_window(clip, -window.radius - 1, section * window.rate, count, width)
-    finder = _Finder(window, stride, step)
+    seen, begins = _section_windows(ref, 0, Fraction(section), count, section, last)
+    candidates, starts = _section_windows(
+        clip, -window.radius - 1, section * window.rate, count, width, window.centre(last) - window.radius - 1
+    )
+    finder = _Finder(window, begins, starts, step)
     carrier = tiny_clip(count)
-    own = carrier.std.ModifyFrame([carrier, *seen[::step], *candidates], finder.section)
+    own = carrier.std.ModifyFrame([carrier, *seen[step // 2 :: step], *candidates], finder.section)
     own.std.SetVideoCache(mode=1, fixedsize=1, maxsize=4, maxhistory=4)
     before, after = own[0] + own[:-1] if count > 1 else own, own[1:] + own[-1] if count > 1 else own
     borrowed = carrier.std.ModifyFrame([own, before, after], _borrowed)
     return carrier.std.FrameEval(
         lambda n, f: own if f.props[_FOUND] else borrowed, prop_src=own, clip_src=[own, borrowed]
     )
+
+
+def _section_windows(
+    clip: vs.VideoNode, start: int, step: Fraction, count: int, width: int, last: int
+) -> tuple[list[vs.VideoNode], tuple[int, ...]]:
+    """Show a window of frames for each section, and say where it begins; that of the last section does at `last`."""
+    steady, stride = strided_window(clip, start, step, count, width)
+    final, _ = strided_window(clip, last, Fraction(1), 1, width)
+    nodes = [(a[: count - 1] + b[0]) if count > 1 else b[0] for a, b in zip(steady, final, strict=True)]
+    return nodes, (*(stride.first(n) for n in range(count - 1)), last)
 
 
 def _placed_sections(placement: Placement, size: tuple[int, int], section: int, length: int) -> vs.VideoNode:
@@ -126,13 +140,16 @@ class _Finder:
     """The callback that finds the transforms of a section. It holds no node, so that nothing outlives the script."""
 
     window: SearchWindow
-    stride: Stride
+    begins: tuple[int, ...]
+    """The first ref frame of each section."""
+    starts: tuple[int, ...]
+    """The first clip frame that each has."""
     step: int
 
     def section(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         """Find the transforms of section n; `f` holds a carrier, anchors of ref, and the candidates of all of them."""
         carrier, anchors, candidates = f[0], f[1 : 1 + _ANCHORS], f[1 + _ANCHORS :]
-        begin, start = n * self.step * _ANCHORS, self.stride.first(n)
+        begin, start = self.begins[n], self.starts[n]
         numbers = [begin + self.step // 2 + i * self.step for i in range(_ANCHORS)]
         numbers = [i for i in numbers if i < self.window.ref_length] or [self.window.ref_length - 1]
         pictures = [_luma(frame) for frame in anchors[: len(numbers)]]
@@ -254,7 +271,9 @@ class _Witness:
         scores[first : first + len(found)] = found
         numbers = range(self.window.first(n), self.window.last(n) + 1) or [self.window.nearest(n)]
         for number in numbers:
-            milliseconds = offset_ms(candidates[number - start], number, self.fps[0], ref, n, self.fps[1])
+            # behind the end of clip there are stand-ins for its last frame
+            frame = candidates[max(0, number - start)]
+            milliseconds = offset_ms(frame, number, self.fps[0], ref, n, self.fps[1])
             place = number - begin if 0 <= number - begin < places else 0
             late[place] = nan if milliseconds is None else milliseconds
         return Evidence(scores, late, begin)

@@ -139,7 +139,7 @@ METRICS: dict[str, MetricRow] = {
             title="structure after registration",
             best_for="large differences such as zoom, grade and logos",
             score_range=(0.0, 2.0),
-            thresh=100.0,
+            thresh=0.75,
             noise=Noise(0.003, 0.00025),
             pictures=Pictures.PLANE,
         ),

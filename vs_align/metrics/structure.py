@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.metrics import structure_kernels as kernels
+from vs_align.metrics.weave import Shift, slopes, weave
 from vs_align.registration.geometry import Geometry
 from vs_align.registration.kernels import products
 from vs_align.registration.views import Luma, normalised
@@ -28,6 +29,8 @@ _FLAT = 0.004
 _LEAST_PIXELS = 64
 # A partner shows the moment of a candidate where they agree by this part of what good pairs do.
 _SURE = 0.85
+# How often frames that stray are brought back.
+_WEAVE_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +40,23 @@ class _Look:
     pixels: Rows
     shape: Rows
     """Local contrast without its mean, of unit length."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Toned:
+    """Candidates in the tone of ref, and how that was found.
+
+    Args:
+        alike: (refs, candidates) correlation of local contrast, minus infinity outside the windows.
+        partners: For each candidate, the ref frame that it agrees with best.
+        lenders: Whose tone curve each candidate has: its own, or that of one whose partner is surer.
+        pixels: The candidates.
+    """
+
+    alike: Rows
+    partners: list[int]
+    lenders: list[int]
+    pixels: list[Rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,26 +123,75 @@ class Structure:
         near = sorted(n for n, window in asked.windows.items() if len(window) and _meets(window, numbers))
         refs = self._ready(True, near, asked.refs, geometry, inside)
         clips = self._ready(False, numbers, asked.candidates, geometry, inside)
-        column = {k: i for i, k in enumerate(numbers)}
-        begins = np.searchsorted(numbers, [asked.windows[n].start for n in near])
-        ends = np.searchsorted(numbers, [asked.windows[n].stop for n in near])
-        open_to = np.empty((len(near), len(numbers)), np.float32)
-        products(
-            np.stack([look.shape for look in refs]), np.stack([look.shape for look in clips]), begins, ends, open_to
-        )
-        partners = open_to.argmax(axis=0).tolist()
-        curves = self._each(lambda i: _curve(clips[i].pixels, refs[partners[i]].pixels), range(len(numbers)))
-        lenders = _lenders(open_to.max(axis=0))
-        pixels = self._each(lambda i: _toned(clips[i].pixels, curves[lenders[i]]), range(len(numbers)))
-        row = {n: i for i, n in enumerate(near)}
+        edges = [np.searchsorted(numbers, [getattr(asked.windows[n], end) for n in near]) for end in ("start", "stop")]
+        toned = self._toned(refs, clips, edges)
+        strayed = np.zeros((len(numbers), 2))
+        reach = 0.0
+        for _ in range(_WEAVE_ROUNDS):
+            shifts = np.array(self._shifts(near, refs, toned, asked, inside))
+            left = weave(shifts[[i for i, lender in enumerate(toned.lenders) if i == lender]])
+            if left == 0:
+                break
+            # each candidate moves to where its partner is; what is left in the end is small
+            reach = left
+            strayed += shifts[toned.lenders]
+            clips = self._moved(numbers, strayed, asked, geometry, inside)
+            toned = self._toned(refs, clips, edges)
+        row, column = {n: i for i, n in enumerate(near)}, {k: i for i, k in enumerate(numbers)}
 
         def scored(n: int) -> tuple[float, npt.NDArray[np.float64]]:
             mine = refs[row[n]].pixels
+            others = [toned.pixels[column[k]] for k in asked.windows[n]]
+            if reach > 0:
+                x, y = slopes(asked.refs[n](), inside)
+                left = [kernels.mean_difference_within(mine, other, x, y, reach) for other in others]
+            else:
+                left = [kernels.mean_difference(mine, other) for other in others]
             contrast = kernels.mean_deviation(mine) + _FLAT
-            left = [kernels.mean_difference(mine, pixels[column[k]]) for k in asked.windows[n]]
-            return float(open_to[row[n]].max()), np.asarray(left) / contrast
+            return float(toned.alike[row[n]].max()), np.asarray(left) / contrast
 
         return dict(zip(wanted, self._each(scored, wanted), strict=True))
+
+    def _toned(self, refs: Sequence[_Look], clips: Sequence[_Look], edges: Sequence[npt.NDArray[np.int64]]) -> _Toned:
+        """Give each candidate the tone of the ref frame that it agrees with best."""
+        alike = np.empty((len(refs), len(clips)), np.float32)
+        begins, ends = edges
+        shapes = [np.stack([look.shape for look in side]) for side in (refs, clips)]
+        products(shapes[0], shapes[1], begins, ends, alike)
+        partners = alike.argmax(axis=0).tolist()
+        lenders = _lenders(alike.max(axis=0))
+        curves = self._each(lambda i: _curve(clips[i].pixels, refs[partners[i]].pixels), range(len(clips)))
+        pixels = self._each(lambda i: _with_curve(clips[i].pixels, curves[lenders[i]]), range(len(clips)))
+        return _Toned(alike, partners, lenders, pixels)
+
+    def _moved(
+        self,
+        numbers: Sequence[int],
+        strayed: npt.NDArray[np.float64],
+        asked: Asked,
+        geometry: Geometry,
+        inside: npt.NDArray[np.intp],
+    ) -> list[_Look]:
+        """Return candidates brought back to where they belong."""
+
+        def one(i: int) -> _Look:
+            picture = asked.candidates[numbers[i]]()
+            return _look(geometry.seen(picture, (float(strayed[i, 0]), float(strayed[i, 1]))), inside)
+
+        return self._each(one, range(len(numbers)))
+
+    def _shifts(
+        self, near: Sequence[int], refs: Sequence[_Look], toned: _Toned, asked: Asked, inside: npt.NDArray[np.intp]
+    ) -> list[Shift]:
+        """Return how far each candidate is off its partner."""
+
+        def one(i: int) -> Shift:
+            partner = toned.partners[i]
+            slope_x, slope_y = slopes(asked.refs[near[partner]](), inside)
+            x, y = kernels.small_shift(refs[partner].pixels, toned.pixels[i], slope_x, slope_y)
+            return float(x), float(y)
+
+        return self._each(one, range(len(toned.pixels)))
 
     def _ready(
         self,
@@ -168,7 +237,8 @@ def _lenders(agreements: Rows) -> list[int]:
 
     A curve that was measured on two different moments is too flat, and a flat picture is near to all others.
     """
-    sure = np.flatnonzero(agreements >= _SURE * float(np.percentile(agreements, 90)))
+    usual = float(np.percentile(agreements, 90))
+    sure = np.flatnonzero(agreements >= min(_SURE * usual, usual))
     places = np.arange(len(agreements))
     out: list[int] = sure[np.abs(places[:, None] - sure).argmin(axis=1)].tolist()
     return out
@@ -181,7 +251,7 @@ def _curve(clip: Rows, ref: Rows) -> Rows:
     return curve
 
 
-def _toned(clip: Rows, curve: Rows) -> Rows:
+def _with_curve(clip: Rows, curve: Rows) -> Rows:
     out = np.empty_like(clip)
     kernels.toned(clip, curve, out)
     return out

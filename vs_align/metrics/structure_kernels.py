@@ -91,3 +91,56 @@ def mean_deviation(picture: Any) -> Any:
     for i in range(picture.size):
         out += abs(picture[i] - mean)
     return out / picture.size
+
+
+@njit(nogil=True, cache=True)
+def small_shift(ref: Any, clip: Any, slope_x: Any, slope_y: Any) -> Any:
+    """Shift of a fraction of a pixel that explains most of the difference of two rows of pixels.
+
+    Least squares on the slopes (B. Lucas and T. Kanade, 1981) with weights that fall with what is left, so that what
+    moves by itself hardly pulls.
+
+    Returns:
+        The shift in x and y in pixels; zeros where there are no edges.
+    """
+    x, y = np.float32(0), np.float32(0)
+    scale = mean_difference(ref, clip) + 1e-4
+    for _ in range(2):
+        xx, xy, yy, x_wanted, y_wanted = 1e-6, 0.0, 1e-6, 0.0, 0.0
+        for i in range(ref.size):
+            gx, gy = slope_x[i], slope_y[i]
+            difference = clip[i] - ref[i]
+            weight = scale / (scale + abs(difference - x * gx - y * gy))
+            xx += weight * gx * gx
+            xy += weight * gx * gy
+            yy += weight * gy * gy
+            x_wanted += weight * gx * difference
+            y_wanted += weight * gy * difference
+        determinant = xx * yy - xy * xy
+        if not determinant > 1e-3 * xx * yy:
+            return np.float32(0), np.float32(0)
+        x = np.float32((yy * x_wanted - xy * y_wanted) / determinant)
+        y = np.float32((xx * y_wanted - xy * x_wanted) / determinant)
+    return x, y
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def mean_difference_within(ref: Any, clip: Any, slope_x: Any, slope_y: Any, reach: Any) -> Any:
+    """Mean absolute difference of two rows of pixels after the best small shift, of `reach` pixels at most."""
+    x, y = small_shift(ref, clip, slope_x, slope_y)
+    length = (x * x + y * y) ** 0.5
+    if length > reach:
+        x, y = np.float32(x * reach / length), np.float32(y * reach / length)
+    total = 0.0
+    for start in range(0, ref.size, _PART):
+        part = slice(start, start + _PART)
+        total += _sum_apart(ref[part], clip[part], slope_x[part], slope_y[part], x, y)
+    return total / ref.size
+
+
+@njit(nogil=True, fastmath=_FAST, inline="always")
+def _sum_apart(ref: Any, clip: Any, slope_x: Any, slope_y: Any, x: Any, y: Any) -> Any:
+    part = np.float32(0)
+    for i in range(ref.size):
+        part += abs(clip[i] - ref[i] - x * slope_x[i] - y * slope_y[i])
+    return part

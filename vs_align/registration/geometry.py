@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -17,8 +18,10 @@ from vs_align.registration.views import Luma, size_of, warped_plane, weight_of
 _MOST = 3
 # A ref frame is left unexplained where it agrees less than this part of what is usual, and in all less than this.
 _UNEXPLAINED_SHARE, _UNEXPLAINED = 0.7, 0.6
-_LEAST_FRAMES = 3
-_LEAST_GAIN = 0.1
+# So many in a row: single ones show moments that clip lacks.
+_LEAST_RUN = 3
+# What another transform must reach, as a part of what those that are explained do.
+_AS_GOOD = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +46,17 @@ class Geometry:
         areas = (np.packbits(weight > 0).tobytes() for weight in (self.clip_weight, self.ref_weight))
         return b"".join([np.ascontiguousarray(self.matrix, np.float64).tobytes(), *areas])
 
-    def seen(self, picture: Luma) -> Luma:
-        """Return a picture of clip as it lies on ref; outside its edges are repeated."""
-        if np.array_equal(self.matrix, np.eye(3)):
+    def seen(self, picture: Luma, shift: tuple[float, float] = (0.0, 0.0)) -> Luma:
+        """Return a picture of clip as it lies on ref; outside its edges are repeated.
+
+        Args:
+            picture: (h, w) float32.
+            shift: How far this picture lies to the left of and above the others, in pixels.
+        """
+        matrix = self.matrix @ np.array([[1, 0, -shift[0]], [0, 1, -shift[1]], [0, 0, 1]])
+        if np.array_equal(matrix, np.eye(3)):
             return picture
-        return warped_plane(picture, self.matrix, size_of(picture), cv2.BORDER_REPLICATE)
+        return warped_plane(picture, matrix, size_of(picture), cv2.BORDER_REPLICATE)
 
     @cached_property
     def common(self) -> npt.NDArray[np.intp]:
@@ -77,15 +86,26 @@ def geometries(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows) -> l
     best = first.matched.agreements.copy()
     while len(found) < _MOST:
         limit = min(_UNEXPLAINED, _UNEXPLAINED_SHARE * float(np.median(best)))
-        rest = [n for n, window in enumerate(windows) if len(window) and best[n] < limit]
-        if len(rest) < _LEAST_FRAMES:
+        rest = _runs([n for n, window in enumerate(windows) if len(window) and best[n] < limit])
+        if not rest:
             break
         other = joint(clip, [ref[n] for n in rest], [windows[n] for n in rest], weights[0] == 0, weights[1] == 0)
-        if not other.found or other.matched.agreement < float(best[rest].mean()) + _LEAST_GAIN:
+        # a moment that clip lacks agrees somewhat with another one under the motion between the two
+        if not other.found or other.matched.agreement < _AS_GOOD * float(np.mean(best[best >= limit])):
             break
         found.append(other)
         best[rest] = np.maximum(best[rest], other.matched.agreements)
     return [_geometry(each, weights) for each in found]
+
+
+def _runs(numbers: Sequence[int]) -> list[int]:
+    """Numbers that stand in a row of several."""
+    out: list[int] = []
+    for _, group in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in group]
+        if len(run) >= _LEAST_RUN:
+            out += run
+    return out
 
 
 def neutral_geometry(size: tuple[int, int]) -> Geometry:

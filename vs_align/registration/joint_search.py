@@ -30,6 +30,8 @@ _SMALLEST = 16
 # How many shifts are followed at most, and what part of the best one's correlation makes another worth it.
 _HYPOTHESES, _WORTH = 3, 0.75
 _ROUNDS, _FINE_ROUNDS = 12, 2
+# By how many frames all moments may turn out to be wrong at the end.
+_STEPS = 4
 _COARSE_PAIRS, _FINE_PAIRS = 12, 16
 # In parts of the longer side: transforms that differ by less are the same.
 _STABLE = 1e-4
@@ -86,16 +88,16 @@ def joint(
     weights = _counting(excluded_clip, size), _counting(excluded_ref, size)
     coarse_size = analysis_size(size, _COARSE_LONGEST)
     coarse = Sequences(clip, ref, *weights, coarse_size, _COARSE_RADIUS)
-    best, agreement = _followed(coarse, _shifted(clip, ref, windows, neutral), size, windows)
-    if agreement < _CONVINCING:
+    best, reached = _followed(coarse, _shifted(clip, ref, weights, windows, neutral), size, windows)
+    if reached.agreement < _CONVINCING:
         base = _by_features(clip, ref, windows, asked)
         if base is not None:
-            other, reached = _followed(coarse, _shifted(clip, ref, windows, base), size, windows)
-            if reached > agreement:
-                best, agreement = other, reached
+            other, its = _followed(coarse, _shifted(clip, ref, weights, windows, base), size, windows)
+            if its.explained > reached.explained:
+                best, reached = other, its
     fine = Sequences(clip, ref, *weights, size, _FINE_RADIUS)
     plain = coarse.matched(neutral, windows)
-    if plain.agreement > agreement - _LEAST_GAIN:
+    if plain.agreement > reached.agreement - _LEAST_GAIN:
         best = neutral
     matrix, matched = _settled(fine, _resized(best, coarse_size, size), windows, _FINE_ROUNDS, _FINE_PAIRS)
     if _distance(matrix, neutral, size) < _STRAIGHT * max(size):
@@ -107,11 +109,32 @@ def joint(
 
 def _followed(
     coarse: Sequences, starts: Sequence[Matrix], size: tuple[int, int], windows: Windows
-) -> tuple[Matrix, float]:
-    """Follow each start until it is stable; return the one under which the frames agree best."""
+) -> tuple[Matrix, Matched]:
+    """Follow each start until it is stable; return the one that explains the most."""
     ends = [_settled(coarse, _resized(s, size, coarse.size), windows, _ROUNDS, _COARSE_PAIRS) for s in starts]
-    matrix, matched = max(ends, key=lambda end: end[1].agreement)
-    return matrix, matched.agreement
+    matrix, matched = max(ends, key=lambda end: end[1].explained)
+    for step in (1, -1):
+        matrix, matched = _moved_in_time(coarse, matrix, matched, windows, step)
+    return matrix, matched
+
+
+def _moved_in_time(
+    coarse: Sequences, matrix: Matrix, matched: Matched, windows: Windows, step: int
+) -> tuple[Matrix, Matched]:
+    """Take all moments a frame later or earlier as long as frames agree better then.
+
+    In a pan by less than a pixel of the first search both lead to a stable end, the right one and those beside it.
+    """
+    for _ in range(_STEPS):
+        pairs = _even_pairs(matched, _COARSE_PAIRS)
+        beside = [(n, k + step) for n, k in pairs if k + step in windows[n]]
+        if len(beside) < len(pairs) / 2 or not beside:
+            break
+        closer = coarse.refined(matrix, beside, AFFINE, 4)
+        if coarse.matched(closer, windows).agreement <= matched.agreement:
+            break
+        matrix, matched = _settled(coarse, closer, windows, _ROUNDS, _COARSE_PAIRS)
+    return matrix, matched
 
 
 def _settled(sequences: Sequences, matrix: Matrix, windows: Windows, rounds: int, pairs: int) -> tuple[Matrix, Matched]:
@@ -141,15 +164,18 @@ def _even_pairs(matched: Matched, count: int) -> list[tuple[int, int]]:
     return [(n, int(matched.candidates[n])) for n in best if matched.agreements[n] >= floor]
 
 
-def _shifted(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, base: Matrix) -> list[Matrix]:
+def _shifted(
+    clip: Sequence[Luma], ref: Sequence[Luma], weights: tuple[Luma, Luma], windows: Windows, base: Matrix
+) -> list[Matrix]:
     """The shifts on top of a transform that explain the most, each ref frame with the moment that suits the shift."""
     size = size_of(ref[0])
     small = analysis_size(size, _SHIFT_LONGEST)
     asked = sorted({k for window in windows for k in window})
     place = {k: i for i, k in enumerate(asked)}
     moved = _resized(base, size, small)
-    candidates = np.stack([_spot(clip[k], small, moved) for k in asked])
-    wanted = np.stack([_spot(picture, small) for picture in ref])
+    covered, wanted_there = _spot_weight(weights[0], small, moved), _spot_weight(weights[1], small)
+    candidates = np.stack([_spot(clip[k], covered, moved) for k in asked])
+    wanted = np.stack([_spot(picture, wanted_there) for picture in ref])
     reach = max(1, round(_REACH * max(small)))
     shape = fft.next_fast_len(small[1] + reach, real=True), fft.next_fast_len(small[0] + reach, real=True)
     spectra, targets = fft.rfft2(candidates, shape), fft.rfft2(wanted, shape).conj()
@@ -172,16 +198,26 @@ def _shifted(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, base: 
     return starts
 
 
-def _spot(picture: Luma, size: tuple[int, int], moved: Matrix | None = None) -> npt.NDArray[np.float32]:
-    """A tiny picture of unit length that fades out towards its edges."""
+def _spot(picture: Luma, weight: Luma, moved: Matrix | None = None) -> npt.NDArray[np.float32]:
+    """A tiny picture of unit length, of the size of its weight, that fades out towards its edges."""
+    size = size_of(weight)
     small = scaled(picture, size)
     if moved is not None and not np.array_equal(moved, np.eye(3)):
         small = warped_plane(small, moved, size, cv2.BORDER_REPLICATE)
-    even = normalised(small, np.ones_like(small), _SHIFT_RADIUS)
+    even = normalised(small, weight, _SHIFT_RADIUS)
     fade = np.sqrt(np.outer(np.hanning(size[1] + 2)[1:-1], np.hanning(size[0] + 2)[1:-1]))
     even = even * fade.astype(np.float32)
     even -= even.mean()
     out: npt.NDArray[np.float32] = even / max(float(np.sqrt(np.square(even).sum())), 1e-3)
+    return out
+
+
+def _spot_weight(weight: Luma, size: tuple[int, int], moved: Matrix | None = None) -> Luma:
+    """What counts in tiny pictures; what a transform leaves uncovered repeats the edge and does."""
+    small = scaled(weight, size)
+    if moved is not None:
+        small = warped_plane(small, moved, size, cv2.BORDER_REPLICATE)
+    out: Luma = np.where(small > 0.999, np.float32(1), np.float32(0))
     return out
 
 

@@ -32,6 +32,14 @@ class Matched:
         """Mean correlation."""
         return float(self.agreements.mean()) if self.agreements.size else 0.0
 
+    @property
+    def explained(self) -> float:
+        """Like `agreement`, but frames that agree well count for more than many that agree somewhat.
+
+        A transform that lies between those of two scenes agrees somewhat with both.
+        """
+        return float((np.maximum(self.agreements, 0) ** 3).mean()) if self.agreements.size else 0.0
+
 
 class Sequences:
     """Frames of clip and of ref, both at one size.

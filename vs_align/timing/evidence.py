@@ -51,6 +51,11 @@ class Decision:
     """Infinity where there was no candidate."""
     confidence: float | None = None
     """0 to 1; None where it was not asked for."""
+    margin: float | None = None
+    """By how much the best way through a different picture is worse, in units of noise; infinity where all look the
+    same; None where it was not asked for."""
+    unrest: float | None = None
+    """By how many places the matches of neighbours differ on average, each for itself; None likewise."""
     runner_up: float | None = None
     """Best score among pictures that look different, or the end of the noise's reach where it lies beyond; None where
     there are none."""
@@ -81,12 +86,14 @@ def decide(
     relative, absolute = noise.reach()
     limits = (np.fmin.reduce(table[begin:end], axis=1) * (1 + relative) + absolute).tolist()
     decisions = []
-    listed = zip(found.places.tolist(), found.margins.tolist(), found.runners_up.tolist(), limits, strict=True)
-    for i, (place, margin, second, limit) in enumerate(listed):
+    columns = found.places, found.margins, found.unrest, found.runners_up
+    listed = zip(*(column.tolist() for column in columns), limits, strict=True)
+    for i, (place, margin, unrest, second, limit) in enumerate(listed):
         row = table[begin + i]
         score = _score(row, place)
-        sure = 0.0 if place < 0 else confidence(margin, score, metric)
-        decisions.append(Decision(place, score, sure, min(float(row[second]), limit) if second >= 0 else None))
+        sure = 0.0 if place < 0 else confidence(margin, score, metric, unrest)
+        runner_up = min(float(row[second]), limit) if second >= 0 else None
+        decisions.append(Decision(place, score, sure, margin, unrest, runner_up))
     return decisions
 
 

@@ -32,6 +32,8 @@ _DIFFERENT = 0.5
 # Windows whose other candidates cost no more than the first on average show a still scene under noise, in which the
 # lowest score is lowest by chance; those from the second on show motion.
 _STILL, _MOVING = 2.0, 8.0
+# Frames to either side whose unrest counts, and the largest change that tells.
+_NEAR, _WILD = 4, 8
 # Sums of the same costs in another order may differ by this.
 _ROUNDING = 1e-9
 
@@ -46,6 +48,8 @@ class Choices:
     """(n,) by how much the best path through a different picture is worse; infinity where all look the same."""
     runners_up: Ints
     """(n,) the place of the best different picture by its own cost, -1 without one."""
+    unrest: Floats
+    """(n,) by how many places, on average, the cheapest ones of neighbours differ from one frame to the next."""
 
 
 def costs(scores: Floats, noise: Noise) -> Floats:
@@ -94,11 +98,12 @@ def vote(window_costs: Floats, begin: int, end: int, *, smooth: bool = True) -> 
         smooth: Whether neighbours have a say; without, the cheapest place wins.
     """
     count = end - begin
-    found = Choices(np.empty(count, np.int64), np.empty(count, np.float64), np.empty(count, np.int64))
+    found = Choices(np.empty(count, np.int64), np.empty(count), np.empty(count, np.int64), np.empty(count))
     rows = np.ascontiguousarray(window_costs)
     radius, rounding = (RADIUS, _ROUNDING) if smooth else (0, 0.0)
     constants = _STEP_PRICE, _JUMP_PRICE, _DIFFERENT, rounding
     _choose(rows, begin, end, radius, constants, found.places, found.margins, found.runners_up)
+    _unrest(rows, begin, end, found.unrest)
     return found
 
 
@@ -181,3 +186,39 @@ def _choose(
                 if runner_up < 0 or own[p] < own[runner_up]:
                     runner_up = p
         places[n - begin], margins[n - begin], runners_up[n - begin] = best, margin, runner_up
+
+
+@njit(nogil=True, cache=True)
+def _cheapest(row: Any) -> Any:
+    """The cheapest place nearest to the centre, -1 where most places are equally good or there are none."""
+    best, centre, there, worse = -1, (row.size - 1) // 2, 0, 0
+    for distance in range(centre + 1):
+        for p in (centre + distance, centre - distance):
+            if row[p] < np.inf and (best < 0 or row[p] < row[best]):
+                best = p
+    for p in range(row.size):
+        if row[p] < np.inf:
+            there += 1
+            if row[p] > row[best] + 1:
+                worse += 1
+    return best if 2 * worse >= there > 0 else -1
+
+
+@njit(nogil=True, cache=True)
+def _unrest(rows: Any, begin: Any, end: Any, out: Any) -> Any:
+    """Fill the unrest of the rows from begin to end; see `Choices`."""
+    m = rows.shape[0]
+    low, high = max(0, begin - _NEAR), min(m, end + _NEAR)
+    places = np.empty(high - low, np.int64)
+    for i in range(low, high):
+        places[i - low] = _cheapest(rows[i])
+    for n in range(begin, end):
+        total, count, before = 0.0, 0, -1
+        for i in range(max(0, n - _NEAR), min(m, n + _NEAR + 1)):
+            place = places[i - low]
+            if place >= 0:
+                if before >= 0:
+                    total += min(_WILD, abs(place - before))
+                    count += 1
+                before = place
+        out[n - begin] = total / count if count > 0 else 0.0

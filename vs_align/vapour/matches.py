@@ -16,11 +16,14 @@ SCORE = "VSAlignScore"
 FALLBACK = "VSAlignFallback"
 CONFIDENCE = "VSAlignConfidence"
 METRIC = "VSAlignMetric"
+MARGIN = "VSAlignMargin"
+UNREST = "VSAlignUnrest"
 RUNNER_UP = "VSAlignRunnerUp"
 WINDOW_FIRST = "VSAlignWindowFirst"
 WINDOW_SCORES = "VSAlignWindowScores"
 
-_MATCH_PROPS = [MATCH, OFFSET, OFFSET_MS, SCORE, FALLBACK, CONFIDENCE, METRIC, RUNNER_UP]
+_PERHAPS = [OFFSET_MS, CONFIDENCE, MARGIN, UNREST, RUNNER_UP]
+_MATCH_PROPS = [MATCH, OFFSET, SCORE, FALLBACK, METRIC, *_PERHAPS]
 _TIMING_PROPS = ["_DurationNum", "_DurationDen", "_AbsoluteTime"]
 # They describe the neighbourhood and the coding of a frame that now stands elsewhere.
 _STALE_PROPS = ["_SceneChangeNext", "_SceneChangePrev", "_PictType"]
@@ -43,6 +46,8 @@ class Match:
     late: float | None = None
     """Time of the clip frame minus that of the ref frame in milliseconds."""
     confidence: float | None = None
+    margin: float | None = None
+    unrest: float | None = None
     runner_up: float | None = None
 
 
@@ -58,7 +63,8 @@ def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | 
     # numbers in lists are written three times as fast as alone, and read back as the same
     props[MATCH], props[OFFSET] = [found.match], [found.match - found.number]
     props[SCORE], props[FALLBACK], props[METRIC] = [found.score], [int(found.fallback)], found.metric
-    for name, value in ((OFFSET_MS, found.late), (CONFIDENCE, found.confidence), (RUNNER_UP, found.runner_up)):
+    known = zip(_PERHAPS, (found.late, found.confidence, found.margin, found.unrest, found.runner_up), strict=True)
+    for name, value in known:
         if value is not None:
             props[name] = [value]
         elif name in props:
