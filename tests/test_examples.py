@@ -20,7 +20,7 @@ def props_of(example: str, folder: Path, *options: str) -> list[dict[str, Any]]:
     ensure_config()
     props = folder / "props.json"
     command = [str(find_vspipe()), *options, "-j", str(props), str(EXAMPLES / example), "--"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=vspipe_environment())
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=vspipe_environment())
     assert done.returncode == 0, done.stderr
     frames: list[dict[str, Any]] = json.loads(props.read_text())
     return frames

@@ -205,6 +205,6 @@ def test_a_starved_cache_does_not_hang(threads: int) -> None:
     code = SMALL_CACHE.format(threads=threads)
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr

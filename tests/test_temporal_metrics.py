@@ -76,7 +76,7 @@ assert [props["VSAlignOffset"] for props in seen[0]][2:] == [-2] * 10
 def test_a_script_is_loaded_again_and_again() -> None:
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", RELOAD], cwd=root, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", RELOAD], cwd=root, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
 

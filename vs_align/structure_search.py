@@ -145,6 +145,7 @@ class _Finder:
     starts: tuple[int, ...]
     """The first clip frame that each has."""
     step: int
+    trimmer: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def section(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         """Find the transforms of section n; `f` holds a carrier, anchors of ref, and the candidates of all of them."""
@@ -156,7 +157,7 @@ class _Finder:
         first, last = self.window.first(numbers[0]), self.window.last(numbers[-1])
         clips = [_luma(candidates[number - start]) for number in range(first, last + 1)]
         windows = [range(self.window.first(i) - first, self.window.last(i) + 1 - first) for i in numbers]
-        found = geometries(clips, pictures, windows) if clips else []
+        found = geometries(clips, pictures, windows, self.trimmer.check) if clips else []
         # which ones hold for which frame is seen there: it is not said that a scene ends where a section does
         return _with_geometries(carrier, [(each, _EVERYWHERE) for each in found])
 

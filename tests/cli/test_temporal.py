@@ -301,17 +301,22 @@ def test_encoder_that_dies_half_way(
     assert leftovers(tmp_path) == []
 
 
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that nobody has encoded before the signal comes."""
+    return write_film(tmp_path_factory.mktemp("long") / "clip.mkv", [n % 40 for n in range(400)], size=(640, 360))
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for child processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
-    clip = write_film(tmp_path / "clip.mkv", [n % 40 for n in range(400)], size=(640, 360))
+def test_interruption_leaves_nothing_behind(tmp_path: Path, long_film: Path, number: signal.Signals) -> None:
     work = tmp_path / "work"
     work.mkdir()
     out = work / "out.mkv"
     out.write_text("precious")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    command = [sys.executable, "-m", "vs_align", "temporal", str(clip), str(clip), "-o", str(out)]
+    command = [sys.executable, "-m", "vs_align", "temporal", str(long_film), str(long_film), "-o", str(out)]
     environment = os.environ | {"TMPDIR": str(temporary)}
     with subprocess.Popen(
         [*command, "--preset", "placebo"], env=environment, stderr=subprocess.PIPE, text=True
@@ -346,18 +351,27 @@ CLIPS = Path(__file__).resolve().parents[3] / "shared" / "clips"
 BUNNY = CLIPS / "bbb_3d-animation_cuts_music_480p24.mkv"
 
 
-@pytest.mark.skipif(not BUNNY.exists(), reason="the shared clips are not here")
-@pytest.mark.parametrize("heard_from", ["ref", "clip"])
-def test_real_footage_shifted_and_encoded_again(tmp_path: Path, heard_from: str) -> None:
+@pytest.fixture(scope="module")
+def encoded_again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Five seconds of an animated film with cuts and 5.1 sound; clip begins 7 frames before ref and is smaller."""
     from vs_align.media.ffmpeg import find_ffmpeg
 
-    clip, ref, out = tmp_path / "clip.mp4", tmp_path / "ref.mkv", tmp_path / "out.mkv"
+    folder = tmp_path_factory.mktemp("real")
+    clip, ref = folder / "clip.mp4", folder / "ref.mkv"
     head = [str(find_ffmpeg()), "-v", "error"]
     shrink = ["-vf", "scale=640:360", "-t", "5", "-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac"]
     subprocess.run([*head, "-i", str(BUNNY), *shrink, str(clip)], check=True)
     late = ["-ss", f"{SHIFT / 24:.6f}", "-i", str(BUNNY), "-t", "4", "-c:v", "libx264", "-preset", "ultrafast"]
     subprocess.run([*head, *late, "-c:a", "flac", str(ref)], check=True)
+    return clip, ref
+
+
+@pytest.mark.skipif(not BUNNY.exists(), reason="the shared clips are not here")
+@pytest.mark.parametrize("heard_from", ["ref", "clip"])
+def test_real_footage_shifted_and_encoded_again(
+    tmp_path: Path, encoded_again: tuple[Path, Path], heard_from: str
+) -> None:
+    (clip, ref), out = encoded_again, tmp_path / "out.mkv"
     options = ("--preset", "ultrafast", "--audio", heard_from, "--json", tmp_path / "r.json")
     assert call("temporal", clip, ref, "-o", out, *options) == 0
     report = json.loads((tmp_path / "r.json").read_text())

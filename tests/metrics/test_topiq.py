@@ -3,7 +3,6 @@
 import logging
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.models.cfanet_cases import picture, recorded, weight_file
+from tests.models.cfanet_cases import picture, recorded
 from vs_align.errors import AlignError, ArgumentError, MissingDependencyError
 
 torch = pytest.importorskip("torch")
@@ -25,15 +24,8 @@ TOLERANCE = {"cpu": 1e-5, "cuda": 5e-3}
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    made = weight_file(tmp_path_factory.mktemp("weights"))
-    yield made
-    made.unlink()  # pytest would keep its 144 MB
-
-
-@pytest.fixture(scope="module")
-def metric(path: Path) -> topiq.Topiq:
-    return topiq.Topiq(path)
+def metric(cfanet_weights: Path) -> topiq.Topiq:
+    return topiq.Topiq(cfanet_weights)
 
 
 def noise(seed: int, height: int = 40, width: int = 53) -> Any:
@@ -41,11 +33,11 @@ def noise(seed: int, height: int = 40, width: int = 53) -> Any:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_recorded_scores(device: str, path: Path) -> None:
+def test_recorded_scores(device: str, cfanet_weights: Path) -> None:
     pairs = recorded("scores.json")["pairs"]
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    metric = topiq.Topiq(path, device)
+    metric = topiq.Topiq(cfanet_weights, device)
     features: dict[str, Any] = {}
     errors = {}
     for pair in pairs:
@@ -114,8 +106,8 @@ def test_scores_are_those_of_pairs_whatever_the_limit(metric: topiq.Topiq) -> No
     assert metric.tolerance == 1e-6
 
 
-def test_batches_as_on_cuda(path: Path, metric: topiq.Topiq, monkeypatch: pytest.MonkeyPatch) -> None:
-    batched = topiq.Topiq(path, batch_size=3)
+def test_batches_as_on_cuda(cfanet_weights: Path, metric: topiq.Topiq, monkeypatch: pytest.MonkeyPatch) -> None:
+    batched = topiq.Topiq(cfanet_weights, batch_size=3)
     monkeypatch.setattr(batched, "_workers", None)
     monkeypatch.setattr(batched._network, "_pooling", gated_means)
     ref, *candidates = (metric.prepare(noise(seed)) for seed in range(6))
@@ -123,8 +115,8 @@ def test_batches_as_on_cuda(path: Path, metric: topiq.Topiq, monkeypatch: pytest
     assert batched.scores(candidates[:1], ref) == pytest.approx(metric.scores(candidates[:1], ref), abs=5e-6)
 
 
-def test_sixteen_bits_as_on_cuda(path: Path, metric: topiq.Topiq, monkeypatch: pytest.MonkeyPatch) -> None:
-    half = topiq.Topiq(path)
+def test_sixteen_bits_as_on_cuda(cfanet_weights: Path, metric: topiq.Topiq, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = topiq.Topiq(cfanet_weights)
     monkeypatch.setattr(half._network, "_pooling", gated_means)
     half._network.half()
     ref, *candidates = (noise(seed) for seed in range(4))
@@ -144,9 +136,9 @@ def test_many_threads_at_once(metric: topiq.Topiq) -> None:
     assert found == wanted * 4
 
 
-def test_threads_of_torch_stay_as_they_are(path: Path) -> None:
+def test_threads_of_torch_stay_as_they_are(cfanet_weights: Path) -> None:
     before = torch.get_num_threads()
-    workers = topiq.Topiq(path)._workers
+    workers = topiq.Topiq(cfanet_weights)._workers
     assert workers is not None
     in_workers = workers.map(lambda _: (threading.get_ident(), torch.get_num_threads()), range(50))
     assert {count for _, count in in_workers} == {1}
@@ -158,21 +150,23 @@ def test_threads_of_torch_stay_as_they_are(path: Path) -> None:
     assert [torch.get_num_threads(), *later] == [before, before]
 
 
-def test_licence_is_said_once(path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_licence_is_said_once(
+    cfanet_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(topiq, "_noted", threading.Event())
     with caplog.at_level(logging.WARNING, "vs_align"):
-        topiq.Topiq(path)
-        topiq.Topiq(path)
+        topiq.Topiq(cfanet_weights)
+        topiq.Topiq(cfanet_weights)
     assert [record.getMessage().count("non-commercial") for record in caplog.records] == [1]
 
 
-def test_what_cannot_be(path: Path, tmp_path: Path) -> None:
+def test_what_cannot_be(cfanet_weights: Path, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="batch_size must be at least 1, got 0"):
-        topiq.Topiq(path, batch_size=0)
+        topiq.Topiq(cfanet_weights, batch_size=0)
     with pytest.raises(ArgumentError, match="half needs a CUDA device, got 'cpu'"):
-        topiq.Topiq(path, half=True)
+        topiq.Topiq(cfanet_weights, half=True)
     with pytest.raises(AlignError, match=r"cfanet\.pth cannot run on 'nowhere'"):
-        topiq.Topiq(path, "nowhere")
+        topiq.Topiq(cfanet_weights, "nowhere")
     other = tmp_path / "other.pth"
     for content in (b"", b"no weights"):
         other.write_bytes(content)
@@ -185,7 +179,7 @@ def test_what_cannot_be(path: Path, tmp_path: Path) -> None:
             topiq.Topiq(other)
 
 
-def test_missing_timm(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_timm(cfanet_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingDependencyError, match=r"needs the package timm; install it with"):
-        topiq.Topiq(path)
+        topiq.Topiq(cfanet_weights)

@@ -20,15 +20,8 @@ RELATIVE, ABSOLUTE = 2e-4, 2e-5
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    made = weight_file(tmp_path_factory.mktemp("weights"))
-    yield made
-    made.unlink()  # pytest would keep its 144 MB
-
-
-@pytest.fixture(scope="module")
-def network(path: Path) -> Any:
-    return cfanet.load_cfanet(path, cfanet.gated_means)
+def network(cfanet_weights: Path) -> Any:
+    return cfanet.load_cfanet(cfanet_weights, cfanet.gated_means)
 
 
 def tensor(pixels: Any) -> Any:

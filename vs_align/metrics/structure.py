@@ -6,7 +6,6 @@ grade changes; with this partner its tone curve is measured, so that fades and f
 left is compared pixel by pixel.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.metrics import structure_kernels as kernels
+from vs_align.metrics.look_store import Looks, LookStore
 from vs_align.metrics.weave import Shift, slopes, weave
 from vs_align.registration.geometry import Geometry
 from vs_align.registration.kernels import products
-from vs_align.registration.views import Luma, normalised
+from vs_align.registration.views import Luma
 
 Rows = npt.NDArray[np.float32]
 
-_RADIUS = 7
 # Contrast of a flat picture, as part of white: below it noise is all there is.
 _FLAT = 0.004
 _LEAST_PIXELS = 64
@@ -34,15 +33,6 @@ _WEAVE_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """A picture as far as both versions cover it, as rows of pixels."""
-
-    pixels: Rows
-    shape: Rows
-    """Local contrast without its mean, of unit length."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Toned:
     """Candidates in the tone of ref, and how that was found.
 
@@ -50,13 +40,13 @@ class _Toned:
         alike: (refs, candidates) correlation of local contrast, minus infinity outside the windows.
         partners: For each candidate, the ref frame that it agrees with best.
         lenders: Whose tone curve each candidate has: its own, or that of one whose partner is surer.
-        pixels: The candidates.
+        pixels: (candidates, p) their brightness.
     """
 
     alike: Rows
     partners: list[int]
     lenders: list[int]
-    pixels: list[Rows]
+    pixels: Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,14 +70,15 @@ class Structure:
     """Scores candidates by what they leave unexplained: 0 where nothing, about 1 where everything.
 
     Args:
-        capacity: How many pictures are remembered, ready for comparison.
+        capacity: How many pictures are remembered, ready for comparison; at least those of one call.
         pool: Threads to share the work; None does it all in the caller's. Calls must not overlap.
     """
 
     def __init__(self, capacity: int, pool: ThreadPoolExecutor | None = None) -> None:
-        self._capacity = capacity
         self._pool = pool
-        self._looks: OrderedDict[tuple[bool, int, bytes], _Look] = OrderedDict()
+        self._looks = LookStore(capacity)
+        # memory that is used over and over: see LookStore
+        self._toned_rows = self._moved_rows = self._moved_shapes = np.empty((0, 0), np.float32)
 
     def scores(self, asked: Asked, geometries: Sequence[tuple[Geometry, range]]) -> dict[int, npt.NDArray[np.float64]]:
         """Score the windows of the wanted ref frames.
@@ -121,8 +112,7 @@ class Structure:
             return {}
         numbers = sorted({k for n in wanted for k in asked.windows[n]})
         near = sorted(n for n, window in asked.windows.items() if len(window) and _meets(window, numbers))
-        refs = self._ready(True, near, asked.refs, geometry, inside)
-        clips = self._ready(False, numbers, asked.candidates, geometry, inside)
+        refs, clips = self._ready(near, numbers, asked, geometry, inside)
         edges = [np.searchsorted(numbers, [getattr(asked.windows[n], end) for n in near]) for end in ("start", "stop")]
         toned = self._toned(refs, clips, edges)
         strayed = np.zeros((len(numbers), 2))
@@ -140,7 +130,7 @@ class Structure:
         row, column = {n: i for i, n in enumerate(near)}, {k: i for i, k in enumerate(numbers)}
 
         def scored(n: int) -> tuple[float, npt.NDArray[np.float64]]:
-            mine = refs[row[n]].pixels
+            mine = refs[row[n]]
             others = [toned.pixels[column[k]] for k in asked.windows[n]]
             if reach > 0:
                 x, y = slopes(asked.refs[n](), inside)
@@ -152,16 +142,18 @@ class Structure:
 
         return dict(zip(wanted, self._each(scored, wanted), strict=True))
 
-    def _toned(self, refs: Sequence[_Look], clips: Sequence[_Look], edges: Sequence[npt.NDArray[np.int64]]) -> _Toned:
+    def _toned(self, refs: Looks, clips: Looks, edges: Sequence[npt.NDArray[np.int64]]) -> _Toned:
         """Give each candidate the tone of the ref frame that it agrees with best."""
         alike = np.empty((len(refs), len(clips)), np.float32)
         begins, ends = edges
-        shapes = [np.stack([look.shape for look in side]) for side in (refs, clips)]
-        products(shapes[0], shapes[1], begins, ends, alike)
+        products(refs.shapes, refs.rows, clips.shapes, clips.rows, begins, ends, alike)
         partners = alike.argmax(axis=0).tolist()
         lenders = _lenders(alike.max(axis=0))
-        curves = self._each(lambda i: _curve(clips[i].pixels, refs[partners[i]].pixels), range(len(clips)))
-        pixels = self._each(lambda i: _with_curve(clips[i].pixels, curves[lenders[i]]), range(len(clips)))
+        everyone = range(len(clips))
+        curves = self._each(lambda i: _curve(clips[i], refs[partners[i]]), everyone)
+        self._toned_rows = _at_least(self._toned_rows, len(clips), clips.pixels.shape[1])
+        pixels = self._toned_rows[: len(clips), : clips.pixels.shape[1]]
+        self._each(lambda i: kernels.toned(clips[i], curves[lenders[i]], pixels[i]), everyone)
         return _Toned(alike, partners, lenders, pixels)
 
     def _moved(
@@ -171,51 +163,57 @@ class Structure:
         asked: Asked,
         geometry: Geometry,
         inside: npt.NDArray[np.intp],
-    ) -> list[_Look]:
+    ) -> Looks:
         """Return candidates brought back to where they belong."""
+        self._moved_rows = _at_least(self._moved_rows, len(numbers), inside.size)
+        self._moved_shapes = _at_least(self._moved_shapes, len(numbers), inside.size)
+        pixels, shapes = self._moved_rows[:, : inside.size], self._moved_shapes[:, : inside.size]
+        looks = Looks(pixels, shapes, np.arange(len(numbers)))
 
-        def one(i: int) -> _Look:
+        def one(i: int) -> None:
             picture = asked.candidates[numbers[i]]()
-            return _look(geometry.seen(picture, (float(strayed[i, 0]), float(strayed[i, 1]))), inside)
+            looks.fill(i, geometry.seen(picture, (float(strayed[i, 0]), float(strayed[i, 1]))), inside)
 
-        return self._each(one, range(len(numbers)))
+        self._each(one, range(len(numbers)))
+        return looks
 
     def _shifts(
-        self, near: Sequence[int], refs: Sequence[_Look], toned: _Toned, asked: Asked, inside: npt.NDArray[np.intp]
+        self, near: Sequence[int], refs: Looks, toned: _Toned, asked: Asked, inside: npt.NDArray[np.intp]
     ) -> list[Shift]:
         """Return how far each candidate is off its partner."""
 
         def one(i: int) -> Shift:
             partner = toned.partners[i]
             slope_x, slope_y = slopes(asked.refs[near[partner]](), inside)
-            x, y = kernels.small_shift(refs[partner].pixels, toned.pixels[i], slope_x, slope_y)
+            x, y = kernels.small_shift(refs[partner], toned.pixels[i], slope_x, slope_y)
             return float(x), float(y)
 
         return self._each(one, range(len(toned.pixels)))
 
     def _ready(
         self,
-        of_ref: bool,
+        near: Sequence[int],
         numbers: Sequence[int],
-        pictures: dict[int, Callable[[], Luma]],
+        asked: Asked,
         geometry: Geometry,
         inside: npt.NDArray[np.intp],
-    ) -> list[_Look]:
-        """Return pictures ready for comparison; what was seen lately is remembered."""
-        keys = [(of_ref, n, geometry.key) for n in numbers]
-        missing = [key for key in keys if key not in self._looks]
+    ) -> tuple[Looks, Looks]:
+        """Return ref frames and candidates ready for comparison; what was seen lately is remembered."""
+        keys = [*((True, n, geometry.key) for n in near), *((False, k, geometry.key) for k in numbers)]
+        looks, missing = self._looks.claim(keys, geometry.ref_weight.size, inside.size)
 
-        def make(key: tuple[bool, int, bytes]) -> _Look:
-            picture = pictures[key[1]]()
-            return _look(picture if of_ref else geometry.seen(picture), inside)
+        def make(i: int) -> None:
+            of_ref, number, _ = keys[i]
+            picture = asked.refs[number]() if of_ref else geometry.seen(asked.candidates[number]())
+            looks.fill(i, picture, inside)
 
-        self._looks.update(zip(missing, self._each(make, missing), strict=True))
-        for key in keys:
-            self._looks.move_to_end(key)
-        found = [self._looks[key] for key in keys]
-        while len(self._looks) > self._capacity:
-            self._looks.popitem(last=False)
-        return found
+        try:
+            self._each(make, missing)
+        except BaseException:
+            self._looks.forget()
+            raise
+        sides = looks.rows[: len(near)], looks.rows[len(near) :]
+        return Looks(looks.pixels, looks.shapes, sides[0]), Looks(looks.pixels, looks.shapes, sides[1])
 
     def _each[A, B](self, work: Callable[[A], B], items: Sequence[A]) -> list[B]:
         return list(map(work, items) if self._pool is None else self._pool.map(work, items))
@@ -223,13 +221,6 @@ class Structure:
 
 def _meets(window: range, numbers: Sequence[int]) -> bool:
     return window[0] <= numbers[-1] and window[-1] >= numbers[0]
-
-
-def _look(picture: Luma, inside: npt.NDArray[np.intp]) -> _Look:
-    even = normalised(picture, np.ones_like(picture), _RADIUS).take(inside)
-    even -= even.mean()
-    length = max(float(np.sqrt(np.square(even).sum())), 1e-3 * float(np.sqrt(even.size)))
-    return _Look(picture.take(inside), even / np.float32(length))
 
 
 def _lenders(agreements: Rows) -> list[int]:
@@ -251,7 +242,8 @@ def _curve(clip: Rows, ref: Rows) -> Rows:
     return curve
 
 
-def _with_curve(clip: Rows, curve: Rows) -> Rows:
-    out = np.empty_like(clip)
-    kernels.toned(clip, curve, out)
-    return out
+def _at_least(array: Rows, rows: int, columns: int) -> Rows:
+    """The array, or a larger one."""
+    if array.shape[0] >= rows and array.shape[1] >= columns:
+        return array
+    return np.empty((max(rows, array.shape[0]), max(columns, array.shape[1])), np.float32)

@@ -1,6 +1,6 @@
 """`Geometry`: a transform between two small pictures with the areas that count, and all those of a stretch of video."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -66,20 +66,23 @@ class Geometry:
         return out
 
 
-def geometries(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows) -> list[Geometry]:
+def geometries(
+    clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, pause: Callable[[], object] | None = None
+) -> list[Geometry]:
     """Find the transforms of a stretch of video: one that explains most of it, and others for what it leaves.
 
     Args:
         clip: Candidates, (h, w) float32, 0..1 nominal, stretched to the size of ref's pictures; at least one.
         ref: (h, w) float32 each, a few dozen frames all over the stretch.
         windows: Indices of the candidates of each ref frame.
+        pause: Called now and then, to tidy up.
 
     Returns:
         Those that were found, at most three; none where the two have nothing in common, or where there is nothing to
         be seen.
     """
     weights = _still_weight(clip), _still_weight(ref)
-    first = joint(clip, ref, windows, weights[0] == 0, weights[1] == 0)
+    first = joint(clip, ref, windows, weights[0] == 0, weights[1] == 0, pause)
     if not first.found:
         return []
     found = [first]
@@ -89,7 +92,7 @@ def geometries(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows) -> l
         rest = _runs([n for n, window in enumerate(windows) if len(window) and best[n] < limit])
         if not rest:
             break
-        other = joint(clip, [ref[n] for n in rest], [windows[n] for n in rest], weights[0] == 0, weights[1] == 0)
+        other = joint(clip, [ref[n] for n in rest], [windows[n] for n in rest], weights[0] == 0, weights[1] == 0, pause)
         # a moment that clip lacks agrees somewhat with another one under the motion between the two
         if not other.found or other.matched.agreement < _AS_GOOD * float(np.mean(best[best >= limit])):
             break

@@ -5,7 +5,7 @@ best moment for each ref frame at once, at a very low resolution; a few shifts t
 and registered in turn until they are stable, and the one wins under which all frames agree best.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -67,6 +67,7 @@ def joint(
     windows: Windows,
     excluded_clip: Excluded = None,
     excluded_ref: Excluded = None,
+    pause: Callable[[], object] | None = None,
 ) -> JointRegistration:
     """Find one transform for some frames of ref, each of which has a counterpart somewhere in its window.
 
@@ -79,6 +80,7 @@ def joint(
         windows: Indices of the candidates of each ref frame.
         excluded_clip: Areas of clip that must not count, bool (h, w), or None.
         excluded_ref: Areas of ref that must not count, likewise.
+        pause: Called now and then, to tidy up.
     """
     neutral = np.eye(3)
     asked = [n for n, window in enumerate(windows) if len(window)]
@@ -87,7 +89,7 @@ def joint(
         return JointRegistration(neutral, False, Matched(np.full(len(windows), -1, np.int64), np.zeros(len(windows))))
     weights = _counting(excluded_clip, size), _counting(excluded_ref, size)
     coarse_size = analysis_size(size, _COARSE_LONGEST)
-    coarse = Sequences(clip, ref, *weights, coarse_size, _COARSE_RADIUS)
+    coarse = Sequences(clip, ref, *weights, coarse_size, _COARSE_RADIUS, pause)
     best, reached = _followed(coarse, _shifted(clip, ref, weights, windows, neutral), size, windows)
     if reached.agreement < _CONVINCING:
         base = _by_features(clip, ref, windows, asked)
@@ -95,7 +97,7 @@ def joint(
             other, its = _followed(coarse, _shifted(clip, ref, weights, windows, base), size, windows)
             if its.explained > reached.explained:
                 best, reached = other, its
-    fine = Sequences(clip, ref, *weights, size, _FINE_RADIUS)
+    fine = Sequences(clip, ref, *weights, size, _FINE_RADIUS, pause)
     plain = coarse.matched(neutral, windows)
     if plain.agreement > reached.agreement - _LEAST_GAIN:
         best = neutral

@@ -79,17 +79,19 @@ def _slant(seen: Any, y: Any, x: Any, slope: Any, place: Any, unit: Any, slant: 
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def products(first: Any, second: Any, begins: Any, ends: Any, out: Any) -> None:
+def products(first: Any, firsts: Any, second: Any, seconds: Any, begins: Any, ends: Any, out: Any) -> None:
     """Fill the inner products of rows, minus infinity where they are not asked for.
 
     Args:
-        first: (m, p) float32.
-        second: (k, p) float32.
-        begins: (m,) the first row of `second` to multiply each row of `first` with.
+        first: (any, p) float32.
+        firsts: (m,) the rows of `first` that are meant.
+        second: (any, p) float32.
+        seconds: (k,) the rows of `second` that are meant.
+        begins: (m,) the first of those of `second` to multiply each of `first` with.
         ends: (m,) one past the last.
         out: (m, k) float32, filled.
     """
-    m, p = first.shape
+    m, p = firsts.size, first.shape[1]
     out[:, :] = -np.inf
     for i in range(m):
         for j in range(begins[i], ends[i]):
@@ -98,9 +100,9 @@ def products(first: Any, second: Any, begins: Any, ends: Any, out: Any) -> None:
     for start in range(0, p, _BLOCK):
         stop = min(p, start + _BLOCK)
         for i in range(m):
-            row = first[i, start:stop]
+            row = first[firsts[i], start:stop]
             for j in range(begins[i], ends[i]):
-                other = second[j, start:stop]
+                other = second[seconds[j], start:stop]
                 total = np.float32(0)
                 for q in range(row.size):
                     total += row[q] * other[q]

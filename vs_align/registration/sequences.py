@@ -1,6 +1,6 @@
 """`Sequences`: frames of two versions at one size, laid on each other and matched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +13,9 @@ from vs_align.registration.refinement import Targets, refined_together, targets_
 from vs_align.registration.views import Luma, View, normalised, scaled, warped_plane
 
 Windows = Sequence[range]
+
+# Candidates from one pause to the next.
+_BREATH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class Sequences:
         ref_weight: Likewise for ref.
         size: Width and height at which they are looked at.
         radius: How far the surroundings reach by which contrast is measured, in pixels of that size.
+        pause: Called now and then, to tidy up.
     """
 
     def __init__(
@@ -61,9 +65,11 @@ class Sequences:
         ref_weight: Luma,
         size: tuple[int, int],
         radius: int,
+        pause: Callable[[], object] | None = None,
     ) -> None:
         self.size = size
         self._radius = radius
+        self._pause = pause
         self._clip = [scaled(picture, size) for picture in clip]
         self._clip_weight = _whole_only(scaled(clip_weight, size))
         self._ref_weight = _whole_only(scaled(ref_weight, size))
@@ -100,18 +106,23 @@ class Sequences:
         inside = np.flatnonzero(covered * self._ref_weight > 0)
         if inside.size < 64:
             return nothing
-        views = [self.seen(matrix, k, covered) for k in asked]
-        candidates = _unit([view.picture.take(inside) for view in views])
-        wanted = _unit([picture.take(inside) for picture in self._ref])
+        candidates = _unit(self._pictures(matrix, asked, covered), len(asked), inside)
+        wanted = _unit(iter(self._ref), len(self._ref), inside)
         begins = np.searchsorted(asked, [window.start for window in windows])
         ends = begins + [len(window) for window in windows]
         alike = np.empty((len(windows), len(asked)), np.float32)
-        products(wanted, candidates, begins, ends, alike)
+        products(wanted, np.arange(len(wanted)), candidates, np.arange(len(candidates)), begins, ends, alike)
         known = np.flatnonzero(ends > begins)
         found, scores = nothing.candidates, nothing.agreements
         best = alike[known].argmax(axis=1)
         found[known], scores[known] = np.asarray(asked)[best], alike[known, best]
         return Matched(found, scores)
+
+    def _pictures(self, matrix: Matrix, candidates: Sequence[int], covered: Luma) -> Iterator[Luma]:
+        for i, k in enumerate(candidates):
+            if self._pause is not None and i % _BREATH == 0:
+                self._pause()
+            yield self.seen(matrix, k, covered).picture
 
     def refined(self, matrix: Matrix, pairs: Sequence[tuple[int, int]], parameters: int, steps: int) -> Matrix:
         """Bring a transform closer on pairs of (ref frame, candidate) that show the same moment."""
@@ -128,10 +139,11 @@ def _whole_only(weight: Luma) -> Luma:
     return out
 
 
-def _unit(vectors: Sequence[Luma]) -> Luma:
-    """Vectors without their mean, of unit length; zeros where there is no contrast."""
-    stack = np.stack(vectors)
-    stack -= stack.mean(axis=1, keepdims=True)
-    lengths = np.sqrt(np.square(stack).sum(axis=1, keepdims=True))
-    stack /= np.maximum(lengths, np.float32(1e-3 * np.sqrt(stack.shape[1])))
-    return stack
+def _unit(pictures: Iterator[Luma], count: int, inside: npt.NDArray[np.intp]) -> Luma:
+    """Some pixels of each picture without their mean, of unit length; zeros where there is no contrast."""
+    out = np.empty((count, inside.size), np.float32)
+    for row, picture in zip(out, pictures, strict=True):
+        np.take(picture, inside, out=row)
+        row -= row.mean()
+        row /= np.float32(max(float(np.sqrt(np.square(row).sum())), 1e-3 * float(np.sqrt(inside.size))))
+    return out
