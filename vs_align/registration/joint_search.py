@@ -33,6 +33,8 @@ _ROUNDS, _FINE_ROUNDS = 12, 2
 # By how many frames all moments may turn out to be wrong at the end.
 _STEPS = 4
 _COARSE_PAIRS, _FINE_PAIRS = 12, 16
+# Frames to either side of a moment that was found at low resolution, where the right one may be.
+_BESIDE = 2
 # In parts of the longer side: transforms that differ by less are the same.
 _STABLE = 1e-4
 # A transform that moves nothing by more than this is none.
@@ -101,9 +103,11 @@ def joint(
     plain = coarse.matched(neutral, windows)
     if plain.agreement > reached.agreement - _LEAST_GAIN:
         best = neutral
-    matrix, matched = _settled(fine, _resized(best, coarse_size, size), windows, _FINE_ROUNDS, _FINE_PAIRS)
+    narrow = _narrowed(windows, reached)
+    matrix, _ = _settled(fine, _resized(best, coarse_size, size), narrow, _FINE_ROUNDS, _FINE_PAIRS)
     if _distance(matrix, neutral, size) < _STRAIGHT * max(size):
         matrix = neutral
+    matched = coarse.matched(_resized(matrix, size, coarse_size), windows)
     if objection(matrix, size, size) or matched.agreement < _LEAST_AGREEMENT:
         return JointRegistration(neutral, False, plain)
     return JointRegistration(matrix, True, matched)
@@ -155,6 +159,17 @@ def _settled(sequences: Sequences, matrix: Matrix, windows: Windows, rounds: int
         if moved < _STABLE * max(sequences.size):
             break
     return matrix, matched
+
+
+def _narrowed(windows: Windows, matched: Matched) -> list[range]:
+    """Windows about the best pairs, and empty ones for all other ref frames."""
+    found = dict(_even_pairs(matched, _FINE_PAIRS))
+    return [
+        range(max(window.start, found[n] - _BESIDE), min(window.stop, found[n] + _BESIDE + 1))
+        if n in found
+        else range(0)
+        for n, window in enumerate(windows)
+    ]
 
 
 def _even_pairs(matched: Matched, count: int) -> list[tuple[int, int]]:
