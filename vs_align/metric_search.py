@@ -26,7 +26,7 @@ from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import Stride, strided_window, tiny_clip
 from vs_align.vapour.frames import offset_ms
 from vs_align.vapour.lanes import in_lanes, lane_count
-from vs_align.vapour.matches import Match, write_match
+from vs_align.vapour.matches import Match, copy_timing, write_match
 from vs_align.vapour.memory import MemoryTrimmer
 from vs_align.vapour.rgb import digest_of, picture_of, rgb_of
 
@@ -100,7 +100,7 @@ def judged(
     """Decide all ref frames.
 
     Args:
-        evidence: A clip as long as ref, whose frames carry `Evidence` in the prop EVIDENCE.
+        evidence: A clip as long as ref, whose frames carry `Evidence` in the prop EVIDENCE, and the timing of ref's.
         window: Which candidates belong to which ref frame.
         row: The metric that the scores are of.
         thresh: The score from which on a match counts as missing; None: only where there is no candidate.
@@ -108,7 +108,8 @@ def judged(
         all_scores: Also hand on all scores, for display.
 
     Returns:
-        A clip of one pixel as long as `evidence`, with the `VSAlign...` props of the match on each frame.
+        A clip of one pixel as long as `evidence`, with the `VSAlign...` props of the match and the timing props of
+        ref on each frame.
     """
     evidence.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_EVIDENCE, maxhistory=_KEPT_EVIDENCE)
     margin = RADIUS if smooth else 0
@@ -209,6 +210,7 @@ class _Witness:
         out = carrier.copy()
         props: Any = out.props
         props[EVIDENCE] = Evidence(scores, late, begin).to_bytes()
+        copy_timing(ref.props, props)
         return out
 
 
@@ -229,7 +231,7 @@ def _judge(
     all_scores: bool,
 ) -> vs.VideoFrame:
     """Decide frame n; `f` holds the carrier and the evidence of n and its neighbours."""
-    carrier, *around = f
+    around = f[1:]
     reach = len(around) // 2
     there = range(max(0, n - reach), min(window.ref_length, n + reach + 1))
     known = [Evidence.from_bytes(around[number - n + reach].props[EVIDENCE]) for number in there]
@@ -240,9 +242,11 @@ def _judge(
     place = match - own.start
     late = float(own.late[place if 0 <= place < own.late.size else 0])
     missing = found.place < 0 or (thresh is not None and found.score >= thresh)
-    out = carrier.copy()
+    out = around[reach].copy()
+    props: Any = out.props
+    del props[EVIDENCE]
     stamp = None if isnan(late) else late
     rest = stamp, found.confidence, found.margin, found.unrest, found.runner_up
     described = Match(match, n, found.score, missing, row.name, *rest)
-    write_match(out.props, described, own.start, own.scores.tolist() if all_scores else None)
+    write_match(props, described, own.start, own.scores.tolist() if all_scores else None)
     return out

@@ -26,6 +26,7 @@ from vs_align.timing.evidence import Evidence
 from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import Stride, strided_window, tiny_clip, unpacked
 from vs_align.vapour.frames import offset_ms, plane_array
+from vs_align.vapour.matches import copy_timing
 from vs_align.vapour.memory import MemoryTrimmer
 from vs_align.vapour.pictures import analysed
 
@@ -259,6 +260,7 @@ class _Witness:
             frame = carrier.copy()
             props: Any = frame.props
             props[EVIDENCE] = self._evidence(number, ref, candidates, start, found[number]).to_bytes()
+            copy_timing(ref.props, props)
             out.props[name] = frame
         return out
 

@@ -133,6 +133,7 @@ def temporal(
     where = checks.check_device(_NAME, device if backend is None else backend)
 
     fps = rates or (Fraction(clip.fps), Fraction(ref.fps))
+    stamped = timeline is None and row.name != "planestats"
     if timeline is not None:
         matches, timing, method = timeline_matches(_NAME, timeline, clip, ref), steady_timing(ref), "timeline"
     else:
@@ -148,7 +149,7 @@ def temporal(
         matches = search(clip, ref, window, fps, limit, smooth=smooth, all_scores=debug)
         timing, method = ref, row.title
     describe = partial(match_lines, method=method, width=out.width, height=out.height) if debug else None
-    return render_matches(matches, out, timing, fallback, describe)
+    return render_matches(matches, out, timing, fallback, describe, stamped=stamped)
 
 
 def _found_pictures(

@@ -73,12 +73,21 @@ def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | 
         props[WINDOW_FIRST], props[WINDOW_SCORES] = first, scores
 
 
+def copy_timing(source: Any, target: Any) -> None:
+    """Copy the timing props of one frame to another, which has none."""
+    for name in _TIMING_PROPS:
+        if name in source:
+            target[name] = source[name]
+
+
 def render_matches(
     matches: vs.VideoNode,
     out: vs.VideoNode,
     timing: vs.VideoNode,
     fallback: vs.VideoNode | None,
     describe: Callable[[int, vs.FrameProps], list[str]] | None = None,
+    *,
+    stamped: bool = False,
 ) -> vs.VideoNode:
     """Show for each ref frame the frame of `out` that belongs to it, with the `VSAlign...` props of the match.
 
@@ -88,6 +97,7 @@ def render_matches(
         timing: A clip as long as ref, whose length and frame durations the result gets.
         fallback: Shown where VSAlignFallback is set; without it the frame is shown that the match names.
         describe: Lines to draw on a frame, from its number and the props of its match. None draws nothing.
+        stamped: The matches carry the timing props of ref, so that no frame of `timing` is asked for.
     """
     shifted = _ShiftedClips(out)
 
@@ -98,7 +108,7 @@ def render_matches(
 
     declared = [clip for clip in (out, fallback) if clip is not None]
     chosen = blank_like(out, timing).std.FrameEval(choose, prop_src=[matches], clip_src=declared)
-    return with_timing(chosen.std.CopyFrameProps(matches, props=_MATCH_PROPS), timing)
+    return with_timing(chosen.std.CopyFrameProps(matches, props=_MATCH_PROPS), matches if stamped else timing)
 
 
 def with_timing(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
