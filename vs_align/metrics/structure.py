@@ -30,6 +30,8 @@ _LEAST_PIXELS = 64
 _SURE = 0.85
 # How often frames that stray are brought back.
 _WEAVE_ROUNDS = 3
+# Candidates on which it is seen whether frames stray at all.
+_WEAVE_SAMPLE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,10 +120,12 @@ class Structure:
         strayed = np.zeros((len(numbers), 2))
         reach = 0.0
         for _ in range(_WEAVE_ROUNDS):
-            shifts = np.array(self._shifts(near, refs, toned, asked, inside))
-            left = weave(shifts[[i for i, lender in enumerate(toned.lenders) if i == lender]])
+            sure = [i for i, lender in enumerate(toned.lenders) if i == lender]
+            sample = sure[:: max(1, len(sure) // _WEAVE_SAMPLE)]
+            left = weave(np.array(self._shifts(sample, near, refs, toned, asked, inside)))
             if left == 0:
                 break
+            shifts = np.array(self._shifts(range(len(numbers)), near, refs, toned, asked, inside))
             # each candidate moves to where its partner is; what is left in the end is small
             reach = left
             strayed += shifts[toned.lenders]
@@ -178,9 +182,15 @@ class Structure:
         return looks
 
     def _shifts(
-        self, near: Sequence[int], refs: Looks, toned: _Toned, asked: Asked, inside: npt.NDArray[np.intp]
+        self,
+        chosen: Sequence[int],
+        near: Sequence[int],
+        refs: Looks,
+        toned: _Toned,
+        asked: Asked,
+        inside: npt.NDArray[np.intp],
     ) -> list[Shift]:
-        """Return how far each candidate is off its partner."""
+        """Return how far some candidates are off their partners."""
 
         def one(i: int) -> Shift:
             partner = toned.partners[i]
@@ -188,7 +198,7 @@ class Structure:
             x, y = kernels.small_shift(refs[partner], toned.pixels[i], slope_x, slope_y)
             return float(x), float(y)
 
-        return self._each(one, range(len(toned.pixels)))
+        return self._each(one, chosen)
 
     def _ready(
         self,
