@@ -11,7 +11,7 @@ import vapoursynth as vs
 from vs_align import checks
 from vs_align.enums import Device, TemporalPrecision
 from vs_align.errors import ArgumentError
-from vs_align.metrics.registry import MetricRow, build, metric_named
+from vs_align.metrics.registry import MetricRow, build, metric_named, on_device
 from vs_align.placement import Placement
 from vs_align.timeline_matches import timeline_matches
 from vs_align.timing.window import SearchWindow
@@ -131,6 +131,7 @@ def temporal(
     smooth = checks.check_flag(_NAME, "smooth", smooth)
     placed = None if placement is None else _check_placement(placement, row)
     where = checks.check_device(_NAME, device if backend is None else backend)
+    row = on_device(row, where)
 
     fps = rates or (Fraction(clip.fps), Fraction(ref.fps))
     stamped = timeline is None and row.name != "planestats"

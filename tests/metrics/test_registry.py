@@ -10,7 +10,7 @@ import pytest
 from vs_align.enums import Device, TemporalPrecision
 from vs_align.errors import ArgumentError, MissingDependencyError
 from vs_align.metrics import registry
-from vs_align.metrics.registry import METRICS, MetricRow, Pictures, build, metric_named, missing_for
+from vs_align.metrics.registry import METRICS, MetricRow, Pictures, build, metric_named, missing_for, on_device
 from vs_align.models import weights
 
 
@@ -97,3 +97,13 @@ def test_every_metric_with_a_factory_can_be_made_on_the_cpu() -> None:
         if row.factory and not row.model:
             assert row.pictures is Pictures.RGB
             assert build(row, Device.CPU) is not None
+
+
+def test_vship_stands_in_for_butteraugli_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, plugin = METRICS["butteraugli"], METRICS["butteraugli:vship"]
+    assert on_device(here, Device.CUDA) is here  # it is not installed
+    monkeypatch.setattr(registry, "missing_for", lambda row: "")
+    assert on_device(here, Device.CUDA) is plugin
+    assert on_device(here, Device.AUTO) is here
+    assert on_device(here, Device.CPU) is here
+    assert on_device(METRICS["butteraugli:3norm"], Device.CUDA) is METRICS["butteraugli:3norm"]

@@ -194,6 +194,14 @@ def metric_named(function: str, precision: TemporalPrecision, name: object = Non
     return row
 
 
+def on_device(row: MetricRow, device: Device) -> MetricRow:
+    """Return the row to use on a device: Butteraugli on CUDA is Vship's where that plugin is installed."""
+    plugin = METRICS["butteraugli:vship"]
+    if row.name == "butteraugli" and device is Device.CUDA and not missing_for(plugin):
+        return plugin
+    return row
+
+
 def _of_precision(precision: TemporalPrecision) -> MetricRow:
     if precision in _BY_PRECISION:
         return METRICS[_BY_PRECISION[precision]]
