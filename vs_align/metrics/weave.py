@@ -4,11 +4,11 @@ One transform for a scene does not hold them. How far they stray is measured on 
 do, two pictures are compared after the small shift that suits them best.
 """
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vs_align.registration.views import Luma, as_luma
+from vs_align.registration.refinement import gradients
+from vs_align.registration.views import Luma
 
 Rows = npt.NDArray[np.float32]
 Shift = tuple[float, float]
@@ -20,9 +20,8 @@ _FARTHEST = 1.0
 
 def slopes(picture: Luma, inside: npt.NDArray[np.intp]) -> tuple[Rows, Rows]:
     """Return the slopes of a picture in x and y at some pixels, in brightness per pixel."""
-    kernel, one = np.array([-0.5, 0, 0.5], np.float32), np.ones(1, np.float32)
-    across, down = cv2.sepFilter2D(picture, -1, kernel, one), cv2.sepFilter2D(picture, -1, one, kernel)
-    return as_luma(across).take(inside), as_luma(down).take(inside)
+    across, down = gradients(picture)
+    return across.take(inside), down.take(inside)
 
 
 def weave(shifts: npt.NDArray[np.float64]) -> float:

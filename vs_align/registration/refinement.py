@@ -96,7 +96,7 @@ def targets_of(ref: View) -> Targets:
     """Prepare a picture of ref; worth keeping where several pictures are laid on it."""
     half = max(ref.size) / 2
     inner = cv2.erode(ref.weight, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    gx, gy = _gradients(ref.picture)
+    gx, gy = gradients(ref.picture)
     strength = (gx * gx + gy * gy) * inner
     # Flat pixels cost as much as edges and tell next to nothing.
     chosen = np.flatnonzero(strength > _FLAT * strength.mean())
@@ -112,7 +112,8 @@ def targets_of(ref: View) -> Targets:
     )
 
 
-def _gradients(picture: Vector) -> tuple[Vector, Vector]:
+def gradients(picture: Vector) -> tuple[Vector, Vector]:
+    """The slopes of a picture in x and in y, in brightness per pixel."""
     kernel, one = np.array([-0.5, 0, 0.5], np.float32), np.ones(1, np.float32)
     return as_luma(cv2.sepFilter2D(picture, -1, kernel, one)), as_luma(cv2.sepFilter2D(picture, -1, one, kernel))
 
