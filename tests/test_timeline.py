@@ -183,7 +183,7 @@ def test_what_is_no_rate(value: Any) -> None:
         ({"clip_first": None}, "clip_first must be a frame number for a match, got None."),
         ({"kind": "insert"}, "clip_first must be None for an insert, got 3."),
         ({"kind": "hold"}, "rate must be 0 for a hold, got 1.0."),
-        ({"kind": "skip"}, "kind must be one of match, hold, insert, got 'skip'."),
+        ({"kind": "skip"}, "kind must be one of match, hold, insert, missing, black, got 'skip'."),
         ({"rate": 0}, "rate must not be 0 for a match (a hold repeats one frame), got 0.0."),
         ({"rate": float("nan")}, "rate must lie in -1000..1000, got nan."),
         ({"rate": 1e300}, "rate must lie in -1000..1000, got 1e+300."),

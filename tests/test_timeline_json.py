@@ -86,12 +86,12 @@ def test_the_layout_is_for_reading() -> None:
     assert mapped([0, 1, *[9] * 20], clip_rate=24, ref_rate=25, scores=[0.1] * 22).to_json() == (
         "{\n"
         '  "format": "vs_align timeline",\n'
-        '  "version": 1,\n'
+        '  "version": 2,\n  "verdict": null,\n  "reasons": [],\n  "residual_ms": null,\n'
         '  "clip": {"rate": "24", "length": 100},\n'
         '  "ref": {"rate": "25", "length": 22},\n'
         '  "segments": [\n'
         '    {"ref_first": 0, "ref_last": 1, "clip_first": 0, "rate": 1.0, "kind": "match", "confidence": null,'
-        ' "offset_ms": 0.0},\n'
+        ' "offset_ms": 0.0, "speed": 1.041666667},\n'
         '    {"ref_first": 2, "ref_last": 21, "clip_first": 9, "rate": 0.0, "kind": "hold", "confidence": null,'
         ' "offset_ms": 295.0}\n'
         "  ],\n"
@@ -281,7 +281,8 @@ def test_what_json_cannot_hold_becomes_null_or_an_error(tmp_path: Path) -> None:
 
 
 UNKNOWN = "is not a key of this format (notes go to the top level)."
-NEWER = "must be at most 1 (a newer vs_align wrote this file: update vs_align), got 2."
+NEWER = "must be at most 2 (a newer vs_align wrote this file: update vs_align), got 3."
+NO_KIND = "must be 'match', 'hold', 'insert', 'missing' or 'black', got \"skip\"."
 BACKWARDS = "must be finite and not before the frame before, got 0.5."
 RATE_RULE = "must be frames per second, a number of at least 0 or text such as 24000/1001"
 
@@ -291,8 +292,8 @@ RATE_RULE = "must be frames per second, a number of at least 0 or text such as 2
     [
         (drop("format"), "format", "must be 'vs_align timeline', got null."),
         (put("format", value="EDL"), "format", "must be 'vs_align timeline', got \"EDL\"."),
-        (put("version", value=2), "version", NEWER),
-        (put("version", value="1"), "version", 'must be 1, got "1".'),
+        (put("version", value=3), "version", NEWER),
+        (put("version", value="1"), "version", 'must be 1 or 2, got "1".'),
         (drop("version"), "version", "is missing."),
         (drop("clip"), "clip", "is missing."),
         (put("ref", "length", value=1.5), "ref.length", "must be a valid integer, got 1.5."),
@@ -300,7 +301,7 @@ RATE_RULE = "must be frames per second, a number of at least 0 or text such as 2
         (put("ref", "fps", value=25), "ref.fps", UNKNOWN),
         (put("clip", "rate", value="x"), "clip.rate", f'{RATE_RULE}, got "x".'),
         (seg(2, "ref_last", "ten"), "segments[2].ref_last", 'must be a valid integer, got "ten".'),
-        (seg(0, "kind", "skip"), "segments[0].kind", "must be 'match', 'hold' or 'insert', got \"skip\"."),
+        (seg(0, "kind", "skip"), "segments[0].kind", NO_KIND),
         (seg(0, "kind", "hold"), "segments[0].rate", "must be 0 for a hold, got 1.0."),
         (seg(0, "ref_last", 3), "segments[1].ref_first", "must be 4, one past the segment before, got 3."),
         (seg(3, "clip_first", 98), "segments[3]", "must show frames of clip, 0..99, got 98..100."),

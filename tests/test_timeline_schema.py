@@ -59,6 +59,20 @@ def fits(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
         timeline(scores=[0.5, None, *[0.25] * 8], confidences=[0.5] * 10, notes={"note": [1, None]}),
         timeline(clip_times=[n / 8 for n in range(50)], ref_times=range(-3, 7)),
         Timeline((Segment(0, 8, 9, rate=-0.5), Segment(9, 9, None, kind=SegmentKind.INSERT)), 0, 0, 10, 10),  # type: ignore[arg-type]
+        Timeline(
+            (
+                Segment(0, -1, 0, kind=SegmentKind.MISSING, clip_count=3),
+                Segment(0, 8, 3, rate=1.5, phase=-0.25, score=0.125),
+                Segment(9, 9, None, kind=SegmentKind.BLACK),
+            ),
+            0,  # type: ignore[arg-type]
+            25,  # type: ignore[arg-type]
+            20,
+            10,
+            verdict="good",
+            reasons=("it fits",),
+            residual_ms=-1.5,
+        ),
     ],
 )
 def test_the_schema_fits_what_is_written(written: Timeline) -> None:
@@ -74,17 +88,23 @@ def test_the_schema_fits_what_is_written(written: Timeline) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda data: data.update(version=2),
+        lambda data: data.update(version=3),
         lambda data: data.update(format="EDL"),
         lambda data: data["clip"].update(rate="fast"),
         lambda data: data["clip"].update(rate=-1),
         lambda data: data["ref"].update(length=0),
         lambda data: data["ref"].update(length="10"),
         lambda data: data["segments"][0].update(kind="skip"),
-        lambda data: data["segments"][0].update(speed=2),
+        lambda data: data["segments"][0].update(fast=2),
         lambda data: data["segments"][0].pop("ref_last"),
         lambda data: data["frame_map"].append("x"),
         lambda data: data["frame_map"].append(-1),
+        lambda data: data["segments"][0].update(clip_count=0),
+        lambda data: data["segments"][0].update(phase=-0.75),
+        lambda data: data["segments"][0].update(score=-1),
+        lambda data: data.update(verdict="fine"),
+        lambda data: data.update(reasons="because"),
+        lambda data: data.update(residual_ms="3"),
         lambda data: data.update(confidences=[1.5] * 10),
         lambda data: data.pop("clip"),
         lambda data: (data.pop("segments"), data.pop("frame_map")),

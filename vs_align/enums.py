@@ -34,7 +34,11 @@ class SegmentKind(StrEnum):
     HOLD = "hold"
     """Clip shows one frame for all of them."""
     INSERT = "insert"
-    """Clip has no counterpart."""
+    """Ref shows what clip lacks."""
+    MISSING = "missing"
+    """Clip shows what ref lacks, here between two frames of ref: the segment has clip frames and no ref frames."""
+    BLACK = "black"
+    """Ref shows nothing but black, and clip has no counterpart."""
 
 
 class SpatialPrecision(IntEnum):

@@ -1,25 +1,53 @@
 """`Timeline`: which frame of clip is at frame n of ref."""
 
-import math
 import os
-import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from numbers import Rational
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
-from vs_align.timeline_segments import Segment, check_segments, frame_map_of, number, segments_of, share, whole
+from vs_align.timeline_fields import (
+    as_rate,
+    checked_confidences,
+    checked_frame,
+    checked_length,
+    checked_rate,
+    checked_reasons,
+    checked_residual,
+    checked_scores,
+    checked_times,
+    checked_verdict,
+    seconds_a_frame,
+    seconds_of,
+)
+from vs_align.timeline_segments import Segment, check_segments, frame_map_of, segments_of
+
+if TYPE_CHECKING:
+    from vs_align.timeline_passages import Passage
 
 __all__ = ["FILE_KEYS", "Rate", "Segment", "Timeline", "as_rate"]
 
 type Rate = Fraction | float | str
 """A frame rate: a fraction, a number, or text such as "24000/1001"."""
 
-FILE_KEYS = ("format", "version", "clip", "ref", "segments", "frame_map", "scores", "confidences", "digest")
+FILE_KEYS = (
+    "format",
+    "version",
+    "verdict",
+    "reasons",
+    "residual_ms",
+    "clip",
+    "ref",
+    "segments",
+    "frame_map",
+    "scores",
+    "confidences",
+    "digest",
+)
 """Keys of a timeline file. Any other key at its top level is a note."""
 
 
@@ -38,7 +66,8 @@ class Timeline:
         ```
 
     Args:
-        segments: Contiguous, in order, covering ref frames 0..ref_length-1 once; their clip frames exist.
+        segments: Contiguous, in order, covering ref frames 0..ref_length-1 once; their clip frames exist. Missing ones
+            cover no ref frame and may stand anywhere between them.
         clip_rate: Frames per second of clip, at least 0; 0 where unknown or variable.
         ref_rate: Frames per second of ref, likewise.
         clip_length: Number of frames of clip, at least 1.
@@ -49,6 +78,10 @@ class Timeline:
         clip_times: Time stamp of each clip frame in seconds, never falling, or empty: then n / clip_rate.
         ref_times: Time stamp of each ref frame, likewise.
         notes: JSON values that a person added to the file. They are saved again and take no part in comparisons.
+        verdict: What the whole is worth: "exact", "good", "doubtful" or "unrelated". None: nobody has judged it.
+        reasons: Why, in words.
+        residual_ms: Clip time minus ref time in milliseconds that frame numbers cannot say, because it is less than a
+            frame. None where it was not measured.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -64,19 +97,25 @@ class Timeline:
     clip_times: tuple[float, ...] = ()
     ref_times: tuple[float, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    verdict: str | None = None
+    reasons: tuple[str, ...] = ()
+    residual_ms: float | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         for name in ("clip_rate", "ref_rate"):
-            put(self, name, _rate(getattr(self, name), name))
+            put(self, name, checked_rate(getattr(self, name), name))
         for name in ("clip_length", "ref_length"):
-            put(self, name, _length(getattr(self, name), name))
+            put(self, name, checked_length(getattr(self, name), name))
         put(self, "segments", tuple(self.segments))
         check_segments(self.segments, self.clip_length, self.ref_length)
-        put(self, "scores", _scores(self.scores, self.ref_length))
-        put(self, "confidences", _confidences(self.confidences, self.ref_length))
-        put(self, "clip_times", _times(self.clip_times, "clip_times", self.clip_length))
-        put(self, "ref_times", _times(self.ref_times, "ref_times", self.ref_length))
+        put(self, "scores", checked_scores(self.scores, self.ref_length))
+        put(self, "confidences", checked_confidences(self.confidences, self.ref_length))
+        put(self, "clip_times", checked_times(self.clip_times, "clip_times", self.clip_length))
+        put(self, "ref_times", checked_times(self.ref_times, "ref_times", self.ref_length))
+        put(self, "verdict", checked_verdict(self.verdict))
+        put(self, "reasons", checked_reasons(self.reasons))
+        put(self, "residual_ms", checked_residual(self.residual_ms))
         put(self, "notes", dict(self.notes))
         for key in self.notes:
             if not isinstance(key, str) or key in FILE_KEYS:
@@ -114,18 +153,18 @@ class Timeline:
         Raises:
             ArgumentError: An argument breaks its rule.
         """
-        length = _length(clip_length, "clip_length")
-        frames = [None if frame is None else _frame(frame, i, length) for i, frame in enumerate(frame_map)]
+        length = checked_length(clip_length, "clip_length")
+        frames = [None if frame is None else checked_frame(frame, i, length) for i, frame in enumerate(frame_map)]
         if ref_length is not None and len(frames) != ref_length:
             rule = f"must have one entry per ref frame ({ref_length})"
             raise ArgumentError("Timeline", "frame_map", rule, len(frames))
         if not frames:
             raise ArgumentError("Timeline", "frame_map", "must have at least one entry", 0)
-        sure = _confidences(confidences, len(frames))
+        sure = checked_confidences(confidences, len(frames))
         return cls(
             segments=tuple(segments_of(frames, sure)),
-            clip_rate=_rate(clip_rate, "clip_rate"),
-            ref_rate=_rate(ref_rate, "ref_rate"),
+            clip_rate=checked_rate(clip_rate, "clip_rate"),
+            ref_rate=checked_rate(ref_rate, "ref_rate"),
             clip_length=length,
             ref_length=len(frames),
             scores=tuple(scores),
@@ -175,8 +214,8 @@ class Timeline:
         if frame is None:
             return None
         if self.clip_times or self.ref_times:
-            clip_time = _seconds(frame, self.clip_times, self.clip_rate)
-            ref_time = _seconds(n, self.ref_times, self.ref_rate)
+            clip_time = seconds_of(frame, self.clip_times, self.clip_rate)
+            ref_time = seconds_of(n, self.ref_times, self.ref_rate)
             return None if clip_time is None or ref_time is None else 1000 * (clip_time - ref_time)
         if not self.clip_rate or not self.ref_rate:
             return None
@@ -184,6 +223,68 @@ class Timeline:
         clip, ref = self.clip_rate, self.ref_rate
         over, under = clip.denominator * ref.numerator, ref.denominator * clip.numerator
         return 1000 * (frame * over - n * under) / (clip.numerator * ref.numerator)
+
+    def speed_of(self, segment: Segment) -> float | None:
+        """Seconds of clip per second of ref in a segment, 1.0 where both run alike.
+
+        A film sped up for PAL, frame for frame beside the film itself at 24000/1001, has 0.959. Real time stamps are
+        used where the timeline has them. None where there is no such thing (inserts, black, missing) or a rate is
+        unknown.
+        """
+        if segment.kind is SegmentKind.HOLD:
+            return 0.0
+        last = segment.clip_last
+        if segment.kind is not SegmentKind.MATCH or segment.clip_first is None or last is None:
+            return None
+        clip_frame = seconds_a_frame(segment.clip_first, last, self.clip_times, self.clip_rate)
+        ref_frame = seconds_a_frame(segment.ref_first, segment.ref_last, self.ref_times, self.ref_rate)
+        if clip_frame is None or ref_frame is None:
+            return None
+        return float(segment.rate * clip_frame / ref_frame)
+
+    def inverse(self) -> "Timeline":
+        """The same timeline with clip and ref exchanged: which frame of ref is at frame n of clip.
+
+        A match of rate r becomes one of rate 1 / r. Where several ref frames show one clip frame, the middle one
+        stands for them; where a clip frame occurs in several segments, the first one counts. Inserts and black become
+        missing segments and the other way round, and clip frames that no segment shows become inserts. Scores,
+        confidences, the verdict and its reasons follow.
+        """
+        from vs_align.timeline_algebra import inverted
+
+        return inverted(self)
+
+    def then(self, other: "Timeline") -> "Timeline":
+        """Join two timelines: this one from A to B, the other from B to C, the result from A to C.
+
+        Args:
+            other: Its clip is this timeline's ref.
+
+        Returns:
+            The timeline whose frame n is this one's frame at the other's frame n. Confidences are multiplied; scores,
+            which nobody has measured between A and C, are left out; the verdict is the worse of the two.
+
+        Raises:
+            ArgumentError: The other's clip is not as long as this timeline's ref.
+        """
+        from vs_align.timeline_algebra import joined
+
+        return joined(self, other)
+
+    def passages(self) -> "tuple[Passage, ...]":
+        """Stretches at one steady offset or speed, in which single frames may be dropped or repeated; see `Passage`."""
+        from vs_align.timeline_passages import passages_of
+
+        return passages_of(self)
+
+    def explain(self) -> str:
+        """Say in plain text what lies where: the verdict, each passage with its offset and speed, what either lacks.
+
+        Lines have at most 100 columns; the text does not end in a newline.
+        """
+        from vs_align.timeline_words import words_of
+
+        return words_of(self)
 
     def _check_frame(self, n: int, method: str) -> None:
         if not 0 <= n < self.ref_length:
@@ -225,8 +326,10 @@ class Timeline:
         """Read a file that `save` wrote and a person may have edited.
 
         The file says the same thing twice, as `segments` and as `frame_map`: edit or delete either one, and the other
-        follows. Where both were edited they must agree. `offset_ms` informs and is not read. Scores and confidences
-        stay as they are. Further keys at the top level become `notes`.
+        follows. Where both were edited they must agree. `offset_ms` and `speed` inform and are not read. Scores and
+        confidences stay as they are. Further keys at the top level become `notes`; where a file of version 1 has notes
+        under `verdict`, `reasons` or `residual_ms`, which mean something since version 2, they become `verdict_note`
+        and so on.
 
         Raises:
             ArgumentError: The file cannot be read or is no timeline; the message names the path and the key.
@@ -241,93 +344,3 @@ class Timeline:
         from vs_align.timeline_schema import TimelineFile
 
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **TimelineFile.model_json_schema()}
-
-
-def as_rate(value: Any) -> Fraction:
-    """Return a frame rate as a fraction; text is taken as written ("23.976" is 2997/125).
-
-    Raises:
-        ValueError: The value is no rate; the message is a rule such as "must be ...".
-    """
-    rule = "must be frames per second, a number of at least 0 or text such as 24000/1001"
-    if isinstance(value, str):
-        text = value.replace(" ", "")
-    elif isinstance(value, bool) or value is None:
-        raise ValueError(rule)
-    elif isinstance(value, Rational):
-        text = f"{value.numerator}/{value.denominator}"
-    else:
-        text = str(value)
-    # Text is matched before it is converted because Fraction("1e999999999") would fill the memory.
-    if not re.fullmatch(r"[0-9]{1,18}([/.][0-9]{1,18})?", text):
-        raise ValueError(rule)
-    try:
-        return Fraction(text)
-    except ZeroDivisionError:
-        raise ValueError(rule) from None
-
-
-def _rate(value: Any, name: str) -> Fraction:
-    try:
-        return as_rate(value)
-    except ValueError as error:
-        raise ArgumentError("Timeline", name, str(error), repr(value)) from None
-
-
-def _length(value: Any, name: str) -> int:
-    length = whole(value, "Timeline", name)
-    if length == 0:
-        raise ArgumentError("Timeline", name, "must be at least 1", 0)
-    return length
-
-
-def _frame(value: Any, i: int, clip_length: int) -> int:
-    frame = value if value.__class__ is int else whole(value, "Timeline", f"frame_map[{i}]")
-    if not 0 <= frame < clip_length:
-        raise ArgumentError("Timeline", f"frame_map[{i}]", f"must be a frame of clip, 0..{clip_length - 1}", frame)
-    return int(frame)
-
-
-def _check_count(values: Sequence[Any], name: str, length: int) -> None:
-    if len(values) not in (0, length):
-        raise ArgumentError("Timeline", name, f"must be empty or have {length} entries", len(values))
-
-
-def _scores(values: Sequence[Any], length: int) -> tuple[float | None, ...]:
-    _check_count(values, "scores", length)
-    scores: list[float | None] = []
-    for i, value in enumerate(values):
-        score = value if value is None or value.__class__ is float else number(value, "Timeline", f"scores[{i}]")
-        if score is None or not math.isfinite(score):
-            scores.append(None)
-        elif score < 0:
-            raise ArgumentError("Timeline", f"scores[{i}]", "must be at least 0", score)
-        else:
-            scores.append(score)
-    return tuple(scores)
-
-
-def _confidences(values: Sequence[Any], length: int) -> tuple[float, ...]:
-    _check_count(values, "confidences", length)
-    return tuple(
-        value if value.__class__ is float and 0 <= value <= 1 else share(value, "Timeline", f"confidences[{i}]")
-        for i, value in enumerate(values)
-    )
-
-
-def _times(values: Sequence[Any], name: str, length: int) -> tuple[float, ...]:
-    _check_count(values, name, length)
-    times = tuple(
-        value if value.__class__ is float else number(value, "Timeline", f"{name}[{i}]")
-        for i, value in enumerate(values)
-    )
-    for i, time in enumerate(times):
-        if not math.isfinite(time) or (i > 0 and time < times[i - 1]):
-            raise ArgumentError("Timeline", f"{name}[{i}]", "must be finite and not before the frame before", time)
-    return times
-
-
-def _seconds(n: int, times: Sequence[float], rate: Fraction) -> float | None:
-    if times:
-        return times[n]
-    return n * rate.denominator / rate.numerator if rate else None

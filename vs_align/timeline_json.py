@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vs_align.enums import SegmentKind
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vs_align.timeline_schema import SegmentRecord, TimelineFile
 
 FORMAT = "vs_align timeline"
-VERSION = 1
+VERSION = 2
 FRAMES_A_LINE = 20
 FLOATS_A_LINE = 10
 
@@ -31,6 +31,9 @@ def write_json(timeline: Timeline) -> str:
     entries = {
         "format": json.dumps(FORMAT),
         "version": str(VERSION),
+        "verdict": text_of(timeline.verdict),
+        "reasons": _block([text_of(reason) for reason in timeline.reasons], 1),
+        "residual_ms": text_of(timeline.residual_ms),
         **{key: note_text("Timeline.to_json", key, value) for key, value in timeline.notes.items()},
         "clip": _side(str(timeline.clip_rate), timeline.clip_length, timeline.clip_times),
         "ref": _side(str(timeline.ref_rate), timeline.ref_length, timeline.ref_times),
@@ -53,18 +56,27 @@ def _side(rate: str, length: int, times: Sequence[float]) -> str:
 
 
 def _segment_line(timeline: Timeline, segment: Segment) -> str:
-    offset = timeline.to_ms(segment.ref_first)
-    return json.dumps(
-        {
-            "ref_first": segment.ref_first,
-            "ref_last": segment.ref_last,
-            "clip_first": segment.clip_first,
-            "rate": segment.rate,
-            "kind": segment.kind.value,
-            "confidence": segment.confidence,
-            "offset_ms": None if offset is None else round(offset, 3),
-        }
-    )
+    # A missing segment has no ref frame whose offset could be told.
+    offset = timeline.to_ms(segment.ref_first) if len(segment) else None
+    record: dict[str, Any] = {
+        "ref_first": segment.ref_first,
+        "ref_last": segment.ref_last,
+        "clip_first": segment.clip_first,
+        "rate": segment.rate,
+        "kind": segment.kind.value,
+        "confidence": segment.confidence,
+        "offset_ms": None if offset is None else round(offset, 3),
+    }
+    if segment.phase:
+        record["phase"] = segment.phase
+    if segment.score is not None:
+        record["score"] = segment.score
+    if segment.clip_count is not None:
+        record["clip_count"] = segment.clip_count
+    speed = timeline.speed_of(segment) if segment.kind is SegmentKind.MATCH else None
+    if speed is not None and round(speed, 9) != 1:
+        record["speed"] = round(speed, 9)
+    return json.dumps(record)
 
 
 def _numbers(values: Sequence[float | None]) -> list[str]:
@@ -87,16 +99,12 @@ def _segments_digest(segments: Sequence["Segment | SegmentRecord"]) -> str:
     rows = []
     for s in segments:
         rate = float(s.kind is not SegmentKind.HOLD) if s.rate is None else float(s.rate)
-        rows.append(
-            [
-                s.ref_first,
-                s.ref_last,
-                s.clip_first,
-                rate,
-                s.kind.value,
-                None if s.confidence is None else float(s.confidence),
-            ]
-        )
+        row: list[Any] = [s.ref_first, s.ref_last, s.clip_first, rate, s.kind.value]
+        row.append(None if s.confidence is None else float(s.confidence))
+        # Left out where they say nothing: so the digests of files of version 1 still fit.
+        if s.phase or s.score is not None or s.clip_count is not None:
+            row += [float(s.phase), None if s.score is None else float(s.score), s.clip_count]
+        rows.append(row)
     return _digest(rows)
 
 
@@ -142,11 +150,12 @@ def read_json(text: str, source: _Source | None = None) -> Timeline:
         "ref_times": record.ref.times,
         "notes": record.model_extra or {},
     }
+    judged: dict[str, Any] = {"verdict": record.verdict, "reasons": record.reasons, "residual_ms": record.residual_ms}
     try:
         segments = _chosen_segments(record, source)
         if segments is None:
-            return Timeline.from_frame_map(record.frame_map or [], **common)
-        return Timeline(segments=tuple(segments), **common)
+            return replace(Timeline.from_frame_map(record.frame_map or [], **common), **judged)
+        return Timeline(segments=tuple(segments), **common, **judged)
     except ArgumentError as error:
         if error.function == source.function:
             raise
@@ -193,7 +202,10 @@ def _segments(records: Sequence["SegmentRecord"], source: _Source) -> list[Segme
     for i, r in enumerate(records):
         rate = float(r.kind is not SegmentKind.HOLD) if r.rate is None else r.rate
         try:
-            segments.append(Segment(r.ref_first, r.ref_last, r.clip_first, rate, r.kind, r.confidence))
+            segment = Segment(
+                r.ref_first, r.ref_last, r.clip_first, rate, r.kind, r.confidence, r.phase, r.score, r.clip_count
+            )
+            segments.append(segment)
         except ArgumentError as error:
             raise source.passed_on(error, f"segments[{i}].") from None
     return segments

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from vs_align.enums import SegmentKind
 from vs_align.timeline import as_rate
@@ -46,11 +46,11 @@ class SideRecord(_Strict):
 
 
 class SegmentRecord(_Strict):
-    """A range of ref frames. Ref frame n shows clip frame clip_first + floor((n - ref_first) * rate + 0.5)."""
+    """A range of ref frames; n shows clip frame clip_first + floor((n - ref_first) * rate + phase + 0.5)."""
 
     ref_first: Frame = Field(description="First ref frame.")
-    ref_last: Frame = Field(description="Last ref frame, inclusive.")
-    clip_first: Frame | None = Field(default=None, description="Clip frame at ref_first; null for an insert.")
+    ref_last: int = Field(ge=-1, description="Last ref frame, inclusive; ref_first - 1 for a missing segment.")
+    clip_first: Frame | None = Field(default=None, description="Clip frame at ref_first; null for an insert and black.")
     rate: float | None = Field(
         default=None,
         ge=-MAX_RATE,
@@ -62,6 +62,16 @@ class SegmentRecord(_Strict):
     offset_ms: float | None = Field(
         default=None, description="Clip time minus ref time at ref_first, in milliseconds. Informs; is not read."
     )
+    phase: float = Field(
+        default=0.0, ge=-0.5, lt=0.5, description="Where between its neighbours the line goes through clip_first."
+    )
+    score: Score | None = Field(default=None, description="Mean score of the matches; lower is more alike.")
+    clip_count: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Number of clip frames that ref lacks, for a missing segment only."
+    )
+    speed: float | None = Field(
+        default=None, description="Seconds of clip per second of ref, where not 1. Informs; is not read."
+    )
 
 
 class DigestRecord(_Strict):
@@ -69,6 +79,9 @@ class DigestRecord(_Strict):
 
     segments: str | None = None
     frame_map: str | None = None
+
+
+_NEW_KEYS = ("verdict", "reasons", "residual_ms")  # top-level keys of version 2
 
 
 class TimelineFile(BaseModel):
@@ -82,7 +95,14 @@ class TimelineFile(BaseModel):
     )
 
     format: Literal["vs_align timeline"]
-    version: Literal[1]
+    version: Literal[1, 2]
+    verdict: Literal["exact", "good", "doubtful", "unrelated"] | None = Field(
+        default=None, description="What the whole is worth; null where nobody has judged it."
+    )
+    reasons: list[str] = Field(default=[], description="Why, in words.")
+    residual_ms: float | None = Field(
+        default=None, description="Clip time minus ref time below a frame, in milliseconds; null where not measured."
+    )
     clip: SideRecord
     ref: SideRecord
     segments: list[SegmentRecord] | None = Field(default=None, description="Contiguous, covering all ref frames.")
@@ -92,3 +112,17 @@ class TimelineFile(BaseModel):
     scores: list[Score | None] = Field(default=[], description="Per ref frame or empty; lower is more alike.")
     confidences: list[Share] = Field(default=[], description="Per ref frame or empty.")
     digest: DigestRecord | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_old_notes(cls, data: Any) -> Any:
+        """Rename the notes of a file of version 1 whose keys mean something today."""
+        if not isinstance(data, dict) or data.get("version") != 1:
+            return data
+        renamed: dict[str, Any] = {}
+        for key, value in data.items():
+            name = key
+            while name in _NEW_KEYS or (name != key and (name in data or name in renamed)):
+                name += "_note"
+            renamed[name] = value
+        return renamed

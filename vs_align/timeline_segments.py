@@ -18,15 +18,22 @@ MAX_RATE = 1000.0
 class Segment:
     """A range of ref frames with one rule that gives their clip frames.
 
-    Ref frame n shows clip frame `clip_first + floor((n - ref_first) * rate + 0.5)`.
+    Ref frame n shows clip frame `clip_first + floor((n - ref_first) * rate + phase + 0.5)`.
 
     Args:
-        ref_first: First ref frame, at least 0.
-        ref_last: Last ref frame, inclusive, at least `ref_first`.
-        clip_first: Clip frame shown at `ref_first`, at least 0. None for an insert, and only there.
-        rate: Clip frames per ref frame, -1000..1000. 0 for a hold, and only there. An insert has none: it reads 1.
+        ref_first: First ref frame, at least 0. Of a missing one: the ref frame before which its clip frames belong.
+        ref_last: Last ref frame, inclusive, at least `ref_first`. Of a missing one: `ref_first - 1`, it has none.
+        clip_first: Clip frame shown at `ref_first`, at least 0. None for an insert and black, and only there. Of a
+            missing one: the first clip frame that ref lacks.
+        rate: Clip frames per ref frame, -1000..1000. 0 for a hold, and only there. Inserts, black and missing ones
+            have none: it reads 1.
         kind: What the segment says; the plain value is accepted too.
-        confidence: How sure the match is, 0..1. None: nobody has measured it.
+        confidence: How sure the segment is, 0..1. None: nobody has measured it.
+        phase: Where between its neighbours the line of a match goes through `clip_first`, -0.5..0.5 without 0.5, in
+            clip frames. Only a match has one: elsewhere it reads 0.
+        score: Mean score of the matches, at least 0, lower is more alike. None where nobody has measured it, and for
+            scores that are not finite.
+        clip_count: Number of clip frames that ref lacks, at least 1. Only a missing segment has it.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -38,31 +45,48 @@ class Segment:
     rate: float = 1.0
     kind: SegmentKind = SegmentKind.MATCH
     confidence: float | None = None
+    phase: float = 0.0
+    score: float | None = None
+    clip_count: int | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "ref_first", whole(self.ref_first, "Segment", "ref_first"))
-        put(self, "ref_last", whole(self.ref_last, "Segment", "ref_last"))
-        if self.ref_last < self.ref_first:
-            raise ArgumentError("Segment", "ref_last", f"must be at least ref_first ({self.ref_first})", self.ref_last)
         if self.kind.__class__ is not SegmentKind:
             put(self, "kind", _kind(self.kind))
-        if self.kind is SegmentKind.INSERT:
+        put(self, "ref_first", whole(self.ref_first, "Segment", "ref_first"))
+        put(self, "ref_last", self._checked_ref_last())
+        if self.kind in _WITHOUT_CLIP:
             if self.clip_first is not None:
-                raise ArgumentError("Segment", "clip_first", "must be None for an insert", self.clip_first)
+                raise ArgumentError("Segment", "clip_first", f"must be None for {_NAMED[self.kind]}", self.clip_first)
         else:
             if self.clip_first is None:
-                raise ArgumentError("Segment", "clip_first", f"must be a frame number for a {self.kind}", "None")
+                raise ArgumentError("Segment", "clip_first", f"must be a frame number for {_NAMED[self.kind]}", "None")
             put(self, "clip_first", whole(self.clip_first, "Segment", "clip_first"))
         put(self, "rate", self._checked_rate())
+        put(self, "phase", self._checked_phase())
+        put(self, "clip_count", self._checked_count())
         if self.confidence is not None:
             put(self, "confidence", share(self.confidence, "Segment", "confidence"))
+        if self.score is not None:
+            put(self, "score", finite_score(self.score, "Segment", "score"))
+
+    def _checked_ref_last(self) -> int:
+        if self.kind is SegmentKind.MISSING:
+            last = whole(self.ref_last, "Segment", "ref_last", least=-1)
+            if last != self.ref_first - 1:
+                rule = f"must be ref_first - 1 ({self.ref_first - 1}) for a missing one"
+                raise ArgumentError("Segment", "ref_last", rule, last)
+            return last
+        last = whole(self.ref_last, "Segment", "ref_last")
+        if last < self.ref_first:
+            raise ArgumentError("Segment", "ref_last", f"must be at least ref_first ({self.ref_first})", last)
+        return last
 
     def _checked_rate(self) -> float:
         rate = number(self.rate, "Segment", "rate")
         if not abs(rate) <= MAX_RATE:
             raise ArgumentError("Segment", "rate", f"must lie in -{MAX_RATE:g}..{MAX_RATE:g}", rate)
-        if self.kind is SegmentKind.INSERT:
+        if self.kind is SegmentKind.MISSING or self.kind in _WITHOUT_CLIP:
             return 1.0
         if self.kind is SegmentKind.HOLD and rate != 0:
             raise ArgumentError("Segment", "rate", "must be 0 for a hold", rate)
@@ -70,17 +94,46 @@ class Segment:
             raise ArgumentError("Segment", "rate", "must not be 0 for a match (a hold repeats one frame)", rate)
         return rate
 
+    def _checked_phase(self) -> float:
+        phase = number(self.phase, "Segment", "phase")
+        if not -0.5 <= phase < 0.5:
+            raise ArgumentError("Segment", "phase", "must lie in -0.5..0.5, without 0.5", phase)
+        # Closer to 0.5, rounding would make the line miss its own first frame.
+        return min(phase, 0.4999999999) if self.kind is SegmentKind.MATCH else 0.0
+
+    def _checked_count(self) -> int | None:
+        if self.kind is SegmentKind.MISSING:
+            return whole(self.clip_count, "Segment", "clip_count", least=1)
+        if self.clip_count is not None:
+            rule = f"must be None for {_NAMED[self.kind]} (only a missing one has it)"
+            raise ArgumentError("Segment", "clip_count", rule, self.clip_count)
+        return None
+
     def __len__(self) -> int:
-        """Number of ref frames, at least 1."""
+        """Number of ref frames: at least 1, but 0 of a missing segment."""
         return self.ref_last - self.ref_first + 1
 
+    @property
+    def clip_last(self) -> int | None:
+        """Clip frame shown at `ref_last`; of a missing segment the last that ref lacks; None of inserts and black."""
+        if self.clip_first is None:
+            return None
+        if self.clip_count is not None:
+            return self.clip_first + self.clip_count - 1
+        return self.clip_first + self._steps(self.ref_last - self.ref_first)
+
     def clip_frame(self, n: int) -> int | None:
-        """Clip frame shown at ref frame n (`ref_first..ref_last`), None for an insert."""
+        """Clip frame shown at ref frame n (`ref_first..ref_last`), None for an insert and black."""
         if not self.ref_first <= n <= self.ref_last:
             raise ArgumentError("Segment.clip_frame", "n", f"must lie in {self.ref_first}..{self.ref_last}", n)
         if self.clip_first is None:
             return None
-        return self.clip_first + math.floor((n - self.ref_first) * self.rate + 0.5)
+        return self.clip_first + self._steps(n - self.ref_first)
+
+    def _steps(self, i: int) -> int:
+        """Clip frames from `clip_first` to the one that ref frame `ref_first + i` shows."""
+        # At rate 1 a phase moves no frame, but one close to 0.5 might by rounding.
+        return i if self.rate == 1 else math.floor(i * self.rate + self.phase + 0.5)
 
     def clip_frames(self) -> Sequence[int | None]:
         """Clip frames of all ref frames of the segment, in order."""
@@ -88,7 +141,17 @@ class Segment:
             return [self.clip_first] * len(self)
         if self.rate == 1:
             return range(self.clip_first, self.clip_first + len(self))
-        return [self.clip_first + math.floor(i * self.rate + 0.5) for i in range(len(self))]
+        return [self.clip_first + self._steps(i) for i in range(len(self))]
+
+
+_WITHOUT_CLIP = (SegmentKind.INSERT, SegmentKind.BLACK)
+_NAMED = {
+    SegmentKind.MATCH: "a match",
+    SegmentKind.HOLD: "a hold",
+    SegmentKind.INSERT: "an insert",
+    SegmentKind.MISSING: "a missing one",
+    SegmentKind.BLACK: "black",
+}
 
 
 def _kind(value: Any) -> SegmentKind:
@@ -99,16 +162,16 @@ def _kind(value: Any) -> SegmentKind:
         raise ArgumentError("Segment", "kind", f"must be one of {choices}", repr(value)) from None
 
 
-def whole(value: Any, function: str, name: str) -> int:
-    """Return value as a plain int, or raise `ArgumentError` where it is no whole number of at least 0."""
-    if value.__class__ is int and value >= 0:
+def whole(value: Any, function: str, name: str, least: int = 0) -> int:
+    """Return value as a plain int, or raise `ArgumentError` where it is no whole number of at least `least`."""
+    if value.__class__ is int and value >= least:
         return int(value)
     try:
         result = operator.index(value)
     except TypeError:
         raise ArgumentError(function, name, "must be a whole number", repr(value)) from None
-    if result < 0:
-        raise ArgumentError(function, name, "must be at least 0", result)
+    if result < least:
+        raise ArgumentError(function, name, f"must be at least {least}", result)
     return result
 
 
@@ -125,6 +188,16 @@ def share(value: Any, function: str, name: str) -> float:
     result = number(value, function, name)
     if not 0 <= result <= 1:
         raise ArgumentError(function, name, "must lie in 0..1", result)
+    return result
+
+
+def finite_score(value: Any, function: str, name: str) -> float | None:
+    """Return value as a plain float, None where it is not finite, or raise `ArgumentError` where it is no score."""
+    result = number(value, function, name)
+    if not math.isfinite(result):
+        return None
+    if result < 0:
+        raise ArgumentError(function, name, "must be at least 0", result)
     return result
 
 
@@ -223,8 +296,7 @@ def mend_segments(
         Contiguous segments in order.
     """
     mended: list[Segment] = []
-    kept = [list(s.clip_frames()) == list(frame_map[s.ref_first : s.ref_last + 1]) for s in segments]
-    for keep, pairs in groupby(zip(kept, segments, strict=True), key=operator.itemgetter(0)):
+    for keep, pairs in groupby(zip(_kept(segments, frame_map), segments, strict=True), key=operator.itemgetter(0)):
         group = [segment for _, segment in pairs]
         if keep:
             mended += group
@@ -236,8 +308,24 @@ def mend_segments(
     return mended
 
 
+def _kept(segments: Sequence[Segment], frame_map: Sequence[int | None]) -> list[bool]:
+    """Whether each segment gives its part of the map; a missing one stays where its neighbours stay."""
+    kept = [list(s.clip_frames()) == list(frame_map[s.ref_first : s.ref_last + 1]) for s in segments]
+    for order in (range(len(kept)), reversed(range(len(kept)))):
+        beside = True
+        for i in order:
+            if len(segments[i]):
+                beside = kept[i]
+            else:
+                kept[i] = kept[i] and beside
+    return kept
+
+
 def check_segments(segments: Sequence[Segment], clip_length: int, ref_length: int) -> None:
-    """Raise `ArgumentError` unless segments cover ref frames 0..ref_length-1 once, in order, with frames of clip."""
+    """Raise `ArgumentError` unless segments cover ref frames 0..ref_length-1 once, in order, with frames of clip.
+
+    Missing ones cover no ref frame and may stand anywhere between the others.
+    """
     expected = 0
     for i, segment in enumerate(segments):
         if segment.__class__ is not Segment:
@@ -246,12 +334,13 @@ def check_segments(segments: Sequence[Segment], clip_length: int, ref_length: in
             rule = f"must be {expected}, " + ("the first ref frame" if i == 0 else "one past the segment before")
             raise ArgumentError("Timeline", f"segments[{i}].ref_first", rule, segment.ref_first)
         expected = segment.ref_last + 1
-        if segment.clip_first is None:
+        last = segment.clip_last
+        if segment.clip_first is None or last is None:
             continue
         # Clip frames rise or fall all along a segment: its two ends are its extremes.
-        last = segment.clip_first + math.floor((len(segment) - 1) * segment.rate + 0.5)
         if min(segment.clip_first, last) < 0 or max(segment.clip_first, last) >= clip_length:
-            rule = f"must show frames of clip, 0..{clip_length - 1}"
+            verb = "name" if segment.kind is SegmentKind.MISSING else "show"
+            rule = f"must {verb} frames of clip, 0..{clip_length - 1}"
             raise ArgumentError("Timeline", f"segments[{i}]", rule, f"{segment.clip_first}..{last}")
     if expected != ref_length:
         argument = f"segments[{len(segments) - 1}].ref_last" if segments else "segments"
