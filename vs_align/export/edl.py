@@ -1,0 +1,142 @@
+"""Edit decision lists, CMX 3600."""
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from vs_align.errors import ArgumentError, MissingDependencyError
+from vs_align.export.editorial import Event, MediaFile, events_of, import_otio, url_of
+from vs_align.json_file import save_text
+
+if TYPE_CHECKING:
+    from vs_align.timeline import Timeline
+
+_FUNCTION = "write_edl"
+_MOST_EVENTS = 999  # event numbers have three digits
+_REEL = 8  # letters and digits of a reel's name
+_RESERVED = {"AX", "BL", "BLACK", "BARS"}  # reel names that mean something else
+_DAY = 24 * 60 * 60
+
+
+def write_edl(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: str | os.PathLike[str]) -> None:
+    """Write a timeline as an edit decision list (CMX 3600) in ref's frame rate.
+
+    One event for each passage; where clip has nothing, record times leave a gap. Record times are exact frames of
+    ref, counted from its time code. Source times are clip's, counted at ref's rate as the format wants it: exact
+    where both rates are equal, else the nearest frame. Another speed is an M2 line, a held frame a freeze frame. At
+    29.97 and 59.94 frames per second time codes drop frames. Reels are named by the first eight letters and digits of
+    clip's file name. The format holds no sound cuts of its own: the video track stands for both.
+
+    Args:
+        timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
+        clip: The file that is cut.
+        ref: The file whose cut is taken over. Its rate must be one that time codes know, such as 24000/1001 or 25.
+        path: File to write. A file of that name is replaced when the new one is whole.
+
+    Raises:
+        ArgumentError: A file does not fit the timeline, or the format cannot hold it: its rate, more than 999 events,
+            more than 24 hours.
+        MediaError: The file cannot be written.
+        MissingDependencyError: OpenTimelineIO or its adapter is not installed.
+    """
+    otio = import_otio(_FUNCTION)
+    if "cmx_3600" not in otio.adapters.available_adapter_names():
+        message = f"vs_align.{_FUNCTION}: OpenTimelineIO's adapter for CMX 3600 is missing"
+        raise MissingDependencyError(f"{message}: pip install 'vs_align[export]'.")
+    rate = otio.opentime.RationalTime.nearest_smpte_timecode_rate(float(ref.rate))
+    if abs(rate - ref.rate) > 0.001:
+        raise ArgumentError(_FUNCTION, "ref.rate", "must be one that time codes know, such as 25", ref.rate)
+    counted = _counted(events_of(timeline, clip, ref, _FUNCTION), clip, ref)
+    _check(counted, rate)
+    text = otio.adapters.write_to_string(_timeline(otio, counted, clip, ref, rate), "cmx_3600", rate=rate)
+    save_text(_FUNCTION, _completed(otio, text, counted, clip, rate), path)
+
+
+def reel_name(clip: MediaFile) -> str:
+    """Return a name for clip's reel: at most eight letters and digits."""
+    name = re.sub(r"[^A-Z0-9]", "", clip.path.stem.upper().encode("ascii", "ignore").decode())[:_REEL]
+    return "CLIP" + name[:4] if name in _RESERVED or not name else name
+
+
+type _Counted = tuple[Event, int, int, int]
+"""An event, its first record frame, its first source frame and how many of those it uses, all at ref's rate."""
+
+
+def _counted(events: list[Event], clip: MediaFile, ref: MediaFile) -> list[_Counted]:
+    counted = []
+    for event in events:
+        if event.source is not None:
+            source = round((clip.start + event.source) * ref.rate / clip.rate)
+            used = max(1, round(event.length * abs(event.speed)))
+            counted.append((event, ref.start + event.ref_first, source, used))
+    return counted
+
+
+def _check(counted: list[_Counted], rate: float) -> None:
+    if not counted:
+        raise ArgumentError(_FUNCTION, "timeline", "must match at least one frame", 0)
+    if len(counted) > _MOST_EVENTS:
+        rule = f"must have at most {_MOST_EVENTS} passages for this format (FCPXML and OTIO take more)"
+        raise ArgumentError(_FUNCTION, "timeline", rule, len(counted))
+    last = max(max(record + event.length, source + used) for event, record, source, used in counted)
+    if last > _DAY * rate:
+        raise ArgumentError(_FUNCTION, "timeline", "must end within 24 hours of time code", f"{last} frames")
+
+
+def _timeline(otio: Any, counted: list[_Counted], clip: MediaFile, ref: MediaFile, rate: float) -> Any:
+    """The events with all times counted at the one rate that the format knows."""
+    time, span = otio.opentime.RationalTime, otio.opentime.TimeRange
+    track = otio.schema.Track("V", kind=otio.schema.TrackKind.Video)
+    reached = 0
+    for event, record, source, used in counted:
+        if record > reached:
+            track.append(otio.schema.Gap(source_range=span(time(0, rate), time(record - reached, rate))))
+        item = otio.schema.Clip(
+            clip.path.name,
+            otio.schema.ExternalReference(url_of(clip.path)),
+            span(time(source, rate), time(event.length, rate)),
+            metadata={"cmx_3600": {"reel": reel_name(clip)}},
+        )
+        if event.speed == 0:
+            item.effects.append(otio.schema.FreezeFrame())
+        elif used != event.length or event.speed < 0:
+            item.effects.append(otio.schema.LinearTimeWarp(time_scalar=float(event.speed)))
+        track.append(item)
+        reached = record + event.length
+    made = otio.schema.Timeline(_one_line(f"{clip.path.stem} on {ref.path.stem}"))
+    made.tracks.append(track)
+    return made
+
+
+def _completed(otio: Any, text: str, counted: list[_Counted], clip: MediaFile, rate: float) -> str:
+    """Put right what the adapter leaves out or gets wrong.
+
+    It does not say whether time codes drop frames. Where the speed changes it divides by the speed instead of
+    multiplying, so that the source ends in the wrong place, and writes the clip's name where readers expect the reel.
+    """
+
+    def code(frames: int) -> str:
+        return str(otio.opentime.to_timecode(otio.opentime.RationalTime(frames, rate), rate))
+
+    lines = text.splitlines()
+    drops = ";" in code(0)
+    number = 0
+    for i, line in enumerate(lines):
+        if line.startswith("TITLE:"):
+            lines[i] = f"{line}\nFCM: {'DROP FRAME' if drops else 'NON-DROP FRAME'}"
+        elif re.match(r"\d{3} ", line):
+            event, _, source, used = counted[number]
+            number += 1
+            if event.speed != 0:
+                head, _, record_in, record_out = line.rsplit(maxsplit=3)
+                lines[i] = f"{head} {code(source + used)} {record_in} {record_out}"
+        elif line.startswith("M2 "):
+            event, _, source, _ = counted[number - 1]
+            frames = float(event.speed) * rate
+            # Readers know this line's time code with colons only.
+            lines[i] = f"M2   {reel_name(clip):8} {frames:011.6f} {code(source).replace(';', ':'):>28}"
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

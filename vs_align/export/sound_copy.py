@@ -1,0 +1,91 @@
+"""Packets of sound, copied as they are to another time."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from vs_align.errors import MediaError
+
+_MP4 = frozenset({"aac", "alac", "ac3", "eac3", "mp3", "opus", "flac"})
+# Containers whose packets have time stamps that players keep to, and the sound that they take; None is all.
+_CONTAINERS: dict[str, frozenset[str] | None] = {
+    ".mka": None,
+    ".mkv": None,
+    ".webm": frozenset({"opus", "vorbis"}),
+    ".m4a": _MP4,
+    ".m4b": _MP4,
+    ".mp4": _MP4,
+    ".mov": _MP4 - {"opus", "flac"},
+}
+_TOLERANCE = Fraction(1, 1000)  # containers round time stamps to a millisecond
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRange:
+    """What to copy. Times in seconds on the clock of the file that is read."""
+
+    begin: float
+    """Packets that begin earlier are left out, unless `open_begin`."""
+    end: float
+    """Packets that end later are left out, unless `open_end`."""
+    shift: float
+    """What is added to the times."""
+    open_begin: bool
+    """Whether clip begins here: what its sound has before is no other scene, and decoders need it to start with."""
+    open_end: bool
+    """Whether the packet that goes on beyond the end may be kept."""
+
+
+def can_copy(target: Path, codec: str) -> bool:
+    """Tell whether a container takes packets of a codec and keeps their times."""
+    if target.suffix.lower() not in _CONTAINERS:
+        return False
+    held = _CONTAINERS[target.suffix.lower()]
+    return held is None or codec in held
+
+
+def copy_sound(source: Path, target: Path, what: CopyRange) -> int:
+    """Copy packets of the first sound track of a file into a new one.
+
+    Args:
+        source: The file.
+        target: The file to write; one that is there is overwritten.
+        what: Which packets, and to where.
+
+    Returns:
+        Number of packets.
+
+    Raises:
+        MediaError: A file cannot be read or written.
+    """
+    import av
+
+    try:
+        with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
+            given: Any = reading.streams.audio[0]
+            made = writing.add_stream_from_template(given)
+            count = 0
+            for packet in reading.demux(given):
+                if packet.pts is None or packet.time_base is None or not _belongs(packet, what):
+                    continue
+                moved = round(Fraction(what.shift) / packet.time_base)
+                packet.pts += moved
+                packet.dts = packet.pts
+                packet.stream = made
+                writing.mux(packet)
+                count += 1
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise MediaError(f"The sound of {source.name} cannot be copied to {target.suffix}: {error}.") from error
+    return count
+
+
+def _belongs(packet: Any, what: CopyRange) -> bool:
+    begin = packet.pts * packet.time_base
+    end = begin + (packet.duration or 0) * packet.time_base
+    # No container that is written here begins before its time 0.
+    if begin + Fraction(what.shift) < -_TOLERANCE or (
+        not what.open_begin and begin < Fraction(what.begin) - _TOLERANCE
+    ):
+        return False
+    return bool(begin < what.end if what.open_end else end <= Fraction(what.end) + _TOLERANCE)

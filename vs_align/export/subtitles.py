@@ -1,0 +1,136 @@
+"""Subtitles of clip, retimed so that they fit ref."""
+
+import codecs
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_align.errors import ArgumentError, MissingDependencyError
+from vs_align.export.cue_times import CueTimes
+from vs_align.export.subtitle_text import FORMATS, Cue, Times, guess_format, rewritten
+from vs_align.export.time_map import TimeMap
+from vs_align.json_file import save_text
+
+if TYPE_CHECKING:
+    from vs_align.timeline import Timeline
+
+_FUNCTION = "retime_subtitles"
+_LARGEST = 1 << 28  # bytes; a video named by mistake must not be read to its end
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleReport:
+    """What became of the cues of a subtitle file. Each is counted once, as kept, clipped or dropped."""
+
+    kept: int
+    """Cues that are shown whole, comments among them."""
+    clipped: int
+    """Cues of which a part was left out, because ref lacks frames of theirs or parts them by an insert."""
+    dropped: int
+    """Cues that were left out, because ref shows none of their frames or hardly any."""
+    repeated: int
+    """Further showings that were added, because ref shows the same frames again."""
+    dropped_cues: tuple[tuple[int, str], ...] = ()
+    """When each dropped cue began in clip, in milliseconds, and its text."""
+
+
+@dataclass
+class _Counts:
+    kept: int = 0
+    clipped: int = 0
+    repeated: int = 0
+    dropped: list[tuple[int, str]] = field(default_factory=list)
+
+
+def retime_subtitles(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    timeline: "Timeline",
+    encoding: str | None = None,
+) -> SubtitleReport:
+    """Write clip's subtitles with ref's times.
+
+    A cue that a player first shows on clip frame k is first shown on the ref frame that shows k, and it goes with the
+    frame that it went with. Where the whole passage is shifted by one time, so are the times, to the millisecond
+    (ASS and SSA: to the centisecond); elsewhere times that would fall on another frame are put half-way between two
+    frames. A cue that ref shows in parts, with an insert between them, keeps its largest part. A cue that ref shows
+    twice is written twice. Text, styles, karaoke and everything else in the file stay as they are; comments whose
+    frames ref lacks keep their times.
+
+    Args:
+        source: SRT, VTT, ASS or SSA file for clip, or another format that pysubs2 reads.
+        target: File to write, in UTF-8. Its ending, .srt, .vtt, .ass or .ssa, is the format; from another format it
+            is converted by pysubs2. A file of that name is replaced when the new one is whole.
+        timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
+        encoding: Encoding of the source. None: by its byte order mark, else UTF-8.
+
+    Raises:
+        ArgumentError: The source is no subtitle file, is in another encoding, or the ending is unknown.
+        MediaError: The file cannot be written.
+        MissingDependencyError: pysubs2 is needed and not installed.
+    """
+    form = Path(target).suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise ArgumentError(_FUNCTION, "target", "must end in .srt, .vtt, .ass or .ssa", repr(os.fspath(target)))
+    text = _text(source, encoding)
+    if guess_format(text) != form:
+        text = _converted(text, form, source, timeline)
+    times = CueTimes(TimeMap(timeline, _FUNCTION), step=10 if form in ("ass", "ssa") else 1)
+    counts = _Counts()
+    try:
+        made = rewritten(text, form, lambda cue: _retimed(cue, times, counts))
+    except ValueError as error:
+        raise ArgumentError(_FUNCTION, "source", str(error), repr(os.fspath(source))) from None
+    save_text(_FUNCTION, made, target)
+    return SubtitleReport(counts.kept, counts.clipped, len(counts.dropped), counts.repeated, tuple(counts.dropped))
+
+
+def _retimed(cue: Cue, times: CueTimes, counts: _Counts) -> Times:
+    showings = times.showings(cue.start, cue.end)
+    if not showings and cue.comment:
+        counts.kept += 1
+        return [(cue.start, cue.end)]
+    if not showings:
+        counts.dropped.append((cue.start, cue.text))
+        return []
+    # A scene that is shown again in part has been shown whole once, and nothing of the cue is lost.
+    if any(showing.whole for showing in showings):
+        counts.kept += 1
+    else:
+        counts.clipped += 1
+    counts.repeated += len(showings) - 1
+    return [(showing.start, showing.end) for showing in showings]
+
+
+def _text(source: str | os.PathLike[str], encoding: str | None) -> str:
+    try:
+        if Path(source).stat().st_size > _LARGEST:
+            raise ArgumentError(_FUNCTION, "source", "must be a subtitle file", f"{os.fspath(source)!r} (too large)")
+        content = Path(source).read_bytes()
+    except OSError as error:
+        given = f"{os.fspath(source)!r} ({error.strerror or error})"
+        raise ArgumentError(_FUNCTION, "source", "must name a file that can be read", given) from None
+    name = encoding or next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(name)
+    except LookupError:
+        raise ArgumentError(_FUNCTION, "encoding", "must be one that Python knows", repr(encoding)) from None
+    except UnicodeDecodeError:
+        given = f"{name} for {os.fspath(source)!r}"
+        raise ArgumentError(_FUNCTION, "encoding", "must be that of the source", given) from None
+
+
+def _converted(text: str, form: str, source: str | os.PathLike[str], timeline: "Timeline") -> str:
+    try:
+        import pysubs2
+    except ImportError as error:
+        message = f"vs_align.{_FUNCTION}: {os.fspath(source)!r} is not in the format of the target, and converting it"
+        raise MissingDependencyError(f"{message} needs pysubs2: pip install 'vs_align[export]'.") from error
+    try:
+        # Formats that count frames are counted in clip's.
+        return pysubs2.SSAFile.from_string(text, fps=float(timeline.clip_rate) or None).to_string(form)
+    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
+        given = f"{os.fspath(source)!r} ({error})"
+        raise ArgumentError(_FUNCTION, "source", "must be a subtitle file", given) from None

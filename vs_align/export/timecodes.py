@@ -1,0 +1,37 @@
+"""Time codes of the rendered result."""
+
+import os
+from typing import TYPE_CHECKING
+
+from vs_align.export.time_map import shown_times
+from vs_align.json_file import save_text
+
+if TYPE_CHECKING:
+    from vs_align.timeline import Timeline
+
+_FUNCTION = "write_timecodes"
+_HEADER = "# timestamp format v2"  # the first line by which mkvmerge and others know the format
+
+
+def write_timecodes(timeline: "Timeline", path: str | os.PathLike[str]) -> None:
+    """Write when each frame of the result, which has ref's frames, is shown: time stamp format v2.
+
+    One time in milliseconds a line, in rising order, with as many digits as it takes (0.000001 ms at most), so that
+    frame rates such as 24000/1001 lose nothing. Variable frame rates keep their time stamps.
+
+    Args:
+        timeline: Its ref must have a rate or time stamps.
+        path: File to write. A file of that name is replaced when the new one is whole.
+
+    Raises:
+        ArgumentError: Neither rate nor time stamps of ref are known.
+        MediaError: The file cannot be written.
+    """
+    times = shown_times(timeline.ref_times, timeline.ref_rate, timeline.ref_length, "ref", _FUNCTION)
+    lines = [_HEADER, *(_number(1000 * time) for time in times[:-1].tolist())]
+    save_text(_FUNCTION, "\n".join(lines) + "\n", path)
+
+
+def _number(milliseconds: float) -> str:
+    text = f"{milliseconds:.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -1,0 +1,130 @@
+"""Kernels of the engines: differences, likeness and structural similarity of rows of pixels."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+# Side and stride of the windows of `ssim`, and the constants of Wang et al. for 255 levels.
+_SIDE, _STRIDE = 8, 4
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _difference(a: Any, b: Any) -> Any:
+    """Mean absolute difference of two rows of uint8."""
+    total = np.int32(0)
+    for x in range(a.size):
+        total += abs(np.int32(a[x]) - np.int32(b[x]))
+    return total / a.size
+
+
+@njit(nogil=True, cache=True)
+def differences(a: Any, b: Any, first: Any, second: Any, out: Any) -> None:
+    """Fill the mean absolute difference of rows a[first[i]] and b[second[i]]."""
+    for i in range(first.size):
+        out[i] = _difference(a[first[i]], b[second[i]])
+
+
+@njit(nogil=True, cache=True)
+def walk(ref: Any, clip: Any, begin: Any, count: Any, window: Any, step: Any, close: Any, state: Any, out: Any) -> Any:
+    """Find the frame of a sliding window for each ref frame in turn.
+
+    Args:
+        ref: (k, pixels).
+        clip: (l, pixels), from clip frame `begin` on.
+        begin: See there.
+        count: Frames that clip has in all.
+        window: Frames to look at from the last match on.
+        step: Frames of clip that a ref frame lasts.
+        close: Two numbers: a score this many times the lowest, plus this much, may be as good but for noise.
+        state: [last match, where it should go on, whether there was a match]; read and changed.
+        out: Three arrays (k,), filled with clip frames, their differences, and the mean difference over the window.
+
+    Returns:
+        How many ref frames were done before clip ran out of frames.
+    """
+    line = np.empty(window, np.float64)
+    for i in range(len(ref)):
+        low = int(state[0])
+        high = min(low + window, count)
+        if high > begin + len(clip):
+            return i
+        best, total = 0, 0.0
+        for j in range(low, high):
+            line[j - low] = _difference(ref[i], clip[j - begin])
+            total += line[j - low]
+            if line[j - low] < line[best]:
+                best = j - low
+        if state[2] > 0:
+            expected = min(high - 1, max(low, int(np.floor(state[1] + step + 0.5)))) - low
+            if line[expected] <= close[0] * line[best] + close[1]:
+                best = expected
+                state[1] += step
+            else:
+                state[1] = low + best
+        else:
+            state[1] = low + best
+        state[0], state[2] = low + best, 1.0
+        out[0][i], out[1][i], out[2][i] = low + best, line[best], total / (high - low)
+    return len(ref)
+
+
+@njit(nogil=True, cache=True)
+def ssim(a: Any, b: Any) -> Any:
+    """Mean structural similarity of two pictures (height, width) of uint8, -1 to 1, in windows of 8 by 8 pixels.
+
+    Z. Wang et al., Image quality assessment: from error visibility to structural similarity, 2004.
+    """
+    height, width = a.shape
+    tall, wide = min(_SIDE, height), min(_SIDE, width)
+    total, windows, size = 0.0, 0, tall * wide
+    nothing: Any = np.int32(0)
+    for top in range(0, height - tall + 1, _STRIDE):
+        for left in range(0, width - wide + 1, _STRIDE):
+            sum_a, sum_b, sum_aa, sum_bb, sum_ab = nothing, nothing, nothing, nothing, nothing
+            for y in range(top, top + tall):
+                for x in range(left, left + wide):
+                    p, q = np.int32(a[y, x]), np.int32(b[y, x])
+                    sum_a += p
+                    sum_b += q
+                    sum_aa += p * p
+                    sum_bb += q * q
+                    sum_ab += p * q
+            mean_a, mean_b = sum_a / size, sum_b / size
+            var_a, var_b = sum_aa / size - mean_a * mean_a, sum_bb / size - mean_b * mean_b
+            both = sum_ab / size - mean_a * mean_b
+            light = (2 * mean_a * mean_b + _C1) / (mean_a * mean_a + mean_b * mean_b + _C1)
+            total += light * (2 * both + _C2) / (var_a + var_b + _C2)
+            windows += 1
+    return total / windows
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def likeness(a: Any, b: Any, first: Any, second: Any, floor: Any, out: Any) -> None:
+    """Fill the correlation of rows a[first[i]] and b[second[i]] of uint8, -1 to 1.
+
+    Args:
+        a: (k, pixels).
+        b: (l, pixels).
+        first: (n,) rows of a.
+        second: (n,) rows of b.
+        floor: Variance in levels squared that noise has by itself; it keeps flat pictures from being alike by chance.
+        out: (n,).
+    """
+    size = a.shape[1]
+    nothing: Any = 0
+    for i in range(first.size):
+        p, q = a[first[i]], b[second[i]]
+        sum_p, sum_q, sum_pp, sum_qq, sum_pq = nothing, nothing, nothing, nothing, nothing
+        for x in range(size):
+            u, v = np.int32(p[x]), np.int32(q[x])
+            sum_p += u
+            sum_q += v
+            sum_pp += u * u
+            sum_qq += v * v
+            sum_pq += u * v
+        mean_p, mean_q = sum_p / size, sum_q / size
+        var_p, var_q = sum_pp / size - mean_p * mean_p + floor, sum_qq / size - mean_q * mean_q + floor
+        out[i] = (sum_pq / size - mean_p * mean_q) / np.sqrt(var_p * var_q)

@@ -1,0 +1,160 @@
+"""`match_pictures`: the clip frame of each ref frame, found in the pictures alone, wherever it may be."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.registration.geometry import Geometry, geometries, neutral_geometry
+from vs_align.registration.views import Luma
+from vs_align.timing.bands import Bands, are_short, bands_of, whole_bands
+from vs_align.timing.chain import Stretch, chain, sampled
+from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
+from vs_align.timing.likeness import differences
+from vs_align.timing.pace import paces
+from vs_align.timing.path import Path, best_path, equals, evidence
+from vs_align.timing.segmenting import FrameMap
+from vs_align.vapour.memory import MemoryTrimmer
+
+# Frames at which it is looked how clip lies on ref, and candidates to either side of what the chain says.
+_ANCHORS, _AROUND = 32, 6
+# Where films are so short that nothing is known, so many candidates are looked at for each.
+_CANDIDATES = 40
+
+Progress = Callable[[str, int, int], object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureMatch:
+    """What the pictures say.
+
+    Args:
+        found: The clip frame of each ref frame.
+        differences: (n,) 1 minus the correlation of local contrast of each pair; NaN without a counterpart, negative
+            where there is nothing to be seen.
+        evidence: (n,) by how much the frames beside are worse, as the lesser of both sides.
+        agreement: Mean correlation of frames that were laid on each other, -1..1; 0 where they could not be.
+        geometries: How small pictures of clip lie on those of ref.
+    """
+
+    found: FrameMap
+    differences: npt.NDArray[np.float32]
+    evidence: npt.NDArray[np.float32]
+    agreement: float
+    geometries: tuple[Geometry, ...] = field(default=())
+
+
+def match_pictures(
+    clip: Fingerprints,
+    ref: Fingerprints,
+    hints: Sequence[Stretch] = (),
+    reach: float | None = None,
+    progress: Progress | None = None,
+) -> PictureMatch:
+    """Find the clip frame of each ref frame.
+
+    Args:
+        clip: Where to look.
+        ref: What to look for.
+        hints: Stretches that something else, such as the sound, says both have in common.
+        reach: Seconds by which the times of both may differ at most; None: any.
+        progress: Told what is being done.
+    """
+    tell = progress or (lambda *_: None)
+    tell("searching", 0, 3)
+    stretches = chain(clip, ref, reach=reach)
+    tell("searching", 1, 3)
+    placed = _placed(clip, ref, stretches)
+    if hints:
+        stretches, placed = _with_hints(clip, ref, stretches, placed, hints)
+    short = are_short(clip, ref)
+    if not placed and short:
+        placed = _placed_anywhere(clip, ref)
+    tell("searching", 2, 3)
+    if not placed or not (stretches or short):
+        return _nothing(len(ref))
+    bands = whole_bands(len(clip), len(ref)) if short else bands_of(stretches, clip, ref)
+    trimmer = MemoryTrimmer()
+    unlike = differences(clip, ref, bands, placed, lambda done: (trimmer.check(), tell("comparing", done, len(ref))))
+    path = best_path(bands, unlike, paces(stretches, clip, ref), ref.cuts, clip.cuts)
+    tell("searching", 3, 3)
+    return _concluded(bands, unlike, path, placed)
+
+
+def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed: Sequence[Geometry]) -> PictureMatch:
+    lows, highs = equals(bands, unlike, path)
+    sides = [evidence(bands, unlike, path, beside) for beside in (-1, 1)]
+    return PictureMatch(
+        FrameMap(path.frames, lows, highs),
+        path.differences,
+        np.minimum(*sides),
+        max(each.agreement for each in placed),
+        tuple(placed),
+    )
+
+
+def _nothing(length: int) -> PictureMatch:
+    frames = np.full(length, -1, np.int64)
+    nan = np.full(length, np.nan, np.float32)
+    return PictureMatch(FrameMap(frames, frames, frames), nan, np.zeros(length, np.float32), 0.0)
+
+
+def _with_hints(
+    clip: Fingerprints,
+    ref: Fingerprints,
+    stretches: list[Stretch],
+    placed: list[Geometry],
+    hints: Sequence[Stretch],
+) -> tuple[list[Stretch], list[Geometry]]:
+    """Take hints for those parts of ref of which the pictures say nothing, if pictures agree there."""
+    open_hints = [hint for hint in hints if not any(_meet(hint, stretch) for stretch in stretches)]
+    if not open_hints:
+        return stretches, placed
+    there = _placed(clip, ref, open_hints)
+    if not there:
+        return stretches, placed
+    both = sorted([*stretches, *open_hints], key=lambda stretch: float(stretch.ref[0]))
+    return both, placed or there
+
+
+def _meet(one: Stretch, other: Stretch) -> bool:
+    return bool(one.ref[0] <= other.ref[-1] and other.ref[0] <= one.ref[-1])
+
+
+def _placed(clip: Fingerprints, ref: Fingerprints, stretches: Sequence[Stretch]) -> list[Geometry]:
+    """How clip lies on ref at some pairs of frames that are near each other in time; empty where they do not agree."""
+    pairs = [(r, c) for stretch in stretches for r, c in zip(stretch.ref, stretch.clip, strict=True)]
+    if not pairs:
+        return []
+    chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _ANCHORS).astype(int))]
+    clips: list[Luma] = []
+    refs: list[Luma] = []
+    windows: list[range] = []
+    for r, c in chosen:
+        n, k = _frame_at(ref, r), _frame_at(clip, c)
+        first, stop = max(0, k - _AROUND), min(len(clip), k + _AROUND + 1)
+        windows.append(range(len(clips), len(clips) + stop - first))
+        clips += _lumas(clip, first, stop)
+        refs += _lumas(ref, n, n + 1)
+    return geometries(clips, refs, windows)
+
+
+def _placed_anywhere(clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
+    """How clip lies on ref where nobody knows which frames belong together, in short films."""
+    asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
+    if not len(asking) or not len(answering):
+        both_flat = bool(ref.flat.all() and clip.flat.all())
+        return [neutral_geometry((WIDTH, HEIGHT))] if both_flat else []
+    some = answering[:: max(1, len(answering) // _CANDIDATES)]
+    clips = [luma for k in some for luma in _lumas(clip, int(k), int(k) + 1)]
+    refs = [luma for n in asking[:: max(1, len(asking) // 8)] for luma in _lumas(ref, int(n), int(n) + 1)]
+    return geometries(clips, refs, [range(len(clips))] * len(refs))
+
+
+def _frame_at(film: Fingerprints, time: float) -> int:
+    return int(min(np.searchsorted(film.times, time - 1e-6), len(film) - 1))
+
+
+def _lumas(film: Fingerprints, first: int, stop: int) -> list[Luma]:
+    return [picture.astype(np.float32) * np.float32(1 / 255) for picture in film.pictures(first, stop)]

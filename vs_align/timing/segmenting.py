@@ -1,0 +1,204 @@
+"""From the clip frame of each ref frame to segments: straight lines where they fit, and what either side lacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import floor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.optimize import linprog
+
+from vs_align.enums import SegmentKind
+from vs_align.timeline_segments import Segment
+
+# A step of the offset by more frames than this, or so many ref frames without a counterpart, ends a line.
+_STEP, _GAP = 3, 12
+# What a rate must save in lines, besides its own: known ones are likelier than those that are fitted.
+_FOR_KNOWN, _FOR_FITTED = 0.2, 1.4
+# Frames from which on a rate can be fitted, and the most corners of a map that are looked at for it.
+_LONG, _CORNERS = 240, 4000
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameMap:
+    """The clip frame of each ref frame, and which others would do as well.
+
+    Args:
+        frames: (n,) clip frame of each ref frame, -1 where clip lacks it; never falling.
+        lows: (n,) first clip frame that is hardly worse.
+        highs: (n,) the last one.
+    """
+
+    frames: Ints
+    lows: Ints
+    highs: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight run of matches: ref frame n shows clip frame floor(begin + (n - first) * rate + 0.5)."""
+
+    first: int
+    last: int
+    begin: float
+    rate: float
+
+
+def lines_of(found: FrameMap, known_rates: Sequence[float]) -> list[Line]:
+    """Describe a map by as few straight lines as it takes.
+
+    Args:
+        found: The map.
+        known_rates: Clip frames per ref frame that are likely, the likeliest first; with 1 among them.
+
+    Returns:
+        Lines in order, without overlaps. Ref frames without a counterpart may lie within.
+    """
+    numbers = np.flatnonzero(found.frames >= 0)
+    if not numbers.size:
+        return []
+    offsets = found.frames[numbers] - numbers
+    steps, gaps = np.abs(np.diff(offsets)), np.diff(numbers)
+    # frames skipped because clip's rate is another one are no jump
+    usual = np.abs(np.diff(found.frames[numbers]) - np.outer(gaps, known_rates).T).min(axis=0)
+    ends = np.flatnonzero((np.minimum(steps, usual) > _STEP) | (gaps > _GAP)) + 1
+    return [line for block in np.split(numbers, ends) for line in _block_lines(found, block, known_rates)]
+
+
+def _block_lines(found: FrameMap, numbers: Ints, known_rates: Sequence[float]) -> list[Line]:
+    """Lines of a block without large jumps: the rate that needs the fewest counts."""
+    strict = found.frames[numbers].astype(np.float64)
+    loose = found.lows[numbers].astype(np.float64), found.highs[numbers].astype(np.float64)
+    places = numbers.astype(np.float64)
+    choices: list[tuple[float, list[Line]]] = []
+    for i, rate in enumerate(known_rates):
+        ranges = (strict, strict) if rate == 1 else loose
+        lines = _greedy(places, *ranges, rate)
+        choices.append((len(lines) + (_FOR_KNOWN if i else 0.0), lines))
+        if len(lines) == 1:
+            break
+    if min(cost for cost, _ in choices) > 1 + _FOR_FITTED and numbers.size >= _LONG:
+        fitted = _fitted(places, *loose)
+        if fitted is not None:
+            choices.append((1 + _FOR_FITTED, [fitted]))
+    return min(choices, key=lambda choice: choice[0])[1]
+
+
+def _greedy(places: Any, lows: Any, highs: Any, rate: float) -> list[Line]:
+    """Cut a block into lines of one rate, each as long as it can be."""
+    out = np.empty((len(places), 4))
+    count = _greedy_lines(places, lows, highs, rate, out)
+    return [Line(int(a), int(b), float(begin), rate) for a, b, begin, _ in out[:count]]
+
+
+@njit(nogil=True, cache=True)
+def _greedy_lines(places: Any, lows: Any, highs: Any, rate: float, out: Any) -> int:
+    count, i = 0, 0
+    while i < places.size:
+        low, high, j = lows[i] - 0.5, highs[i] + 0.5, i + 1
+        while j < places.size:
+            moved = (places[j] - places[i]) * rate
+            new_low, new_high = max(low, lows[j] - 0.5 - moved), min(high, highs[j] + 0.5 - moved)
+            if new_low >= new_high - 1e-9:
+                break
+            low, high = new_low, new_high
+            j += 1
+        out[count, 0], out[count, 1], out[count, 2] = places[i], places[j - 1], (low + high) / 2
+        count += 1
+        i = j
+    return count
+
+
+def _fitted(places: Any, lows: Any, highs: Any) -> Line | None:
+    """The line that stays away from all edges the most, where one line fits at all: a linear program."""
+    corners = np.flatnonzero((np.diff(lows - places) != 0) | (np.diff(highs - places) != 0))
+    chosen = np.unique(np.concatenate([[0], corners, corners + 1, [len(places) - 1]]))
+    if len(chosen) > _CORNERS:
+        return None
+    x = places[chosen] - places[0]
+    base = lows[0]
+    ones = np.ones(len(chosen))
+    # begin + rate * x + margin <= high + 0.5 and begin + rate * x - margin >= low - 0.5
+    above = np.column_stack([ones, x, ones])
+    below = np.column_stack([-ones, -x, ones])
+    limits = np.concatenate([highs[chosen] + 0.5 - base, base + 0.5 - lows[chosen]])
+    answer = linprog([0, 0, -1], np.concatenate([above, below]), limits, bounds=[(None, None)] * 3, method="highs")
+    if not answer.success or answer.x[2] <= 1e-6:
+        return None
+    return Line(int(places[0]), int(places[-1]), float(answer.x[0]) + float(base), float(answer.x[1]))
+
+
+def segments_of_lines(
+    lines: Sequence[Line],
+    found: FrameMap,
+    black: npt.NDArray[np.bool_],
+    clip_length: int,
+    confidences: npt.NDArray[np.float64],
+    scores: npt.NDArray[np.float64],
+) -> list[Segment]:
+    """Write lines as the segments of a timeline, with what clip lacks and what ref lacks between them.
+
+    Args:
+        lines: In order, without overlaps.
+        found: The map that they describe.
+        black: (n,) whether ref is black.
+        clip_length: Frames of clip.
+        confidences: (n,) 0 to 1 for each ref frame.
+        scores: (n,) for each ref frame, lower is better; NaN where unknown.
+    """
+    matches = [segment for line in lines for segment in _matches(line, found, clip_length, confidences, scores)]
+    out: list[Segment] = []
+    ref_next, clip_next = 0, 0
+    for segment in matches:
+        out += _lacking(ref_next, segment.ref_first, black)
+        first, last = segment.clip_first or 0, segment.clip_last or 0
+        # where clip's frames are skipped because of its rate, nothing is missing
+        skipped = first - clip_next - max(0, floor(abs(segment.rate) - 0.5))
+        if skipped > 0:
+            out.append(_missing(segment.ref_first, clip_next, first - clip_next))
+        out.append(segment)
+        ref_next, clip_next = segment.ref_last + 1, max(clip_next, last + 1)
+    if matches and clip_next < clip_length:
+        out.append(_missing(ref_next, clip_next, clip_length - clip_next))
+    return out + _lacking(ref_next, len(found.frames), black)
+
+
+def _matches(line: Line, found: FrameMap, clip_length: int, confidences: Any, scores: Any) -> list[Segment]:
+    numbers = line.first + np.flatnonzero(found.frames[line.first : line.last + 1] >= 0)
+    out: list[Segment] = []
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1):
+        first, last = int(run[0]), int(run[-1])
+        place = line.begin + (first - line.first) * line.rate
+        shown = floor(place + 0.5)
+        phase = min(max(place - shown, -0.5), float(np.nextafter(0.5, 0)))
+        end = shown + floor((last - first) * line.rate + phase + 0.5)
+        # rounding may carry the last frame of a line over the edge of clip
+        if shown < 0 or end >= clip_length:
+            shown, phase = int(found.frames[first]), 0.0
+        part = slice(first, last + 1)
+        known = scores[part][np.isfinite(scores[part])]
+        out.append(
+            Segment(
+                first, last, shown, line.rate, SegmentKind.MATCH, float(np.clip(confidences[part].mean(), 0, 1)),
+                phase if line.rate != 1 else 0.0, float(max(known.mean(), 0)) if known.size else None,
+            )
+        )  # fmt: skip
+    return out
+
+
+def _missing(place: int, clip_first: int, count: int) -> Segment:
+    return Segment(place, place - 1, clip_first, kind=SegmentKind.MISSING, clip_count=count)
+
+
+def _lacking(first: int, stop: int, black: npt.NDArray[np.bool_]) -> list[Segment]:
+    """Inserts of a range of ref frames, those where ref is black by themselves."""
+    if first >= stop:
+        return []
+    edges = [first, *(first + 1 + np.flatnonzero(np.diff(black[first:stop]))).tolist(), stop]
+    kinds = {True: SegmentKind.BLACK, False: SegmentKind.INSERT}
+    return [Segment(a, b - 1, None, kind=kinds[bool(black[a])]) for a, b in pairwise(edges)]
