@@ -15,14 +15,17 @@ if TYPE_CHECKING:
         SegmentKind,
         SpatialPrecision,
         Stabilize,
+        SyncEngine,
         TemporalPrecision,
         Unaligned,
     )
     from vs_align.errors import AlignError, ArgumentError, MediaError, MissingDependencyError
     from vs_align.placement import Placement, Scene, Transform
     from vs_align.spatial_alignment import spatial
+    from vs_align.synchronisation import sync
     from vs_align.temporal_alignment import temporal
     from vs_align.timeline import Segment, Timeline
+    from vs_align.timeline_passages import Passage
 
 __all__ = [
     "AlignError",
@@ -31,18 +34,21 @@ __all__ = [
     "FlowEngine",
     "MediaError",
     "MissingDependencyError",
+    "Passage",
     "Placement",
     "Scene",
     "Segment",
     "SegmentKind",
     "SpatialPrecision",
     "Stabilize",
+    "SyncEngine",
     "TemporalPrecision",
     "Timeline",
     "Transform",
     "Unaligned",
     "__version__",
     "spatial",
+    "sync",
     "temporal",
 ]
 
@@ -55,6 +61,7 @@ _HOMES = {
     "FlowEngine": "vs_align.enums",
     "SpatialPrecision": "vs_align.enums",
     "Stabilize": "vs_align.enums",
+    "SyncEngine": "vs_align.enums",
     "Unaligned": "vs_align.enums",
     "SegmentKind": "vs_align.enums",
     "TemporalPrecision": "vs_align.enums",
@@ -63,7 +70,9 @@ _HOMES = {
     "Transform": "vs_align.placement",
     "Segment": "vs_align.timeline",
     "Timeline": "vs_align.timeline",
+    "Passage": "vs_align.timeline_passages",
     "spatial": "vs_align.spatial_alignment",
+    "sync": "vs_align.synchronisation",
     "temporal": "vs_align.temporal_alignment",
 }
 

@@ -83,3 +83,28 @@ class Unaligned(StrEnum):
     """Nothing: alpha tells inside from outside only."""
     MASK = "mask"
     """Zero."""
+
+
+class SyncEngine(StrEnum):
+    """How `sync` finds which frame of clip belongs to which frame of ref."""
+
+    AUTO = "auto"
+    """Sound and pictures propose, the best path over both films decides, pictures laid on each other prove."""
+    FAST = "fast"
+    """Perceptual hashes and dynamic time warping in a band."""
+    PRECISE = "precise"
+    """A temporal pyramid of time warping with anchors, drift correction and smoothing."""
+    MASK = "mask"
+    """The same, but only where ref has picture."""
+    BORDER = "border"
+    """The same, but only on a band along the edge of ref's picture."""
+    TUNNEL_FULL = "tunnel_full"
+    """Direct comparison of pixels in a sliding window, forwards and backwards."""
+    TUNNEL_MASK = "tunnel_mask"
+    """The same, but only where ref has picture."""
+    KEYFRAMES = "keyframes"
+    """Sampled frames by structural similarity, and straight lines between."""
+    AUDIO = "audio"
+    """The sound alone."""
+    DURATION = "duration"
+    """The middle of one on the middle of the other; nothing is compared but to say how sure it is."""

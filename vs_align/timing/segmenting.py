@@ -16,8 +16,8 @@ from vs_align.timeline_segments import Segment
 
 # A step of the offset by more frames than this, or so many ref frames without a counterpart, ends a line.
 _STEP, _GAP = 3, 12
-# What a rate must save in lines, besides its own: known ones are likelier than those that are fitted.
-_FOR_KNOWN, _FOR_FITTED = 0.2, 1.4
+# How many lines a rate must save to be taken instead of 1: known ones are likelier than those that are fitted.
+_FOR_KNOWN, _FOR_FITTED = 1.2, 1.6
 # Frames from which on a rate can be fitted, and the most corners of a map that are looked at for it.
 _LONG, _CORNERS = 240, 4000
 

@@ -1,0 +1,58 @@
+"""`sync_files`: the timeline of two files, each decoded once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vs_align.enums import SyncEngine
+from vs_align.errors import MediaError
+from vs_align.film_sync import SyncOptions, sync_films
+from vs_align.fingerprinting import Progress, file_fingerprints, file_identity
+from vs_align.media.sound_track import Sound, read_sound
+from vs_align.sync_cache import remembered
+from vs_align.timeline import Timeline
+
+if TYPE_CHECKING:
+    from vs_align.media.probe import VideoFile
+
+
+def sync_files(
+    clip: "VideoFile",
+    ref: "VideoFile",
+    options: SyncOptions,
+    folder: Path | None,
+    progress: Progress | None = None,
+    *,
+    listen: bool = True,
+) -> Timeline:
+    """Find which frame of one file belongs to which frame of another.
+
+    Args:
+        clip: The file whose frames are wanted.
+        ref: The one whose time counts.
+        options: How to look.
+        folder: Where fingerprints and conclusions are kept; None: nowhere.
+        progress: Told what is being done, how much of it is done, and how much there is.
+        listen: Whether the sound is used where both have some.
+
+    Raises:
+        MediaError: A file cannot be decoded, has no sound where the engine needs it, or the folder cannot be written.
+    """
+    silent = [file.path.name for file in (clip, ref) if file.audio_codec is None]
+    if options.engine is SyncEngine.AUDIO and (silent or not listen):
+        raise MediaError(f"the engine audio needs sound: {silent[0] if silent else 'it was switched off'} has none.")
+    heard = listen and not silent and options.engine in (SyncEngine.AUTO, SyncEngine.AUDIO)
+
+    def find() -> Timeline:
+        films = [file_fingerprints(file, folder, progress) for file in (clip, ref)]
+        sounds = (_sound(clip, progress), _sound(ref, progress)) if heard else None
+        return sync_films(films[0], films[1], options, sounds, progress)
+
+    return remembered(folder, (file_identity(clip.path), file_identity(ref.path), options, heard), find)
+
+
+def _sound(file: "VideoFile", progress: Progress | None) -> Sound:
+    def told(share: float) -> None:
+        if progress is not None:
+            progress(f"listening to {file.path.name}", round(1000 * share), 1000)
+
+    return read_sound(file.path, on_progress=told)

@@ -1,0 +1,160 @@
+"""`sync`: which frame of one clip belongs to which frame of another, over their whole lengths."""
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import vapoursynth as vs
+
+from vs_align import checks
+from vs_align.enums import SyncEngine
+from vs_align.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from vs_align.film_sync import SyncOptions
+    from vs_align.fingerprinting import Progress
+    from vs_align.media.sound_track import Sound
+    from vs_align.timeline import Timeline
+
+_NAME = "sync"
+
+
+def sync(
+    clip: vs.VideoNode,
+    ref: vs.VideoNode,
+    *,
+    engine: str | SyncEngine = "auto",
+    audio: "vs.AudioNode | str | PathLike[str] | None" = None,
+    ref_audio: "vs.AudioNode | str | PathLike[str] | None" = None,
+    search: float | str = "all",
+    min_segment: float = 1.0,
+    cache: "str | PathLike[str] | bool | None" = None,
+    progress: "Progress | None" = None,
+    window: int = 100,
+    drift_interval: int = 100,
+    margin: int = 8,
+) -> "Timeline":
+    """Find for all frames of `ref` the frames of `clip` that show the same, whatever lies between the two.
+
+    The two may begin minutes apart, run at other rates or drift, and have scenes that the other one lacks, dropped
+    frames, another grade, grain, crop, or a logo. It works at once, not when frames are asked for: every frame of both
+    is asked for once, at the first time. What was found is kept, so that a script that is loaded again has it at once.
+    Never call it within a filter's callback.
+
+    Example:
+        ```python
+        timeline = vs_align.sync(clip, ref)
+        print(timeline.explain(), file=sys.stderr)
+        vs_align.temporal(clip, ref, timeline=timeline).set_output()
+        ```
+
+    Args:
+        clip: Where frames are looked for. Any constant format and size, any length.
+        ref: What is looked for, likewise. Neither size nor format must be that of `clip`.
+        engine: What finds the frames; see `SyncEngine`.
+        audio: Sound of `clip`: an audio node that begins with the picture, or a file. It helps to find the place, is a
+            witness for what the pictures say, and is all that `engine="audio"` goes by.
+        ref_audio: Sound of `ref`. Give both or none.
+        search: "all", or how many seconds the times of both may be apart at most, above 0.
+        min_segment: Seconds that a stretch between two jumps must last to be believed, at least 0. Single frames that
+            are dropped or repeated are no jumps.
+        cache: Folder for what is kept. None or True: a folder in the user's cache. False: nothing is kept. A clip is
+            recognised by its format, its length and the pixels of 12 of its frames.
+        progress: Called with what is being done, how much of it is done, and how much there is.
+        window: Frames to either side that the engines fast, precise, mask, border and tunnel look at, at least 1.
+        drift_interval: Frames after which the engines precise, mask and border measure drift, at least 1.
+        margin: Width of the band of the engine border in pixels of `ref`, at least 1.
+
+    Returns:
+        A timeline with segments, confidences and a verdict. Where the two have nothing in common its verdict is
+        "unrelated" and every ref frame is an insert: nothing is guessed.
+
+    Raises:
+        ArgumentError: An argument breaks one of the rules above.
+        MediaError: A sound file cannot be read, or the cache cannot be written to.
+
+    Source:
+        Collinear chaining (M. Abouelhoda and E. Ohlebusch, Journal of Discrete Algorithms 3, 2005) over shapes of
+        frames, dynamic programming (R. Bellman, 1957) over registered pictures, generalised cross-correlation with
+        phase transform (C. Knapp and G. Carter, IEEE Transactions on Acoustics, Speech and Signal Processing 24, 1976).
+    """
+    clip, ref = checks.check_clip(_NAME, "clip", clip), checks.check_clip(_NAME, "ref", ref)
+    folder = _check_cache(cache)
+    if (audio is None) != (ref_audio is None):
+        missing = "audio" if audio is None else "ref_audio"
+        raise ArgumentError(_NAME, missing, "must be given too, one sound alone says nothing", "None")
+    options = _check_options(engine, search, min_segment, window, drift_interval, margin)
+    if options.engine is SyncEngine.AUDIO and audio is None:
+        raise ArgumentError(_NAME, "audio", "must be given for the engine 'audio'", "None")
+
+    from vs_align.film_sync import sync_films
+    from vs_align.fingerprinting import node_fingerprints
+    from vs_align.sync_cache import remembered
+    from vs_align.vapour.small_pictures import node_identity
+
+    def find() -> "Timeline":
+        films = [node_fingerprints(node, name, folder, progress) for name, node in (("clip", clip), ("ref", ref))]
+        sounds = None
+        if audio is not None and ref_audio is not None:
+            sounds = _sound("audio", audio), _sound("ref_audio", ref_audio)
+        return sync_films(films[0], films[1], options, sounds, progress)
+
+    if folder is None:
+        return find()
+    heard = [None if sound is None else _sound_identity(sound) for sound in (audio, ref_audio)]
+    return remembered(folder, (node_identity(clip), node_identity(ref), options, *heard), find)
+
+
+def _check_options(
+    engine: object, search: object, min_segment: object, window: object, drift_interval: object, margin: object
+) -> "SyncOptions":
+    from vs_align.film_sync import SyncOptions
+
+    chosen = checks.check_option(_NAME, "engine", engine, SyncEngine)
+    reach = None if search == "all" else checks.check_number(_NAME, "search", search)
+    if reach is not None and not reach > 0:
+        raise ArgumentError(_NAME, "search", "must be 'all' or a number of seconds above 0", search)
+    least = checks.check_number(_NAME, "min_segment", min_segment)
+    if not least >= 0:
+        raise ArgumentError(_NAME, "min_segment", "must be at least 0", min_segment)
+    return SyncOptions(
+        chosen,
+        reach,
+        least,
+        checks.check_integer(_NAME, "window", window, 1),
+        checks.check_integer(_NAME, "drift_interval", drift_interval, 1),
+        checks.check_integer(_NAME, "margin", margin, 1),
+    )
+
+
+def _check_cache(cache: object) -> Path | None:
+    if cache is False:
+        return None
+    if cache is None or cache is True:
+        from vs_align.fingerprinting import cache_folder
+
+        return cache_folder()
+    if isinstance(cache, str | PathLike):
+        return Path(cache)
+    raise ArgumentError(_NAME, "cache", "must be a folder, True or False", repr(cache))
+
+
+def _sound(name: str, sound: object) -> "Sound":
+    from vs_align.media.sound_track import read_sound
+    from vs_align.vapour.sound import node_sound
+
+    if isinstance(sound, vs.AudioNode):
+        return node_sound(sound)
+    if isinstance(sound, str | PathLike):
+        return read_sound(Path(sound))
+    raise ArgumentError(_NAME, name, "must be an audio node or the path of a file", type(sound).__name__)
+
+
+def _sound_identity(sound: object) -> str:
+    from vs_align.fingerprinting import file_identity
+
+    if isinstance(sound, str | PathLike):
+        return file_identity(Path(sound))
+    if isinstance(sound, vs.AudioNode):
+        return f"{sound.num_samples} {sound.sample_rate} {sound.channel_layout}"
+    return ""
