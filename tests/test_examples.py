@@ -10,6 +10,7 @@ import pytest
 
 from tests.media.films import write_film
 from tests.media.landscapes import landscape
+from tests.sync_films import WORN, ShotFilm, true_map, without
 from vs_align.media.vspipe import ensure_config, find_vspipe, vspipe_environment
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -33,6 +34,16 @@ def test_temporal(tmp_path: Path) -> None:
     assert len(frames) == 40
     offsets = [int(frame["VSAlignOffset"]) for frame in frames]
     assert offsets[5:] == [-5] * 35
+
+
+def test_sync(tmp_path: Path) -> None:
+    moments = without(range(100, 400), (200, 260))
+    clip = ShotFilm(1, WORN).write(tmp_path / "a clip.mkv", moments, size=(144, 82))
+    ref = ShotFilm(1).write(tmp_path / "ref.mkv", range(360))
+    options = ("-a", f"clip={clip}", "-a", f"ref={ref}", "-a", f"cache={tmp_path / 'cache'}")
+    frames = props_of("sync.vpy", tmp_path, *options)
+    shown = [None if frame["VSAlignFallback"] else int(frame["VSAlignMatch"]) for frame in frames]
+    assert shown == true_map(moments, range(360))
 
 
 @pytest.mark.parametrize("show", ["0", "1"])

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 from vs_align.enums import SyncEngine
 from vs_align.errors import MediaError
-from vs_align.film_sync import SyncOptions, sync_films
-from vs_align.fingerprinting import Progress, file_fingerprints, file_identity
-from vs_align.media.sound_track import Sound, read_sound
-from vs_align.sync_cache import remembered
+from vs_align.sync_cache import file_identity, remembered
+from vs_align.sync_options import Progress, SyncOptions
 from vs_align.timeline import Timeline
 
 if TYPE_CHECKING:
     from vs_align.media.probe import VideoFile
+    from vs_align.media.sound_track import Sound
 
 
 def sync_files(
@@ -43,6 +42,10 @@ def sync_files(
     heard = listen and not silent and options.engine in (SyncEngine.AUTO, SyncEngine.AUDIO)
 
     def find() -> Timeline:
+        # what is remembered needs none of this
+        from vs_align.film_sync import sync_films
+        from vs_align.fingerprinting import file_fingerprints
+
         films = [file_fingerprints(file, folder, progress) for file in (clip, ref)]
         sounds = (_sound(clip, progress), _sound(ref, progress)) if heard else None
         return sync_films(films[0], films[1], options, sounds, progress)
@@ -50,7 +53,9 @@ def sync_files(
     return remembered(folder, (file_identity(clip.path), file_identity(ref.path), options, heard), find)
 
 
-def _sound(file: "VideoFile", progress: Progress | None) -> Sound:
+def _sound(file: "VideoFile", progress: Progress | None) -> "Sound":
+    from vs_align.media.sound_track import read_sound
+
     def told(share: float) -> None:
         if progress is not None:
             progress(f"listening to {file.path.name}", round(1000 * share), 1000)

@@ -1,13 +1,13 @@
 """`sync_films`: from fingerprints and sounds of two films to the timeline of both."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
 
 from vs_align.enums import SyncEngine
-from vs_align.fingerprinting import Progress
 from vs_align.media.sound_track import Sound
+from vs_align.sync_options import Progress, SyncOptions
 from vs_align.timeline import Timeline
 from vs_align.timing.audio import SoundMatch, match_sound
 from vs_align.timing.engines.match import EngineMatch, EngineOptions
@@ -23,29 +23,6 @@ from vs_align.timing.sync_verdict import SyncVerdict, judge_sync
 # Of engines whose scores are no correlations, confidences tell what shows the same.
 _BELIEVED = 0.3
 _BELIEVED_SOUND = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """How to look.
-
-    Args:
-        engine: What finds the frames.
-        reach: Seconds by which times of both may differ at most; None: any.
-        min_segment: Seconds that a stretch must have to be believed.
-        window: See `vs_align.timing.engines.match.EngineOptions`, also for the rest.
-        drift_interval: Likewise.
-        margin: Likewise.
-        box: Likewise.
-    """
-
-    engine: SyncEngine = SyncEngine.AUTO
-    reach: float | None = None
-    min_segment: float = 1.0
-    window: int = 100
-    drift_interval: int = 100
-    margin: int = 8
-    box: tuple[float, float, float, float] | None = None
 
 
 def sync_films(
@@ -113,7 +90,11 @@ def _by_engine(
     clip: Fingerprints, ref: Fingerprints, options: SyncOptions, progress: Progress | None
 ) -> tuple[FilmMatch, SyncVerdict]:
     asked = EngineOptions(options.window, options.drift_interval, options.margin, options.box)
-    told = None if progress is None else lambda share: progress("comparing", round(1000 * share), 1000)
+
+    def told(share: float) -> None:
+        if progress is not None:
+            progress("comparing", round(1000 * share), 1000)
+
     answer: EngineMatch = ENGINES[options.engine.value](ref, clip, asked, told)
     found = FrameMap(answer.frames, answer.frames, answer.frames)
     scores = np.where(np.isfinite(answer.scores), np.maximum(answer.scores, 0), np.nan)
@@ -156,10 +137,10 @@ def _timeline(
         ref_rate=ref.rate,
         clip_length=len(clip),
         ref_length=len(ref),
-        scores=[None if np.isnan(score) else float(score) for score in match.scores],
-        confidences=np.clip(match.confidences, 0, 1).tolist(),
-        clip_times=clip.times.tolist() if clip.variable else (),
-        ref_times=ref.times.tolist() if ref.variable else (),
+        scores=tuple(None if np.isnan(score) else float(score) for score in match.scores),
+        confidences=tuple(np.clip(match.confidences, 0, 1).tolist()),
+        clip_times=tuple(clip.times.tolist()) if clip.variable else (),
+        ref_times=tuple(ref.times.tolist()) if ref.variable else (),
         verdict=verdict.verdict,
         reasons=verdict.reasons,
         residual_ms=None if left is None else round(left, 3),

@@ -1,6 +1,5 @@
 """Taking fingerprints of clips and files: looked at once, kept on disk, taken up again after an interruption."""
 
-import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
@@ -17,16 +16,18 @@ import numpy as np
 from vs_align.errors import MediaError
 from vs_align.media.small_pictures import SmallPicture, small_pictures
 from vs_align.media.source import frame_rate
+from vs_align.sync_cache import file_identity
+from vs_align.sync_options import Progress
 from vs_align.timing.fingerprint import (
     COLOUR_HEIGHT,
     COLOUR_WIDTH,
     HEIGHT,
-    METHOD,
     WIDTH,
     Fingerprints,
     SmallFrames,
 )
 from vs_align.timing.fingerprint_file import BLOCK, FingerprintFile, FingerprintWriter
+from vs_align.timing.method import FINGERPRINTS
 from vs_align.vapour.small_pictures import node_identity, node_pictures
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
     from vs_align.media.probe import VideoFile
 
-Progress = Callable[[str, int, int], object]
-"""Takes what is being done, how much of it is done, and how much there is, 0 where nobody knows."""
-
-_ENDS = 1 << 20
 # The cache holds so much at most; what was not used for the longest time goes first.
 _MOST_BYTES = 8 << 30
 
@@ -52,32 +49,6 @@ class _Subject:
     length: int
     rate: Fraction
     size: tuple[int, int]
-
-
-def cache_folder() -> Path:
-    """Return where fingerprints and what was concluded from them are kept: in the user's cache."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("vs_align", appauthor=False) / "sync"
-
-
-def file_identity(path: Path) -> str:
-    """Return a text that differs where files do: by size, time of the last change, first and last megabyte.
-
-    Raises:
-        MediaError: The file cannot be read.
-    """
-    sums = hashlib.blake2b(digest_size=16)
-    try:
-        facts = path.stat()
-        with path.open("rb") as file:
-            sums.update(file.read(_ENDS))
-            file.seek(max(0, facts.st_size - _ENDS))
-            sums.update(file.read(_ENDS))
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
-    sums.update(f"{facts.st_size} {facts.st_mtime_ns}".encode())
-    return sums.hexdigest()
 
 
 def file_fingerprints(file: "VideoFile", folder: Path | None, progress: Progress | None = None) -> Fingerprints:
@@ -132,7 +103,7 @@ def _fingerprints(subject: _Subject, folder: Path | None, progress: Progress | N
     if folder is None:
         temporary = TemporaryDirectory(prefix="vs_align-", ignore_cleanup_errors=True)
         folder = Path(temporary.name)
-    path = folder / f"{subject.identity or 'clip'}-{METHOD}.fingerprints"
+    path = folder / f"{subject.identity or 'clip'}-{FINGERPRINTS}.fingerprints"
     try:
         store = _stored(path, temporary)
         if store is None:
@@ -173,11 +144,9 @@ def _take(subject: _Subject, path: Path, progress: Progress | None) -> None:
         part = path.with_suffix(f".{secrets.token_hex(4)}.part")
         writer = FingerprintWriter(part)
     try:
-        fields = 0
         held: list[SmallPicture] = []
         for picture in subject.pictures(writer.length, writer.last_time):
             held.append(picture)
-            fields += picture.interlaced
             if len(held) == BLOCK:
                 writer.add(_packed(held))
                 held.clear()
@@ -187,10 +156,9 @@ def _take(subject: _Subject, path: Path, progress: Progress | None) -> None:
             writer.add(_packed(held))
         if writer.length == 0:
             raise MediaError(f"{subject.name} has not one frame that can be decoded.")
-        writer.finish({"interlaced": 2 * fields > writer.length})
+        writer.finish(path)
     finally:
         writer.close()
-    part.replace(path)
     if progress is not None:
         progress(f"reading {subject.name}", writer.length, writer.length)
 
@@ -202,13 +170,15 @@ def _packed(pictures: list[SmallPicture]) -> SmallFrames:
         np.stack([picture.luma for picture in pictures]),
         np.array(colour, np.uint8),
         np.array([picture.time for picture in pictures]),
+        np.array([picture.interlaced for picture in pictures]),
     )
 
 
 def _tidy(folder: Path) -> None:
     """Remove what was not used for long, once there is too much of it."""
     files = []
-    for path in folder.glob("*.fingerprints"):
+    # with those that were broken off and never gone on with
+    for path in [*folder.glob("*.fingerprints"), *folder.glob("*.part")]:
         with suppress(FileNotFoundError):  # another process tidies too
             files.append((path.stat(), path))
     files.sort(key=lambda entry: entry[0].st_mtime, reverse=True)

@@ -8,13 +8,37 @@ from pathlib import Path
 
 from vs_align.errors import AlignError, MediaError
 from vs_align.timeline import Timeline
-from vs_align.timing.fingerprint import METHOD
+from vs_align.timing.method import CONCLUSIONS, FINGERPRINTS
 
-CONCLUSIONS = 1
-"""Changes whenever the same films would be answered otherwise than before."""
-
+_ENDS = 1 << 20
 # Small files: so many are kept.
 _MOST = 500
+
+
+def cache_folder() -> Path:
+    """Return where fingerprints and what was concluded from them are kept: in the user's cache."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("vs_align", appauthor=False) / "sync"
+
+
+def file_identity(path: Path) -> str:
+    """Return a text that differs where files do: by size, time of the last change, first and last megabyte.
+
+    Raises:
+        MediaError: The file cannot be read.
+    """
+    sums = hashlib.blake2b(digest_size=16)
+    try:
+        facts = path.stat()
+        with path.open("rb") as file:
+            sums.update(file.read(_ENDS))
+            file.seek(max(0, facts.st_size - _ENDS))
+            sums.update(file.read(_ENDS))
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
+    sums.update(f"{facts.st_size} {facts.st_mtime_ns}".encode())
+    return sums.hexdigest()
 
 
 def remembered(folder: Path | None, question: tuple[object, ...], answer: Callable[[], Timeline]) -> Timeline:
@@ -30,7 +54,7 @@ def remembered(folder: Path | None, question: tuple[object, ...], answer: Callab
     """
     if folder is None:
         return answer()
-    text = repr((METHOD, CONCLUSIONS, *question))
+    text = repr((FINGERPRINTS, CONCLUSIONS, *question))
     path = folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.timeline.json"
     if path.exists():
         # what somebody damaged is found anew

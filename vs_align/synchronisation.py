@@ -11,9 +11,8 @@ from vs_align.enums import SyncEngine
 from vs_align.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from vs_align.film_sync import SyncOptions
-    from vs_align.fingerprinting import Progress
     from vs_align.media.sound_track import Sound
+    from vs_align.sync_options import Progress, SyncOptions
     from vs_align.timeline import Timeline
 
 _NAME = "sync"
@@ -87,12 +86,14 @@ def sync(
     if options.engine is SyncEngine.AUDIO and audio is None:
         raise ArgumentError(_NAME, "audio", "must be given for the engine 'audio'", "None")
 
-    from vs_align.film_sync import sync_films
-    from vs_align.fingerprinting import node_fingerprints
     from vs_align.sync_cache import remembered
     from vs_align.vapour.small_pictures import node_identity
 
     def find() -> "Timeline":
+        # what is remembered needs none of this
+        from vs_align.film_sync import sync_films
+        from vs_align.fingerprinting import node_fingerprints
+
         films = [node_fingerprints(node, name, folder, progress) for name, node in (("clip", clip), ("ref", ref))]
         sounds = None
         if audio is not None and ref_audio is not None:
@@ -108,7 +109,7 @@ def sync(
 def _check_options(
     engine: object, search: object, min_segment: object, window: object, drift_interval: object, margin: object
 ) -> "SyncOptions":
-    from vs_align.film_sync import SyncOptions
+    from vs_align.sync_options import SyncOptions
 
     chosen = checks.check_option(_NAME, "engine", engine, SyncEngine)
     reach = None if search == "all" else checks.check_number(_NAME, "search", search)
@@ -131,7 +132,7 @@ def _check_cache(cache: object) -> Path | None:
     if cache is False:
         return None
     if cache is None or cache is True:
-        from vs_align.fingerprinting import cache_folder
+        from vs_align.sync_cache import cache_folder
 
         return cache_folder()
     if isinstance(cache, str | PathLike):
@@ -151,7 +152,7 @@ def _sound(name: str, sound: object) -> "Sound":
 
 
 def _sound_identity(sound: object) -> str:
-    from vs_align.fingerprinting import file_identity
+    from vs_align.sync_cache import file_identity
 
     if isinstance(sound, str | PathLike):
         return file_identity(Path(sound))

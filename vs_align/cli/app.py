@@ -10,6 +10,7 @@ from vs_align.cli.demo import demo
 from vs_align.cli.doctor import doctor
 from vs_align.cli.models import models
 from vs_align.cli.spatial import spatial
+from vs_align.cli.sync import sync
 from vs_align.cli.temporal import temporal
 from vs_align.errors import AlignError
 from vs_align.version import __version__
@@ -40,6 +41,7 @@ def options(
     """Aligns two versions of the same footage."""
 
 
+app.command()(sync)
 app.command()(temporal)
 app.command()(spatial)
 app.command()(demo)

@@ -9,8 +9,20 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
+
+_HEADINGS = ("Verdict:", "ref time")
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -51,6 +63,45 @@ def frame_progress(label: str, frames: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, speed_estimate_period=10) as progress:
         task = progress.add_task(label, total=frames)
         yield lambda done: progress.update(task, completed=min(done, frames))
+
+
+@contextmanager
+def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar with time left for each stage; yields what takes a stage, how much is done and how much there is.
+
+    A stage that begins again after it was done, as when two files have one name, gets another bar. How much there is
+    may be 0 where nobody knows.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=30) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def told(stage: str, done: int, total: int) -> None:
+            bar = bars.get(stage)
+            if bar is None or (progress.tasks[bar].finished and done < total):
+                bar = bars[stage] = progress.add_task(escape(stage))
+            # a container may promise fewer frames than it has
+            progress.update(bar, total=total or None, completed=min(done, total) if total else done)
+
+        yield told
+        for task in progress.tasks:
+            total = task.completed if task.total is None else task.total
+            progress.update(task.id, total=total, completed=total)
+
+
+@contextmanager
+def hushed(quiet: bool) -> Iterator[None]:
+    """Show nothing on stderr while this lasts, if that is wanted. Why something fails is said after it."""
+    before, console.quiet = console.quiet, quiet
+    try:
+        yield
+    finally:
+        console.quiet = before
 
 
 class Interrupted(BaseException):
@@ -99,3 +150,12 @@ def write_stdout(text: str) -> None:
     """Write a result to stdout."""
     sys.stdout.write(text + os.linesep if os.name != "nt" else text + "\n")
     sys.stdout.flush()
+
+
+def show_result(text: str) -> None:
+    """Write a result of several lines to stdout, where its headings stand out if somebody reads it there."""
+    if not sys.stdout.isatty():
+        write_stdout(text)
+        return
+    lines = (f"[bold]{escape(line)}[/]" if line.startswith(_HEADINGS) else escape(line) for line in text.splitlines())
+    Console(highlight=False, soft_wrap=True).print("\n".join(lines))

@@ -9,17 +9,22 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from vs_align.timeline import Timeline
+    from vs_align.timeline_passages import Passage
+
 _FUNCTION = "plot_matches"
 _SIZE = (12.0, 7.0)
 _RESOLUTION = 120  # pixels to an inch
 _COLOURS = "viridis"  # tells its steps apart without colour vision, and in grey
 _BEST, _RUNNER_UP, _UNKNOWN, _FALLBACK = "#0072b2", "#e69f00", "#8c8c8c", "#d55e00"  # apart in every colour vision
+_BLACK = "#000000"
 _DENSE = 400  # rows from which points are drawn small
 
 
@@ -63,12 +68,10 @@ def plot_matches(rows: Sequence[MatchRow], path: str | os.PathLike[str]) -> None
     """
     if not rows:
         raise ArgumentError(_FUNCTION, "rows", "must hold at least one row")
-    kind = Path(path).suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise ArgumentError(_FUNCTION, "path", "must end in .png, .svg or .pdf", repr(os.fspath(path)))
+    kind = _kind(path, _FUNCTION)
     drawn = BytesIO()
     figure_of(rows).savefig(drawn, format=kind, dpi=_RESOLUTION)
-    _write(drawn.getvalue(), path)
+    _write(drawn.getvalue(), path, _FUNCTION)
 
 
 def figure_of(rows: Sequence[MatchRow]) -> "Figure":
@@ -77,13 +80,7 @@ def figure_of(rows: Sequence[MatchRow]) -> "Figure":
     Raises:
         MissingDependencyError: Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        message = f"vs_align.{_FUNCTION}: plots need Matplotlib. Install it with: pip install 'vs_align[report]'."
-        raise MissingDependencyError(message) from error
-    # a figure by itself: pyplot would keep it, and may open a window
-    figure = Figure(_SIZE, layout="constrained")
+    figure = _blank_figure(_FUNCTION)
     offsets, scores = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _draw_offsets(figure, offsets, rows)
     _draw_scores(scores, rows)
@@ -150,7 +147,144 @@ def _time_label(rows: Sequence[MatchRow]) -> str:
     return f"frame of ref ({times[0]:.2f} s to {times[-1]:.2f} s)" if times else "frame of ref"
 
 
-def _write(content: bytes, path: Any) -> None:
+def plot_timeline(timeline: "Timeline", path: str | os.PathLike[str]) -> None:
+    """Draw where each passage of a timeline lies in clip, above its offset, both over ref's time.
+
+    A passage is a line, coloured by its confidence. What clip lacks is shaded over ref's time, what ref lacks over
+    clip's. Times are in seconds, and offsets in milliseconds, clip time minus ref time; in frames where a rate is not
+    known.
+
+    Args:
+        timeline: What to draw.
+        path: The file to write, PNG, SVG or PDF by its ending. One that is there is replaced when the new one is
+            whole.
+
+    Raises:
+        ArgumentError: The ending is none of these.
+        MediaError: The file cannot be written.
+        MissingDependencyError: Matplotlib is not installed.
+    """
+    kind = _kind(path, "plot_timeline")
+    drawn = BytesIO()
+    timeline_figure(timeline).savefig(drawn, format=kind, dpi=_RESOLUTION)
+    _write(drawn.getvalue(), path, "plot_timeline")
+
+
+def timeline_figure(timeline: "Timeline") -> "Figure":
+    """Return the figure that `plot_timeline` writes: axes of places, axes of offsets, colour bar if any is known.
+
+    Raises:
+        MissingDependencyError: Matplotlib is not installed.
+    """
+    figure = _blank_figure("plot_timeline")
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+
+    places, offsets = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    passages, clock = timeline.passages(), _Clock(timeline)
+    colours = colormaps[_COLOURS]
+    for passage in passages:
+        ends = _ends(timeline, passage)
+        if ends is None:
+            _shade(places, offsets, clock, passage)
+            continue
+        colour = _UNKNOWN if passage.confidence is None else colours(passage.confidence)
+        refs, clips = [clock.ref(n) for n, _ in ends], [clock.clip(frame) for _, frame in ends]
+        # a passage of one frame is a point, and lines of few frames are not seen among long ones
+        style: dict[str, Any] = {"color": colour, "linewidth": 2.5, "marker": ".", "markersize": 5}
+        places.plot(refs, clips, **style)
+        offsets.plot(refs, [clock.offset(*end) for end in ends], **style)
+    if any(passage.confidence is not None for passage in passages):
+        shades = ScalarMappable(cmap=_COLOURS)
+        shades.set_clim(0, 1)
+        figure.colorbar(shades, ax=places, label="confidence", pad=0.02)
+    places.set_ylabel(f"clip ({clock.unit})")
+    offsets.set_xlabel(f"ref ({clock.unit})")
+    offsets.set_ylabel(f"offset in {'ms' if clock.timed else 'frames'}")
+    if timeline.verdict is not None:
+        places.set_title(f"verdict: {timeline.verdict}")
+    for axes in (places, offsets):
+        axes.grid(alpha=0.3)
+    places.set_xlim(clock.ref(0), clock.ref(len(timeline)))
+    return figure
+
+
+class _Clock:
+    """Where frames are drawn: at their times in seconds, or at their numbers where a rate is not known."""
+
+    def __init__(self, timeline: "Timeline") -> None:
+        self._sides = (timeline.clip_times, timeline.clip_rate), (timeline.ref_times, timeline.ref_rate)
+        self.timed = all(times or rate for times, rate in self._sides)
+        self.unit = "seconds" if self.timed else "frames"
+
+    def clip(self, frame: int) -> float:
+        """Place of a clip frame, or of the end of the last."""
+        return self._place(0, frame)
+
+    def ref(self, n: int) -> float:
+        """Place of a ref frame, or of the end of the last."""
+        return self._place(1, n)
+
+    def offset(self, n: int, frame: int) -> float:
+        """Clip minus ref, in milliseconds or frames."""
+        return 1000 * (self.clip(frame) - self.ref(n)) if self.timed else frame - n
+
+    def _place(self, side: int, frame: int) -> float:
+        times, rate = self._sides[side]
+        if not self.timed:
+            return frame
+        if not times:
+            return float(frame / rate)
+        if frame < len(times):
+            return times[frame]
+        return times[-1] + (times[-1] - times[0]) / max(1, len(times) - 1)
+
+
+def _ends(timeline: "Timeline", passage: "Passage") -> list[tuple[int, int]] | None:
+    """First and last ref frame of a passage that show clip frames, with these; None where none does."""
+    found = []
+    for numbers in (
+        range(passage.ref_first, passage.ref_last + 1),
+        range(passage.ref_last, passage.ref_first - 1, -1),
+    ):
+        shown = next((n for n in numbers if timeline.frame_map[n] is not None), None)
+        frame = None if shown is None else timeline.frame_map[shown]
+        if shown is None or frame is None:
+            return None
+        found.append((shown, frame))
+    return found
+
+
+def _shade(places: "Axes", offsets: "Axes", clock: _Clock, passage: "Passage") -> None:
+    if passage.kind is SegmentKind.MISSING and passage.clip_first is not None:
+        last = passage.clip_first if passage.clip_last is None else passage.clip_last
+        places.axhspan(clock.clip(passage.clip_first), clock.clip(last + 1), color=_FALLBACK, alpha=0.2, linewidth=0)
+        return
+    colour = _BLACK if passage.kind is SegmentKind.BLACK else _RUNNER_UP
+    for axes in (places, offsets):
+        axes.axvspan(
+            clock.ref(passage.ref_first), clock.ref(passage.ref_last + 1), color=colour, alpha=0.2, linewidth=0
+        )
+
+
+def _kind(path: str | os.PathLike[str], function: str) -> str:
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise ArgumentError(function, "path", "must end in .png, .svg or .pdf", repr(os.fspath(path)))
+    return kind
+
+
+def _blank_figure(function: str) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        message = f"vs_align.{function}: plots need Matplotlib. Install it with: pip install 'vs_align[report]'."
+        raise MissingDependencyError(message) from error
+    # a figure by itself: pyplot would keep it, and may open a window
+    return Figure(_SIZE, layout="constrained")
+
+
+def _write(content: bytes, path: Any, function: str) -> None:
     """Write a file beside its place and move it there, so that no reader ever meets half of it."""
     target = Path(path).resolve()
     part = target.parent / f".vs_align-{secrets.token_hex(6)}.part"
@@ -161,4 +295,4 @@ def _write(content: bytes, path: Any) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise MediaError(f"vs_align.{_FUNCTION}: cannot write '{path}': {error.strerror or error}.") from error
+        raise MediaError(f"vs_align.{function}: cannot write '{path}': {error.strerror or error}.") from error

@@ -47,48 +47,77 @@ def small_pictures(path: Path, size: tuple[int, int], skip: int = 0, after: floa
 
     try:
         with av.open(str(path)) as container:
-            stream: Any = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            for frame, time in _frames(container, stream, skip, after):
-                yield _made_small(frame, size, time)
+            if not container.streams.video:
+                raise MediaError(f"{path.name} has no video stream.")
+            if not skip:
+                yield from _small(_timed(_decoded(container), container, 0, None, -1.0), size)
+                return
+            frames = _after(container, skip, after)
+            if frames is not None:
+                yield from _small(frames, size)
+                return
+        # some containers have no index: all is decoded again
+        with av.open(str(path)) as container:
+            frames = _decoded(container)
+            zero = getattr(next(frames, None), "time", None)
+            for _ in range(skip - 1):
+                next(frames, None)
+            yield from _small(_timed(frames, container, skip, zero, after), size)
     except av.FFmpegError as error:
         raise MediaError(f"{path.name} cannot be decoded: {error}.") from error
 
 
-def _frames(container: Any, stream: Any, skip: int, after: float) -> Iterator[tuple[Any, float]]:
-    """Yield frames with their times, without those that are to be skipped."""
-    zero: float | None = None
-    frames = container.decode(stream)
-    if skip:
-        first = next(frames, None)
-        zero = None if first is None else first.time
-        if zero is not None and stream.time_base:
-            container.seek(int((zero + after) / stream.time_base), stream=stream)
-            frames = container.decode(stream)
-            landed = next(frames, None)
-            # some containers have no index, and land behind what was asked for
-            if landed is not None and landed.time is not None and landed.time - zero <= after + _SAME:
-                yield from _timed(frames, zero, stream, skip, after)
-                return
-        container.seek(0)
+def _decoded(container: Any) -> Iterator[Any]:
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    frames: Iterator[Any] = container.decode(stream)
+    return frames
+
+
+def _after(container: Any, skip: int, after: float) -> Iterator[tuple[Any, float]] | None:
+    """Frames later than a time, found by the index of the container; None where it has none."""
+    import av
+
+    stream = container.streams.video[0]
+    zero = getattr(next(_decoded(container), None), "time", None)
+    if zero is None or not stream.time_base:
+        return None
+    try:
+        container.seek(int((zero + after) / stream.time_base), stream=stream)
         frames = container.decode(stream)
-        for _ in range(skip):
-            next(frames, None)
-        yield from _timed(frames, zero, stream, skip, -1.0)
-        return
-    yield from _timed(frames, None, stream, 0, -1.0)
+        landed = next(frames, None)
+    except av.FFmpegError:
+        return None
+    # some land behind what was asked for
+    if landed is None or landed.time is None or landed.time - zero > after + _SAME:
+        return None
+    later = (frame for frame in frames if frame.time is None or frame.time - zero > after + _SAME)
+    return _timed(later, container, skip, zero, after)
 
 
-def _timed(frames: Any, zero: float | None, stream: Any, number: int, after: float) -> Iterator[tuple[Any, float]]:
-    """Yield frames later than a time with their times; frames without a time stamp are counted."""
+def _small(frames: Iterator[tuple[Any, float]], size: tuple[int, int]) -> Iterator[SmallPicture]:
+    for frame, time in frames:
+        yield _made_small(frame, size, time)
+
+
+def _timed(
+    frames: Iterator[Any], container: Any, number: int, zero: float | None, last: float
+) -> Iterator[tuple[Any, float]]:
+    """Yield frames with their times; frames without a time stamp are counted.
+
+    Args:
+        frames: The frames.
+        container: Where they come from.
+        number: Number of the first of them.
+        zero: Time stamp of the first frame of the file, None where these begin with it.
+        last: Time of the frame before; less than 0 where there is none.
+    """
+    stream = container.streams.video[0]
     rate = float(stream.average_rate or stream.guessed_rate or 25)
-    last = after
     for frame in frames:
         if frame.time is not None:
             zero = frame.time if zero is None else zero
             time = frame.time - zero
-            if time <= after + _SAME and after >= 0:
-                continue
         else:
             time = number / rate
         # time stamps may stand still or step back in broken files, time does not
@@ -100,7 +129,8 @@ def _timed(frames: Any, zero: float | None, stream: Any, number: int, after: flo
 def _made_small(frame: Any, size: tuple[int, int], time: float) -> SmallPicture:
     turned = frame.rotation % 360
     width, height = size if turned % 180 == 0 else size[::-1]
-    planes = frame.reformat(width, height, format="yuv444p", interpolation="AREA").to_ndarray()
+    levels = {} if frame.format.name.startswith("yuv") else {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
+    planes = frame.reformat(width, height, format="yuv444p", interpolation="AREA", **levels).to_ndarray()
     planes = planes.reshape(3, height, width)
     if turned:
         # counterclockwise, as the container says that players should turn it

@@ -19,15 +19,16 @@ def cuts_in(thumbnails: npt.NDArray[np.uint8]) -> list[int]:
     Returns:
         Numbers of the frames that begin a new scene, in order; the first frame is not one of them.
     """
+    if len(thumbnails) < 2:
+        return []
     frames = thumbnails.astype(np.float32)
     changes = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2))
     # a change of light moves all pixels alike, a cut does not
     frames -= frames.mean(axis=(1, 2), keepdims=True)
     shapes = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2))
-    found = []
-    for i, (change, shape) in enumerate(zip(changes, shapes, strict=True)):
-        around = np.concatenate([shapes[max(0, i - _AROUND) : i], shapes[i + 1 : i + 1 + _AROUND]])
-        usual = float(np.median(around)) if around.size else 0.0
-        if min(change, shape) > max(_LEAST_CHANGE, _STANDS_OUT * usual):
-            found.append(i + 1)
-    return found
+    padded = np.pad(shapes, _AROUND, constant_values=np.nan)
+    around = np.delete(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), _AROUND, axis=1)
+    usual = np.zeros(len(shapes)) if len(shapes) == 1 else np.nanmedian(around, axis=1)
+    found = np.minimum(changes, shapes) > np.maximum(_LEAST_CHANGE, _STANDS_OUT * usual)
+    out: list[int] = (np.flatnonzero(found) + 1).tolist()
+    return out

@@ -57,7 +57,7 @@ def refine_edges(clip: Sound, ref: Sound, pieces: Sequence[Piece]) -> list[Piece
 
 def _edge(clip: Sound, ref: Sound, left: Piece | None, right: Piece | None) -> float:
     """Ref second at which `left` stops and `right` begins; None is nothing that is heard."""
-    known = [piece_end for piece_end in (left and left.end, right and right.start) if piece_end is not None]
+    known = [*([left.end] if left else []), *([right.start] if right else [])]
     low, high = min(known) - _REACH, max(known) + _REACH
     low = max(low, left.middle if left else _first(right))
     high = min(high, right.middle if right else _last(left, clip, ref))

@@ -98,7 +98,8 @@ def _smooth(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
     sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1)
     n = values.shape[1]
     low, high = np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)
-    return ((sums[:, high] - sums[:, low]) / (high - low)).astype(np.float32)
+    out: NDArray[np.float32] = ((sums[:, high] - sums[:, low]) / (high - low)).astype(np.float32)
+    return out
 
 
 def join_pieces(pieces: Sequence[Piece], longest: float = 15.0, tolerance: float = 0.004) -> list[Piece]:

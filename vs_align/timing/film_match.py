@@ -85,7 +85,7 @@ def _without_short(found: FrameMap, lines: Sequence[Line], unlike: Floats, least
         if hopeless or (len(groups) > 1 and last - first + 1 < least):
             frames[part] = -1
     lost = frames < 0
-    return FrameMap(frames, np.where(lost, -1, found.lows), np.where(lost, -1, found.highs))
+    return FrameMap(frames, np.where(lost, -1, found.lows), np.where(lost, -1, found.highs), found.prices)
 
 
 def _stretches(found: FrameMap, lines: Sequence[Line]) -> list[list[Line]]:

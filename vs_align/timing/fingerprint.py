@@ -12,9 +12,6 @@ import numpy.typing as npt
 
 from vs_align.registration.scenes import cuts_in
 
-METHOD = 1
-"""Changes whenever fingerprints of old files would differ from those that are taken now."""
-
 WIDTH, HEIGHT = 96, 54
 """Size of the pictures that are kept of each frame, whatever its shape is."""
 
@@ -40,11 +37,13 @@ class SmallFrames:
         luma: (n, HEIGHT, WIDTH), the whole frame stretched, 0 to 255 as the clip has it.
         colour: (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH), U and V, 128 is grey.
         times: (n,) seconds since the first frame of the clip.
+        fields: (n,) whether a frame is said to hold two fields.
     """
 
     luma: Pictures
     colour: Pictures
     times: npt.NDArray[np.float64]
+    fields: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -167,7 +166,7 @@ class Fingerprints:
         for first in range(0, len(self), _STRETCH):
             begin = max(0, first - 8)
             part = self.stats.grid[begin : first + _STRETCH + 8]
-            found += [begin + n for n in cuts_in(part) if first <= begin + n < first + _STRETCH] if len(part) > 1 else []
+            found += [begin + n for n in cuts_in(part) if first <= begin + n < first + _STRETCH]
         return np.array(found, np.int64)
 
     @cached_property
@@ -184,7 +183,7 @@ class Fingerprints:
 
     @cached_property
     def box(self) -> Box:
-        """Where the picture is within a border that stays black: first and stop column, first and stop row of 32, 18."""
+        """Where the picture is within a border that stays black: columns of 32 and rows of 18, first and stop."""
         brightest = np.zeros(self.stats.grid.shape[1:], np.uint8)
         darkest = 255
         for first in range(0, len(self), _STRETCH):
@@ -213,8 +212,8 @@ class MemoryStore:
 
     def read(self, first: int, stop: int) -> SmallFrames:
         """Return frames first..stop-1."""
-        part = slice(first, stop)
-        return SmallFrames(self._frames.luma[part], self._frames.colour[part], self._frames.times[part])
+        part, held = slice(first, stop), self._frames
+        return SmallFrames(held.luma[part], held.colour[part], held.times[part], held.fields[part])
 
 
 def fingerprints_of(
@@ -229,7 +228,7 @@ def fingerprints_of(
         colour: (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH); None: grey.
     """
     even = np.arange(len(luma)) * float(1 / rate)
-    stamps = even if times is None else np.asarray(times, np.float64)
+    stamps = np.asarray(even if times is None else times, np.float64)
     grey = np.full((len(luma), 2, COLOUR_HEIGHT, COLOUR_WIDTH), 128, np.uint8)
-    frames = SmallFrames(luma, grey if colour is None else colour, stamps)
+    frames = SmallFrames(luma, grey if colour is None else colour, stamps, np.zeros(len(luma), np.bool_))
     return Fingerprints(MemoryStore(frames), frame_stats(luma, None), stamps, rate)

@@ -1,6 +1,7 @@
 """The file of a clip's fingerprints: blocks that are added one by one, so that a broken run can be taken up again."""
 
 import json
+import os
 import struct
 import sys
 import zlib
@@ -17,17 +18,17 @@ from vs_align.timing.fingerprint import (
     COLOUR_HEIGHT,
     COLOUR_WIDTH,
     HEIGHT,
-    METHOD,
     WIDTH,
     FrameStats,
     SmallFrames,
     frame_stats,
 )
+from vs_align.timing.method import FINGERPRINTS
 
 BLOCK = 256
 """Frames of a block."""
 
-_MAGIC = f"vs_align fingerprints {METHOD}\n".encode()
+_MAGIC = f"vs_align fingerprints {FINGERPRINTS}\n".encode()
 # kind, frames, bytes, checksum of the bytes
 _HEAD = struct.Struct("<4sIII")
 _FRAMES, _END = b"FRMS", b"DONE"
@@ -45,6 +46,7 @@ class _Block:
     count: int
     place: int
     size: int
+    checksum: int
 
 
 class FingerprintWriter:
@@ -60,9 +62,8 @@ class FingerprintWriter:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._file = path.open("r+b" if path.exists() else "w+b")
+        self._file = _opened(path)
         try:
-            _lock(self._file)
             self._blocks, end = _scan(self._file)
         except BaseException:
             self._file.close()
@@ -73,6 +74,7 @@ class FingerprintWriter:
             self._file.write(_MAGIC)
         self._stats: list[FrameStats] = []
         self._times: list[npt.NDArray[np.float64]] = []
+        self._fields = 0
         self._last: npt.NDArray[np.uint8] | None = None
         for block in self._blocks:
             self._note(_read_block(self._file, block))
@@ -91,15 +93,16 @@ class FingerprintWriter:
     def add(self, frames: SmallFrames) -> None:
         """Add a block; it is on its way to the disk when this returns."""
         payload = zlib.compress(_packed(frames), _LEVEL)
-        self._blocks.append(_Block(self.length, len(frames), self._file.tell() + _HEAD.size, len(payload)))
-        self._file.write(_HEAD.pack(_FRAMES, len(frames), len(payload), zlib.crc32(payload)) + payload)
+        checksum = zlib.crc32(payload)
+        self._blocks.append(_Block(self.length, len(frames), self._file.tell() + _HEAD.size, len(payload), checksum))
+        self._file.write(_HEAD.pack(_FRAMES, len(frames), len(payload), checksum) + payload)
         self._file.flush()
         self._note(frames)
 
-    def finish(self, facts: dict[str, Any]) -> None:
-        """End the file: add numbers of all frames, and facts about the clip."""
-        table = [(block.first, block.count, block.place, block.size) for block in self._blocks]
-        head = json.dumps({**facts, "blocks": table}).encode()
+    def finish(self, target: Path) -> None:
+        """End the file with numbers of all frames, and give it its name."""
+        table = [(block.first, block.count, block.place, block.size, block.checksum) for block in self._blocks]
+        head = json.dumps({"interlaced": 2 * self._fields > self.length, "blocks": table}).encode()
         packer = zlib.compressobj(_LEVEL)
         parts = [struct.pack("<I", len(head)), head]
         parts += [packer.compress(times.tobytes()) for times in self._times]
@@ -108,6 +111,11 @@ class FingerprintWriter:
         payload = b"".join([*parts, packer.flush()])
         self._file.write(payload + _HEAD.pack(_END, self.length, len(payload), zlib.crc32(payload)))
         self._file.flush()
+        if sys.platform == "win32":
+            # an open file cannot be renamed there, and the one that waits for the lock will not find it
+            self._file.close()
+        self._path.replace(target)
+        self._file.close()
 
     def close(self) -> None:
         """Close the file, finished or not."""
@@ -116,6 +124,7 @@ class FingerprintWriter:
     def _note(self, frames: SmallFrames) -> None:
         self._stats.append(frame_stats(frames.luma, self._last))
         self._times.append(frames.times)
+        self._fields += int(np.count_nonzero(frames.fields))
         self._last = frames.luma[-1]
 
 
@@ -137,6 +146,8 @@ class FingerprintFile:
         try:
             self.facts, self.times, self.stats = _read_end(self._file)
             self._blocks = [_Block(*row) for row in self.facts.pop("blocks")]
+            for block in self._blocks:
+                _check(self._file, block)
         except BaseException:
             self._file.close()
             raise
@@ -153,11 +164,11 @@ class FingerprintFile:
         for i in range(first // BLOCK, (stop - 1) // BLOCK + 1):
             block, frames = self._blocks[i], self._block(i)
             part = slice(max(0, first - block.first), min(block.count, stop - block.first))
-            parts.append((frames.luma[part], frames.colour[part], frames.times[part]))
+            parts.append((frames.luma[part], frames.colour[part], frames.times[part], frames.fields[part]))
         if len(parts) == 1:
             return SmallFrames(*parts[0])
-        luma, colour, times = zip(*parts, strict=True)
-        return SmallFrames(np.concatenate(luma), np.concatenate(colour), np.concatenate(times))
+        luma, colour, times, fields = zip(*parts, strict=True)
+        return SmallFrames(np.concatenate(luma), np.concatenate(colour), np.concatenate(times), np.concatenate(fields))
 
     def _block(self, i: int) -> SmallFrames:
         with self._lock:
@@ -175,17 +186,25 @@ def _packed(frames: SmallFrames) -> bytes:
     # what hardly changes from frame to frame packs well as differences, modulo 256
     steps = luma.copy()
     steps[1:] -= luma[:-1]
-    return b"".join([frames.times.astype("<f8").tobytes(), steps.tobytes(), colour.tobytes()])
+    return b"".join([frames.times.astype("<f8").tobytes(), frames.fields.tobytes(), steps.tobytes(), colour.tobytes()])
 
 
 def _unpacked(data: bytes, count: int) -> SmallFrames:
-    if len(data) != count * (8 + _LUMA + _COLOUR):
+    if len(data) != count * (8 + 1 + _LUMA + _COLOUR):
         raise ValueError("a block of fingerprints has the wrong length")
     times = np.frombuffer(data, "<f8", count).astype(np.float64)
-    steps = np.frombuffer(data, np.uint8, count * _LUMA, times.nbytes).reshape(count, HEIGHT, WIDTH)
-    colour = np.frombuffer(data, np.uint8, count * _COLOUR, times.nbytes + count * _LUMA)
+    fields = np.frombuffer(data, np.bool_, count, times.nbytes).copy()
+    at = times.nbytes + fields.nbytes
+    steps = np.frombuffer(data, np.uint8, count * _LUMA, at).reshape(count, HEIGHT, WIDTH)
+    colour = np.frombuffer(data, np.uint8, count * _COLOUR, at + steps.nbytes)
     luma = np.cumsum(steps, axis=0, dtype=np.uint8)
-    return SmallFrames(luma, colour.reshape(count, 2, COLOUR_HEIGHT, COLOUR_WIDTH), times)
+    return SmallFrames(luma, colour.reshape(count, 2, COLOUR_HEIGHT, COLOUR_WIDTH), times, fields)
+
+
+def _check(file: BinaryIO, block: _Block) -> None:
+    file.seek(block.place)
+    if zlib.crc32(file.read(block.size)) != block.checksum:
+        raise ValueError("a block of fingerprints is damaged")
 
 
 def _read_block(file: BinaryIO, block: _Block) -> SmallFrames:
@@ -213,7 +232,7 @@ def _scan(file: BinaryIO) -> tuple[list[_Block], int]:
         payload = file.read(size)
         if len(payload) < size or zlib.crc32(payload) != checksum:
             break
-        blocks.append(_Block(first, count, end + _HEAD.size, size))
+        blocks.append(_Block(first, count, end + _HEAD.size, size, checksum))
         first += count
         end += _HEAD.size + size
     return blocks, end
@@ -227,7 +246,7 @@ def _read_end(file: BinaryIO) -> tuple[dict[str, Any], npt.NDArray[np.float64], 
         raise ValueError("the file of fingerprints is not finished")
     file.seek(whole - _HEAD.size)
     kind, length, size, checksum = _HEAD.unpack(file.read(_HEAD.size))
-    if kind != _END or size > whole:
+    if kind != _END or size > whole - _HEAD.size - len(_MAGIC):
         raise ValueError("the file of fingerprints is not finished")
     file.seek(whole - _HEAD.size - size)
     payload = file.read(size)
@@ -243,6 +262,25 @@ def _read_end(file: BinaryIO) -> tuple[dict[str, Any], npt.NDArray[np.float64], 
         at += floats[-1].nbytes
     grid = np.frombuffer(body, np.uint8, offset=at).reshape(length, HEIGHT // 3, WIDTH // 3)
     return facts, times, FrameStats(floats[0], floats[1], floats[2], grid)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file for writing that nobody else writes.
+
+    Raises:
+        BlockingIOError: Somebody does.
+    """
+    while True:
+        file = path.open("r+b" if path.exists() else "w+b")
+        try:
+            _lock(file)
+            # who had the lock may have given the file its final name in the meantime
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
 
 
 def _lock(file: BinaryIO) -> None:

@@ -11,9 +11,7 @@ from vs_align.timing.chain import Stretch
 from vs_align.timing.fingerprint import Fingerprints
 
 SPEEDS = tuple(
-    speed
-    for base in (Fraction(1001, 1000), Fraction(25025, 24000), Fraction(25, 24))
-    for speed in (base, 1 / base)
+    speed for base in (Fraction(1001, 1000), Fraction(25025, 24000), Fraction(25, 24)) for speed in (base, 1 / base)
 )
 """Seconds of clip per second of ref that conversions between 23.976, 24, 25, 29.97 and 30 frames per second leave."""
 

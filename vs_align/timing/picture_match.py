@@ -14,7 +14,7 @@ from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
 from vs_align.timing.likeness import differences
 from vs_align.timing.pace import paces
 from vs_align.timing.path import Path, best_path, equals, evidence
-from vs_align.timing.segmenting import FrameMap
+from vs_align.timing.segmenting import REACH, FrameMap
 from vs_align.vapour.memory import MemoryTrimmer
 
 # Frames at which it is looked how clip lies on ref, and candidates to either side of what the chain says.
@@ -69,14 +69,20 @@ def match_pictures(
     if hints:
         stretches, placed = _with_hints(clip, ref, stretches, placed, hints)
     short = are_short(clip, ref)
-    if not placed and short:
-        placed = _placed_anywhere(clip, ref)
+    if short:
+        # a few frames cannot tell a pan from a shift: as they are is always one way to look at them
+        placed = [*(placed or _placed_anywhere(clip, ref)), neutral_geometry((WIDTH, HEIGHT))]
     tell("searching", 2, 3)
     if not placed or not (stretches or short):
         return _nothing(len(ref))
     bands = whole_bands(len(clip), len(ref)) if short else bands_of(stretches, clip, ref)
     trimmer = MemoryTrimmer()
-    unlike = differences(clip, ref, bands, placed, lambda done: (trimmer.check(), tell("comparing", done, len(ref))))
+
+    def told(done: int) -> None:
+        trimmer.check()
+        tell("comparing", done, len(ref))
+
+    unlike = differences(clip, ref, bands, placed, told)
     path = best_path(bands, unlike, paces(stretches, clip, ref), ref.cuts, clip.cuts)
     tell("searching", 3, 3)
     return _concluded(bands, unlike, path, placed)
@@ -84,11 +90,11 @@ def match_pictures(
 
 def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed: Sequence[Geometry]) -> PictureMatch:
     lows, highs = equals(bands, unlike, path)
-    sides = [evidence(bands, unlike, path, beside) for beside in (-1, 1)]
+    prices = np.column_stack([evidence(bands, unlike, path, beside) for beside in range(-REACH, REACH + 1)])
     return PictureMatch(
-        FrameMap(path.frames, lows, highs),
+        FrameMap(path.frames, lows, highs, prices),
         path.differences,
-        np.minimum(*sides),
+        np.minimum(prices[:, REACH - 1], prices[:, REACH + 1]),
         max(each.agreement for each in placed),
         tuple(placed),
     )
@@ -144,16 +150,28 @@ def _placed_anywhere(clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
     """How clip lies on ref where nobody knows which frames belong together, in short films."""
     asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
     if not len(asking) or not len(answering):
-        both_flat = bool(ref.flat.all() and clip.flat.all())
-        return [neutral_geometry((WIDTH, HEIGHT))] if both_flat else []
-    some = answering[:: max(1, len(answering) // _CANDIDATES)]
-    clips = [luma for k in some for luma in _lumas(clip, int(k), int(k) + 1)]
-    refs = [luma for n in asking[:: max(1, len(asking) // 8)] for luma in _lumas(ref, int(n), int(n) + 1)]
+        return []
+    if len(answering) >= len(asking):
+        return _placed_among(clip, answering, ref, asking)
+    # each frame of the shorter one is in the longer one, and not the other way round
+    turned = _placed_among(ref, asking, clip, answering)
+    return [
+        Geometry(np.linalg.inv(each.matrix), each.ref_weight, each.clip_weight, each.agreement) for each in turned
+    ]  # fmt: skip
+
+
+def _placed_among(
+    many: Fingerprints, candidates: npt.NDArray[np.int64], few: Fingerprints, wanted: npt.NDArray[np.int64]
+) -> list[Geometry]:
+    """How frames of one film lie on some of another, each of which has a counterpart among all of them."""
+    some = candidates[:: max(1, len(candidates) // _CANDIDATES)]
+    clips = [luma for k in some for luma in _lumas(many, int(k), int(k) + 1)]
+    refs = [luma for n in wanted[:: max(1, len(wanted) // 8)] for luma in _lumas(few, int(n), int(n) + 1)]
     return geometries(clips, refs, [range(len(clips))] * len(refs))
 
 
 def _frame_at(film: Fingerprints, time: float) -> int:
-    return int(min(np.searchsorted(film.times, time - 1e-6), len(film) - 1))
+    return min(int(np.searchsorted(film.times, time - 1e-6)), len(film) - 1)
 
 
 def _lumas(film: Fingerprints, first: int, stop: int) -> list[Luma]:

@@ -16,8 +16,12 @@ from vs_align.timeline_segments import Segment
 
 # A step of the offset by more frames than this, or so many ref frames without a counterpart, ends a line.
 _STEP, _GAP = 3, 12
-# How many lines a rate must save to be taken instead of 1: known ones are likelier than those that are fitted.
-_FOR_KNOWN, _FOR_FITTED = 1.2, 1.6
+REACH = 2
+"""How far beside a frame it is known how much worse others are."""
+
+# What each line says against a map of several, and what a known and a fitted rate say against themselves; as negative
+# logarithms of probabilities.
+_ANOTHER, _KNOWN, _FITTED = 5.0, 6.0, 8.0
 # Frames from which on a rate can be fitted, and the most corners of a map that are looked at for it.
 _LONG, _CORNERS = 240, 4000
 
@@ -32,11 +36,14 @@ class FrameMap:
         frames: (n,) clip frame of each ref frame, -1 where clip lacks it; never falling.
         lows: (n,) first clip frame that is hardly worse.
         highs: (n,) the last one.
+        prices: (n, 2 * REACH + 1) by how much the frames beside are worse, as negative logarithms of probabilities,
+            from REACH before to REACH behind. None: they were not compared.
     """
 
     frames: Ints
     lows: Ints
     highs: Ints
+    prices: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +83,31 @@ def _block_lines(found: FrameMap, numbers: Ints, known_rates: Sequence[float]) -
     loose = found.lows[numbers].astype(np.float64), found.highs[numbers].astype(np.float64)
     places = numbers.astype(np.float64)
     choices: list[tuple[float, list[Line]]] = []
-    for i, rate in enumerate(known_rates):
+    for rate in known_rates:
         ranges = (strict, strict) if rate == 1 else loose
         lines = _greedy(places, *ranges, rate)
-        choices.append((len(lines) + (_FOR_KNOWN if i else 0.0), lines))
-        if len(lines) == 1:
+        cost = _ANOTHER * len(lines) + (0.0 if rate == 1 else _KNOWN + _price(found, numbers, lines))
+        choices.append((cost, lines))
+        if rate == 1 and len(lines) == 1:
             break
-    if min(cost for cost, _ in choices) > 1 + _FOR_FITTED and numbers.size >= _LONG:
+    if min(cost for cost, _ in choices) > _ANOTHER + _FITTED and numbers.size >= _LONG:
         fitted = _fitted(places, *loose)
         if fitted is not None:
-            choices.append((1 + _FOR_FITTED, [fitted]))
+            choices.append((_ANOTHER + _FITTED + _price(found, numbers, [fitted]), [fitted]))
     return min(choices, key=lambda choice: choice[0])[1]
+
+
+def _price(found: FrameMap, numbers: Ints, lines: Sequence[Line]) -> float:
+    """How much worse the frames are that lines show than those of the map."""
+    if found.prices is None:
+        return 0.0
+    total = 0.0
+    for line in lines:
+        mine = numbers[np.searchsorted(numbers, line.first) : np.searchsorted(numbers, line.last, side="right")]
+        shown = np.floor(line.begin + (mine - line.first) * line.rate + 0.5).astype(np.int64)
+        beside = np.clip(shown - found.frames[mine] + REACH, 0, 2 * REACH)
+        total += float(found.prices[mine, beside].sum())
+    return total
 
 
 def _greedy(places: Any, lows: Any, highs: Any, rate: float) -> list[Line]:
@@ -170,8 +191,10 @@ def segments_of_lines(
 
 def _matches(line: Line, found: FrameMap, clip_length: int, confidences: Any, scores: Any) -> list[Segment]:
     numbers = line.first + np.flatnonzero(found.frames[line.first : line.last + 1] >= 0)
+    # a frame that a rate leaves out is no hole in its line
+    hole = 1 if line.rate == 1 else 2
     out: list[Segment] = []
-    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1):
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > hole) + 1):
         first, last = int(run[0]), int(run[-1])
         place = line.begin + (first - line.first) * line.rate
         shown = floor(place + 0.5)

@@ -9,11 +9,14 @@ import vapoursynth as vs
 
 from vs_align.media.small_pictures import SmallPicture
 
+_TIMING = ("_DurationNum", "_DurationDen", "_AbsoluteTime")
 # Frames by which a clip is recognised.
 _SAMPLES = 12
 
 
-def node_pictures(clip: vs.VideoNode, size: tuple[int, int], skip: int = 0, after: float = 0.0) -> Iterator[SmallPicture]:
+def node_pictures(
+    clip: vs.VideoNode, size: tuple[int, int], skip: int = 0, after: float = 0.0
+) -> Iterator[SmallPicture]:
     """Yield the frames of a clip, shrunk to a size.
 
     Frames are `_AbsoluteTime` apart where they have it, else as long as their durations say, else counted at the frame
@@ -25,6 +28,8 @@ def node_pictures(clip: vs.VideoNode, size: tuple[int, int], skip: int = 0, afte
         skip: How many frames to leave out at the beginning.
         after: The time of the last of those, in seconds since the first frame.
     """
+    if skip >= clip.num_frames:
+        return
     small = _small(clip, size)
     fps = float(clip.fps)
     stamped = _zero(clip) if not fps else None
@@ -51,6 +56,8 @@ def node_identity(clip: vs.VideoNode) -> str:
     sums.update(repr((clip.format.name, clip.width, clip.height, clip.num_frames, clip.fps, numbers)).encode())
     some = vs.core.std.Splice([clip[n] for n in numbers], mismatch=True)
     for frame in some.frames(close=True):
+        props: Any = frame.props
+        sums.update(repr([props.get(name) for name in _TIMING]).encode())
         for plane in range(frame.format.num_planes):
             sums.update(np.ascontiguousarray(frame[plane]))
     return sums.hexdigest()
