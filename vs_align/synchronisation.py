@@ -8,7 +8,7 @@ import vapoursynth as vs
 
 from vs_align import checks
 from vs_align.enums import SyncEngine
-from vs_align.errors import ArgumentError
+from vs_align.errors import ArgumentError, MediaError
 
 if TYPE_CHECKING:
     from vs_align.media.sound_track import Sound
@@ -82,6 +82,8 @@ def sync(
     if (audio is None) != (ref_audio is None):
         missing = "audio" if audio is None else "ref_audio"
         raise ArgumentError(_NAME, missing, "must be given too, one sound alone says nothing", "None")
+    _check_sound("audio", audio)
+    _check_sound("ref_audio", ref_audio)
     options = _check_options(engine, search, min_segment, window, drift_interval, margin)
     if options.engine is SyncEngine.AUDIO and audio is None:
         raise ArgumentError(_NAME, "audio", "must be given for the engine 'audio'", "None")
@@ -97,7 +99,7 @@ def sync(
         films = [node_fingerprints(node, name, folder, progress) for name, node in (("clip", clip), ("ref", ref))]
         sounds = None
         if audio is not None and ref_audio is not None:
-            sounds = _sound("audio", audio), _sound("ref_audio", ref_audio)
+            sounds = _sound(audio), _sound(ref_audio)
         return sync_films(films[0], films[1], options, sounds, progress)
 
     if folder is None:
@@ -140,15 +142,25 @@ def _check_cache(cache: object) -> Path | None:
     raise ArgumentError(_NAME, "cache", "must be a folder, True or False", repr(cache))
 
 
-def _sound(name: str, sound: object) -> "Sound":
+def _check_sound(name: str, sound: object) -> None:
+    """Complain before frames are read, not after."""
+    if sound is None or isinstance(sound, vs.AudioNode):
+        return
+    if not isinstance(sound, str | PathLike):
+        raise ArgumentError(_NAME, name, "must be an audio node or the path of a file", type(sound).__name__)
+    from vs_align.media.audio import sound_format
+
+    path = Path(sound)
+    if not path.is_file():
+        raise MediaError(f"vs_align.{_NAME}: {name} {path} does not exist.")
+    sound_format(path)
+
+
+def _sound(sound: object) -> "Sound":
     from vs_align.media.sound_track import read_sound
     from vs_align.vapour.sound import node_sound
 
-    if isinstance(sound, vs.AudioNode):
-        return node_sound(sound)
-    if isinstance(sound, str | PathLike):
-        return read_sound(Path(sound))
-    raise ArgumentError(_NAME, name, "must be an audio node or the path of a file", type(sound).__name__)
+    return node_sound(sound) if isinstance(sound, vs.AudioNode) else read_sound(Path(str(sound)))
 
 
 def _sound_identity(sound: object) -> str:

@@ -62,8 +62,16 @@ class Bands:
 
 
 def whole_bands(clip: int, ref: int) -> Bands:
-    """Every clip frame for every ref frame."""
+    """Every one of so many clip frames for every ref frame."""
     return Bands(np.zeros((ref, 1), np.int64), np.full((ref, 1), clip - 1, np.int64))
+
+
+def near_bands(clip: Fingerprints, ref: Fingerprints, reach: float) -> Bands:
+    """For every ref frame the clip frames whose times differ by so many seconds at most."""
+    low = np.searchsorted(clip.times, ref.times - reach)
+    high = np.searchsorted(clip.times, ref.times + reach, side="right") - 1
+    there = low <= high
+    return Bands(np.where(there, low, -1)[:, None], np.where(there, high, -1)[:, None])
 
 
 def are_short(clip: Fingerprints, ref: Fingerprints) -> bool:

@@ -271,7 +271,8 @@ def _opened(path: Path) -> BinaryIO:
         BlockingIOError: Somebody does.
     """
     while True:
-        file = path.open("r+b" if path.exists() else "w+b")
+        # opened and made in one step, so that nobody empties what somebody else has begun
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "r+b")
         try:
             _lock(file)
             # who had the lock may have given the file its final name in the meantime

@@ -18,6 +18,8 @@ _MOST, _UNMATCHED = 12.0, 9.0
 _EVIDENCE = 35.0
 # So much more than usual the pictures of a pair differ that have nothing in common.
 _UNLIKE = 0.5
+# What a pair that differs as much as usual says against itself, compared with one that does not differ.
+_BETTER = 0.5
 LEAST_FLOOR = 0.004
 """Least difference that good pairs are said to have."""
 # So much a frame that holds must say against itself, compared with the best of those that show the same clip frame.
@@ -39,6 +41,8 @@ def _surprise(difference: Any, best: Any, floor: Any) -> Any:
         return np.float32(0)
     apart = np.float32(_EVIDENCE) * (difference - best) / (np.float32(2) * max(best, floor))
     strange = np.float32(_MOST) * max(best - floor, np.float32(0)) / np.float32(_UNLIKE)
+    # of pairs that are all as good as usual the better ones are still a little likelier
+    strange += np.float32(_BETTER) * min(best / floor, np.float32(1))
     return min(np.float32(_MOST), strange + apart / (np.float32(1) + apart / np.float32(_MOST)))
 
 
@@ -182,7 +186,7 @@ def drop_lacking(frames: Any, chosen: Any, floors: Any, rates: Any) -> None:
         if n < frames.size and frames[n] == frames[first]:
             continue
         # clips of a lower rate hold each frame for a while, and nothing is lacking
-        held = rates[first] < _LOWER_RATE and n - first <= np.ceil(1 / max(rates[first], 1e-3))
+        held = rates[first] < _LOWER_RATE and n - first <= np.ceil(1 / max(rates[first], 1e-3)) + 1
         if n - first > 1 and frames[first] >= 0 and not held:
             _drop_run(frames[first:n], chosen[first:n], floors[first:n])
         first = n

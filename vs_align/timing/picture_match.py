@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from vs_align.registration.geometry import Geometry, geometries, neutral_geometry
 from vs_align.registration.views import Luma
-from vs_align.timing.bands import Bands, are_short, bands_of, whole_bands
+from vs_align.timing.bands import Bands, are_short, bands_of, near_bands, whole_bands
 from vs_align.timing.chain import Stretch, chain, sampled
 from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
 from vs_align.timing.likeness import differences
@@ -75,14 +75,23 @@ def match_pictures(
     tell("searching", 2, 3)
     if not placed or not (stretches or short):
         return _nothing(len(ref))
-    bands = whole_bands(len(clip), len(ref)) if short else bands_of(stretches, clip, ref)
+    if not short:
+        bands = bands_of(stretches, clip, ref)
+    else:
+        bands = whole_bands(len(clip), len(ref)) if reach is None else near_bands(clip, ref, reach)
     trimmer = MemoryTrimmer()
 
+    most = 0
+
     def told(done: int) -> None:
+        nonlocal most
         trimmer.check()
-        tell("comparing", done, len(ref))
+        # stretches are worked at side by side
+        most = max(most, done)
+        tell("comparing", most, len(ref))
 
     unlike = differences(clip, ref, bands, placed, told)
+    tell("comparing", len(ref), len(ref))
     path = best_path(bands, unlike, paces(stretches, clip, ref), ref.cuts, clip.cuts)
     tell("searching", 3, 3)
     return _concluded(bands, unlike, path, placed)
@@ -95,7 +104,7 @@ def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed
         FrameMap(path.frames, lows, highs, prices),
         path.differences,
         np.minimum(prices[:, REACH - 1], prices[:, REACH + 1]),
-        max(each.agreement for each in placed),
+        min(1.0, max(each.agreement for each in placed)),
         tuple(placed),
     )
 

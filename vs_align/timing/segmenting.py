@@ -19,9 +19,11 @@ _STEP, _GAP = 3, 12
 REACH = 2
 """How far beside a frame it is known how much worse others are."""
 
-# What each line says against a map of several, and what a known and a fitted rate say against themselves; as negative
-# logarithms of probabilities.
-_ANOTHER, _KNOWN, _FITTED = 5.0, 6.0, 8.0
+# A rate other than 1 must make so many lines one, and may cost so much for each that it saves, as a negative logarithm
+# of probabilities: frames that are dropped now and then must not be taken for a speed.
+_LINES_FOR_ONE, _FOR_LINE = 3, 5.0
+# A fitted rate must be so near to a known one, or stand on so many steps of the offset.
+_NEAR_KNOWN, _STEPS = 5e-4, 4
 # Frames from which on a rate can be fitted, and the most corners of a map that are looked at for it.
 _LONG, _CORNERS = 240, 4000
 
@@ -82,19 +84,19 @@ def _block_lines(found: FrameMap, numbers: Ints, known_rates: Sequence[float]) -
     strict = found.frames[numbers].astype(np.float64)
     loose = found.lows[numbers].astype(np.float64), found.highs[numbers].astype(np.float64)
     places = numbers.astype(np.float64)
-    choices: list[tuple[float, list[Line]]] = []
-    for rate in known_rates:
-        ranges = (strict, strict) if rate == 1 else loose
-        lines = _greedy(places, *ranges, rate)
-        cost = _ANOTHER * len(lines) + (0.0 if rate == 1 else _KNOWN + _price(found, numbers, lines))
-        choices.append((cost, lines))
-        if rate == 1 and len(lines) == 1:
-            break
-    if min(cost for cost, _ in choices) > _ANOTHER + _FITTED and numbers.size >= _LONG:
-        fitted = _fitted(places, *loose)
-        if fitted is not None:
-            choices.append((_ANOTHER + _FITTED + _price(found, numbers, [fitted]), [fitted]))
-    return min(choices, key=lambda choice: choice[0])[1]
+    plain = _greedy(places, strict, strict, 1.0)
+    if len(plain) < _LINES_FOR_ONE:
+        return plain
+    choices = [_greedy(places, *loose, rate) for rate in known_rates if rate != 1]
+    if numbers.size >= _LONG:
+        choices += _fitted(places, *loose, known_rates, len(plain) - 1)
+    best, most = plain, 0.0
+    for lines in choices:
+        saved = len(plain) - len(lines)
+        gain = _FOR_LINE * saved - _price(found, numbers, lines)
+        if _LINES_FOR_ONE * len(lines) <= len(plain) and gain > most:
+            best, most = lines, gain
+    return best
 
 
 def _price(found: FrameMap, numbers: Ints, lines: Sequence[Line]) -> float:
@@ -106,7 +108,7 @@ def _price(found: FrameMap, numbers: Ints, lines: Sequence[Line]) -> float:
         mine = numbers[np.searchsorted(numbers, line.first) : np.searchsorted(numbers, line.last, side="right")]
         shown = np.floor(line.begin + (mine - line.first) * line.rate + 0.5).astype(np.int64)
         beside = np.clip(shown - found.frames[mine] + REACH, 0, 2 * REACH)
-        total += float(found.prices[mine, beside].sum())
+        total += float(np.maximum(found.prices[mine, beside], 0).sum())
     return total
 
 
@@ -135,12 +137,12 @@ def _greedy_lines(places: Any, lows: Any, highs: Any, rate: float, out: Any) -> 
     return count
 
 
-def _fitted(places: Any, lows: Any, highs: Any) -> Line | None:
+def _fitted(places: Any, lows: Any, highs: Any, known_rates: Sequence[float], steps: int) -> list[list[Line]]:
     """The line that stays away from all edges the most, where one line fits at all: a linear program."""
     corners = np.flatnonzero((np.diff(lows - places) != 0) | (np.diff(highs - places) != 0))
     chosen = np.unique(np.concatenate([[0], corners, corners + 1, [len(places) - 1]]))
     if len(chosen) > _CORNERS:
-        return None
+        return []
     x = places[chosen] - places[0]
     base = lows[0]
     ones = np.ones(len(chosen))
@@ -150,8 +152,11 @@ def _fitted(places: Any, lows: Any, highs: Any) -> Line | None:
     limits = np.concatenate([highs[chosen] + 0.5 - base, base + 0.5 - lows[chosen]])
     answer = linprog([0, 0, -1], np.concatenate([above, below]), limits, bounds=[(None, None)] * 3, method="highs")
     if not answer.success or answer.x[2] <= 1e-6:
-        return None
-    return Line(int(places[0]), int(places[-1]), float(answer.x[0]) + float(base), float(answer.x[1]))
+        return []
+    rate = float(answer.x[1])
+    if steps < _STEPS and min(abs(rate / known - 1) for known in known_rates) > _NEAR_KNOWN:
+        return []
+    return [[Line(int(places[0]), int(places[-1]), float(answer.x[0]) + float(base), rate)]]
 
 
 def segments_of_lines(
@@ -176,14 +181,13 @@ def segments_of_lines(
     out: list[Segment] = []
     ref_next, clip_next = 0, 0
     for segment in matches:
-        out += _lacking(ref_next, segment.ref_first, black)
         first, last = segment.clip_first or 0, segment.clip_last or 0
-        # where clip's frames are skipped because of its rate, nothing is missing
-        skipped = first - clip_next - max(0, floor(abs(segment.rate) - 0.5))
-        if skipped > 0:
+        out += _lacking(ref_next, segment.ref_first, black)
+        if first > clip_next:
             out.append(_missing(segment.ref_first, clip_next, first - clip_next))
         out.append(segment)
-        ref_next, clip_next = segment.ref_last + 1, max(clip_next, last + 1)
+        # frames that are skipped because of clip's rate are not missing
+        ref_next, clip_next = segment.ref_last + 1, max(clip_next, last + 1 + max(0, floor(abs(segment.rate) - 0.5)))
     if matches and clip_next < clip_length:
         out.append(_missing(ref_next, clip_next, clip_length - clip_next))
     return out + _lacking(ref_next, len(found.frames), black)
