@@ -153,7 +153,10 @@ def _check_sound(name: str, sound: object) -> None:
     path = Path(sound)
     if not path.is_file():
         raise MediaError(f"vs_align.{_NAME}: {name} {path} does not exist.")
-    sound_format(path)
+    try:
+        sound_format(path)
+    except MediaError as error:
+        raise MediaError(f"vs_align.{_NAME}: {name} {path} has no sound track that can be read.") from error
 
 
 def _sound(sound: object) -> "Sound":
