@@ -11,6 +11,7 @@ from vs_align.registration.views import Luma
 from vs_align.timing.bands import Bands, are_short, bands_of, near_bands, whole_bands
 from vs_align.timing.chain import Stretch, chain, sampled
 from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
+from vs_align.timing.framing import framing_of, guessed_framing
 from vs_align.timing.likeness import differences
 from vs_align.timing.pace import paces
 from vs_align.timing.path import Path, best_path, equals, evidence
@@ -63,9 +64,8 @@ def match_pictures(
     """
     tell = progress or (lambda *_: None)
     tell("searching", 0, 3)
-    stretches = chain(clip, ref, reach=reach)
+    stretches, placed = _searched(clip, ref, reach)
     tell("searching", 1, 3)
-    placed = _placed(clip, ref, stretches)
     if hints:
         stretches, placed = _with_hints(clip, ref, stretches, placed, hints)
     short = are_short(clip, ref)
@@ -95,6 +95,25 @@ def match_pictures(
     path = best_path(bands, unlike, paces(stretches, clip, ref), ref.cuts, clip.cuts)
     tell("searching", 3, 3)
     return _concluded(bands, unlike, path, placed)
+
+
+def _searched(clip: Fingerprints, ref: Fingerprints, reach: float | None) -> tuple[list[Stretch], list[Geometry]]:
+    """What both have in common and how one lies on the other; where it is a part of it, with a second look at that."""
+    stretches = chain(clip, ref, reach=reach)
+    placed = _placed(clip, ref, stretches)
+    if not placed:
+        answering, asking = sampled(clip, 0.0), sampled(ref, 0.0)
+        if len(answering) and len(asking):
+            stretches = chain(clip, ref, *guessed_framing(clip, ref, answering, asking), reach)
+            placed = _placed(clip, ref, stretches)
+    framing = framing_of(placed[0]) if placed else None
+    if framing is not None:
+        again = chain(clip, ref, *framing, reach)
+        if sum(stretch.weight for stretch in again) > sum(stretch.weight for stretch in stretches):
+            closer = _placed(clip, ref, again)
+            if closer:
+                return again, closer
+    return stretches, placed
 
 
 def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed: Sequence[Geometry]) -> PictureMatch:
