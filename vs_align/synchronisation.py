@@ -43,7 +43,7 @@ def sync(
     Example:
         ```python
         timeline = vs_align.sync(clip, ref)
-        print(timeline.explain(), file=sys.stderr)
+        logging.warning(timeline.explain())
         vs_align.temporal(clip, ref, timeline=timeline).set_output()
         ```
 

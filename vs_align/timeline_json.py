@@ -65,7 +65,7 @@ def _segment_line(timeline: Timeline, segment: Segment) -> str:
         "rate": segment.rate,
         "kind": segment.kind.value,
         "confidence": segment.confidence,
-        "offset_ms": None if offset is None else round(offset, 3),
+        "offset_ms": None if offset is None else round(offset + (timeline.residual_ms or 0), 3),
     }
     if segment.phase:
         record["phase"] = segment.phase

@@ -60,7 +60,8 @@ class SegmentRecord(_Strict):
     kind: SegmentKind = Field(default=SegmentKind.MATCH, strict=False, description="What the segment says.")
     confidence: Share | None = Field(default=None, description="How sure the match is; null where not measured.")
     offset_ms: float | None = Field(
-        default=None, description="Clip time minus ref time at ref_first, in milliseconds. Informs; is not read."
+        default=None,
+        description="Clip time minus ref time at ref_first, in milliseconds, with residual_ms. Informs; is not read.",
     )
     phase: float = Field(
         default=0.0, ge=-0.5, lt=0.5, description="Where between its neighbours the line goes through clip_first."

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -199,6 +200,18 @@ def test_given_timeline_is_rendered(tmp_path: Path) -> None:
     Timeline.from_frame_map(order, clip_rate=25, ref_rate=25, clip_length=20).save(tmp_path / "t.json")
     assert call("temporal", clip, ref, "-o", tmp_path / "o.mkv", "--use-timeline", tmp_path / "t.json") == 0
     assert shown_numbers(tmp_path / "o.mkv", range(20)) == order
+
+
+def test_timeline_of_sync_is_rendered_and_never_written_over(tmp_path: Path) -> None:
+    clip = write_film(tmp_path / "clip.mkv", range(20))
+    ref = write_film(tmp_path / "ref.mkv", range(10))
+    order = [3, 3, 3, 9, 8, 7, 0, 1, 2, 19]
+    searched = Timeline.from_frame_map(order, clip_rate=25, ref_rate=25, clip_length=20)
+    replace(searched, verdict="good").save(tmp_path / "t.json")
+    before = (tmp_path / "t.json").read_bytes()
+    assert call("temporal", clip, ref, "-o", tmp_path / "o.mkv", "--timeline", tmp_path / "t.json") == 0
+    assert shown_numbers(tmp_path / "o.mkv", range(20)) == order
+    assert (tmp_path / "t.json").read_bytes() == before
 
 
 NAMES = ["with space.mkv", 'it\'s "quoted".mkv', "-dash.mkv", "50%d%03d.mkv", "日本é:x.mkv"]

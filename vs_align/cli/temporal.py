@@ -1,5 +1,6 @@
 """`vs-align temporal`: two files in, one file out that shows ref's moments with clip's pictures."""
 
+import dataclasses
 import math
 import time
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ def temporal(
     preset: Preset = "medium",
     codec: Codec = "libx264",
     keep_script: KeepScript = False,
-    timeline: Annotated[Path | None, typer.Option(help="Write which frame belongs where, as JSON.")] = None,
+    timeline: Annotated[
+        Path | None, typer.Option(help="Write which frame belongs where, as JSON; one by sync is rendered.")
+    ] = None,
     use_timeline: Annotated[Path | None, typer.Option(help="Render such a file and search nothing.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw offsets and scores: .png, .svg or .pdf.")] = None,
     report: Report = None,
@@ -122,6 +125,7 @@ def temporal(
         plot=absolute(plot),
         report=report,
     )
+    given = _with_given_timeline(given)
     started = time.monotonic()
     script_file = given.kept_script if given.keep_script else None
     check_targets([given.out], [script_file, given.timeline, given.plot, report_path(given.report)], given.inputs)
@@ -138,6 +142,23 @@ def temporal(
     if given.plot is not None:
         _plot(given.plot, matches, ref_source)
     _report(given, script, matches, found, time.monotonic() - started)
+
+
+def _with_given_timeline(given: _Options) -> _Options:
+    """Render what `vs-align sync` wrote instead of writing over it."""
+    if given.timeline is None or given.use_timeline is not None or not given.timeline.is_file():
+        return given
+    from vs_align.errors import ArgumentError
+    from vs_align.timeline import Timeline
+
+    try:
+        found = Timeline.load(given.timeline)
+    except ArgumentError:
+        return given  # whatever it is, it was to be replaced
+    if found.verdict is None:
+        return given
+    note(f"{given.timeline.name} is the timeline of a sync: it is rendered, and nothing is searched.")
+    return dataclasses.replace(given, timeline=None, use_timeline=given.timeline)
 
 
 def _metric(given: _Options) -> "MetricRow":
