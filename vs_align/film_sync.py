@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,9 +10,7 @@ from vs_align.enums import SyncEngine
 from vs_align.media.sound_track import Sound
 from vs_align.sync_options import Progress, SyncOptions
 from vs_align.timeline import Timeline
-from vs_align.timing.audio import SoundMatch, match_sound
 from vs_align.timing.engines.match import EngineMatch, EngineOptions
-from vs_align.timing.engines.registry import ENGINES
 from vs_align.timing.film_match import FilmMatch, film_match, shown_times
 from vs_align.timing.fingerprint import Fingerprints
 from vs_align.timing.pace import known_rates
@@ -19,6 +18,9 @@ from vs_align.timing.picture_match import match_pictures
 from vs_align.timing.segmenting import FrameMap, lines_of, segments_of_lines
 from vs_align.timing.sound_lines import contradiction, left_below_a_frame, sound_frames, sound_hints
 from vs_align.timing.sync_verdict import SyncVerdict, judge_sync
+
+if TYPE_CHECKING:
+    from vs_align.timing.audio import SoundMatch
 
 # Of engines whose scores are no correlations, confidences tell what shows the same.
 _BELIEVED = 0.3
@@ -43,6 +45,8 @@ def sync_films(
     """
     sound = None
     if sounds is not None:
+        from vs_align.timing.audio import match_sound
+
         if progress is not None:
             progress("listening", 0, 1)
         sound = match_sound(*sounds)
@@ -61,7 +65,7 @@ def sync_films(
 
 
 def _by_pictures(
-    clip: Fingerprints, ref: Fingerprints, options: SyncOptions, sound: SoundMatch | None, progress: Progress | None
+    clip: Fingerprints, ref: Fingerprints, options: SyncOptions, sound: "SoundMatch | None", progress: Progress | None
 ) -> tuple[FilmMatch, list[str]]:
     hints = sound_hints(sound) if sound is not None else []
     seen = match_pictures(clip, ref, hints, options.reach, progress)
@@ -73,7 +77,7 @@ def _by_pictures(
     return match, [] if doubt is None else [doubt]
 
 
-def _by_sound(clip: Fingerprints, ref: Fingerprints, sound: SoundMatch | None) -> tuple[FilmMatch, SyncVerdict]:
+def _by_sound(clip: Fingerprints, ref: Fingerprints, sound: "SoundMatch | None") -> tuple[FilmMatch, SyncVerdict]:
     if sound is None or sound.confidence < _BELIEVED_SOUND:
         reason = "there is no sound to go by" if sound is None else sound.reason.rstrip(".")
         return _no_match(len(ref)), SyncVerdict("unrelated", (reason,))
@@ -89,6 +93,8 @@ def _by_sound(clip: Fingerprints, ref: Fingerprints, sound: SoundMatch | None) -
 def _by_engine(
     clip: Fingerprints, ref: Fingerprints, options: SyncOptions, progress: Progress | None
 ) -> tuple[FilmMatch, SyncVerdict]:
+    from vs_align.timing.engines.registry import ENGINES
+
     asked = EngineOptions(options.window, options.drift_interval, options.margin, options.box)
 
     def told(share: float) -> None:
@@ -113,7 +119,7 @@ def _no_match(length: int) -> FilmMatch:
     return FilmMatch(FrameMap(frames, frames, frames), (), np.zeros(length), np.full(length, np.nan))
 
 
-def _with_sound(verdict: SyncVerdict, sound: SoundMatch | None) -> SyncVerdict:
+def _with_sound(verdict: SyncVerdict, sound: "SoundMatch | None") -> SyncVerdict:
     """What sound says of pictures that have nothing in common is told, and not believed."""
     if sound is None or sound.confidence < 0.7:
         return verdict
@@ -125,7 +131,7 @@ def _unrelated(clip: Fingerprints, ref: Fingerprints, verdict: SyncVerdict) -> T
 
 
 def _timeline(
-    match: FilmMatch, clip: Fingerprints, ref: Fingerprints, verdict: SyncVerdict, sound: SoundMatch | None
+    match: FilmMatch, clip: Fingerprints, ref: Fingerprints, verdict: SyncVerdict, sound: "SoundMatch | None"
 ) -> Timeline:
     segments = segments_of_lines(match.lines, match.found, ref.black, len(clip), match.confidences, match.scores)
     left = None

@@ -65,6 +65,7 @@ def best_path(
     steps = _step_costs(rates)
     kernels.walk(bands.lows, bands.highs, bands.places, differences, floors, steps, at_cut, begins, frames, chosen)
     kernels.drop_lacking(frames, chosen, floors, rates)
+    kernels.fill_gaps(_numbers(bands), bands.places, differences, frames, chosen)
     return Path(frames, chosen, floors)
 
 

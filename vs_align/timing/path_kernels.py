@@ -26,6 +26,8 @@ LEAST_FLOOR = 0.004
 _LACKING = 2.5
 # A candidate that says no more against itself than this is hardly worse, and so far beside one looks for it.
 _HARDLY, _BESIDE = 2.5, 2
+# Mean difference up to which pictures have something in common where the same offset holds on either side.
+_IN_COMMON = 0.65
 # A clip of so few frames per ref frame is one of a lower frame rate.
 _LOWER_RATE = 0.9
 
@@ -202,6 +204,42 @@ def _drop_run(frames: Any, chosen: Any, floors: Any) -> None:
         excess = np.float32(_EVIDENCE) * (chosen[i] - usual) / (np.float32(2) * max(usual, floors[i]))
         if excess > _LACKING:
             frames[i], chosen[i] = -1, np.nan
+
+
+@njit(nogil=True, cache=True)
+def fill_gaps(numbers: Any, places: Any, differences: Any, frames: Any, chosen: Any) -> None:
+    """Go on where the same offset holds before and behind a gap, and the pictures between have something in common.
+
+    In dark and flat scenes noise is most of what is seen.
+    """
+    last = np.int64(-1)
+    for n in range(frames.size):
+        if frames[n] < 0:
+            continue
+        if 0 <= last < n - 1 and frames[n] - frames[last] == n - last:
+            _fill(numbers, places, differences, frames, chosen, last + 1, n)
+        last = n
+
+
+@njit(nogil=True, cache=True)
+def _fill(
+    numbers: Any, places: Any, differences: Any, frames: Any, chosen: Any, begin: Any, end: Any
+) -> None:  # fmt: skip
+    total, seen = 0.0, 0
+    for n in range(begin, end):
+        c = frames[begin - 1] + n - begin + 1
+        at = places[n] + np.searchsorted(numbers[places[n] : places[n + 1]], c)
+        if at >= places[n + 1] or numbers[at] != c:
+            return
+        if differences[at] != FLAT_ALIKE:
+            total += differences[at]
+            seen += 1
+    if total > _IN_COMMON * seen:
+        return
+    for n in range(begin, end):
+        frames[n] = frames[begin - 1] + n - begin + 1
+        at = places[n] + np.searchsorted(numbers[places[n] : places[n + 1]], frames[n])
+        chosen[n] = differences[at]
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from scipy.optimize import linprog
 
 from vs_align.enums import SegmentKind
 from vs_align.timeline_segments import Segment
@@ -139,6 +138,9 @@ def _greedy_lines(places: Any, lows: Any, highs: Any, rate: float, out: Any) -> 
 
 def _fitted(places: Any, lows: Any, highs: Any, known_rates: Sequence[float], steps: int) -> list[list[Line]]:
     """The line that stays away from all edges the most, where one line fits at all: a linear program."""
+    # it takes a second to load, and is seldom needed
+    from scipy.optimize import linprog
+
     corners = np.flatnonzero((np.diff(lows - places) != 0) | (np.diff(highs - places) != 0))
     chosen = np.unique(np.concatenate([[0], corners, corners + 1, [len(places) - 1]]))
     if len(chosen) > _CORNERS:

@@ -1,11 +1,15 @@
 """What sound says about pictures: stretches to look at, a map of its own, and what is left below a frame."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from vs_align.timing.audio import SoundMatch
 from vs_align.timing.chain import Stretch
 from vs_align.timing.fingerprint import Fingerprints
+
+if TYPE_CHECKING:
+    from vs_align.timing.audio import SoundMatch
 
 # Sound is a hint from this confidence on, and a witness from the other one.
 _HINT, _WITNESS = 0.4, 0.7
@@ -15,7 +19,7 @@ _LEAST_SECONDS = 2.0
 Floats = npt.NDArray[np.float64]
 
 
-def sound_hints(sound: SoundMatch) -> list[Stretch]:
+def sound_hints(sound: "SoundMatch") -> list[Stretch]:
     """Stretches that both films have in common, if the sound is right."""
     found = []
     for each in sound.stretches:
@@ -28,7 +32,7 @@ def sound_hints(sound: SoundMatch) -> list[Stretch]:
     return found
 
 
-def sound_times(sound: SoundMatch, times: Floats) -> tuple[Floats, Floats]:
+def sound_times(sound: "SoundMatch", times: Floats) -> tuple[Floats, Floats]:
     """When what is heard at some times of ref is heard in clip, and how sure that is.
 
     Args:
@@ -46,7 +50,7 @@ def sound_times(sound: SoundMatch, times: Floats) -> tuple[Floats, Floats]:
     return clip, sure
 
 
-def sound_frames(sound: SoundMatch, clip: Fingerprints, ref: Fingerprints) -> tuple[npt.NDArray[np.int64], Floats]:
+def sound_frames(sound: "SoundMatch", clip: Fingerprints, ref: Fingerprints) -> tuple[npt.NDArray[np.int64], Floats]:
     """The clip frame of each ref frame by sound alone, -1 where there is none, and how sure it is."""
     due, sure = sound_times(sound, ref.times)
     known = np.isfinite(due)
@@ -60,7 +64,7 @@ def sound_frames(sound: SoundMatch, clip: Fingerprints, ref: Fingerprints) -> tu
     return frames, sure
 
 
-def left_below_a_frame(sound: SoundMatch, shown: Floats, ref: Fingerprints, frame: float) -> float | None:
+def left_below_a_frame(sound: "SoundMatch", shown: Floats, ref: Fingerprints, frame: float) -> float | None:
     """Clip time by sound minus that of the frames shown, in milliseconds; None where the sound does not agree.
 
     Args:
@@ -76,7 +80,7 @@ def left_below_a_frame(sound: SoundMatch, shown: Floats, ref: Fingerprints, fram
     return 1000 * middle if abs(middle) <= frame else None
 
 
-def contradiction(sound: SoundMatch, shown: Floats, ref: Fingerprints, frame: float) -> str | None:
+def contradiction(sound: "SoundMatch", shown: Floats, ref: Fingerprints, frame: float) -> str | None:
     """What to say where sound and pictures tell of different times; None where they agree, or nobody can tell."""
     off = _apart(sound, shown, ref)
     if not off.size or abs(float(np.median(off))) <= 2 * frame:
@@ -84,7 +88,7 @@ def contradiction(sound: SoundMatch, shown: Floats, ref: Fingerprints, frame: fl
     return f"the sound is {1000 * float(np.median(off)):+.0f} ms off the pictures: clip's own sound may be out of step"
 
 
-def _apart(sound: SoundMatch, shown: Floats, ref: Fingerprints) -> Floats:
+def _apart(sound: "SoundMatch", shown: Floats, ref: Fingerprints) -> Floats:
     due, sure = sound_times(sound, ref.times)
     known = np.isfinite(due) & np.isfinite(shown) & (sure >= _WITNESS)
     out: Floats = (due - shown)[known]
