@@ -212,7 +212,7 @@ def fill_gaps(numbers: Any, places: Any, differences: Any, frames: Any, chosen: 
 
     In dark and flat scenes noise is most of what is seen.
     """
-    last = np.int64(-1)
+    last = -1
     for n in range(frames.size):
         if frames[n] < 0:
             continue
