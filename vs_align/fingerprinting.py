@@ -74,7 +74,7 @@ def file_fingerprints(file: "VideoFile", folder: Path | None, progress: Progress
 
 
 def node_fingerprints(
-    clip: "vs.VideoNode", name: str, folder: Path | None, progress: Progress | None = None
+    clip: "vs.VideoNode", name: str, folder: Path | None, progress: Progress | None = None, identity: str = ""
 ) -> Fingerprints:
     """Take the fingerprints of the frames of a clip, or read those that were taken before.
 
@@ -83,13 +83,14 @@ def node_fingerprints(
         name: How it is called in messages.
         folder: Where they are kept; None: nowhere.
         progress: Told how many frames are done.
+        identity: What `node_identity` says of the clip, where somebody has asked already.
 
     Raises:
         MediaError: The folder cannot be written to.
     """
     subject = _Subject(
         name=name,
-        identity="" if folder is None else node_identity(clip),
+        identity=identity or ("" if folder is None else node_identity(clip)),
         pictures=lambda skip, after: node_pictures(clip, (WIDTH, HEIGHT), skip, after),
         length=clip.num_frames,
         rate=Fraction(clip.fps),

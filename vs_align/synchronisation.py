@@ -91,12 +91,15 @@ def sync(
     from vs_align.sync_cache import remembered
     from vs_align.vapour.small_pictures import node_identity
 
+    named = {"clip": clip, "ref": ref}
+    known = {name: "" if folder is None else node_identity(node) for name, node in named.items()}
+
     def find() -> "Timeline":
         # what is remembered needs none of this
         from vs_align.film_sync import sync_films
         from vs_align.fingerprinting import node_fingerprints
 
-        films = [node_fingerprints(node, name, folder, progress) for name, node in (("clip", clip), ("ref", ref))]
+        films = [node_fingerprints(named[name], name, folder, progress, known[name]) for name in named]
         sounds = None
         if audio is not None and ref_audio is not None:
             sounds = _sound(audio), _sound(ref_audio)
@@ -105,7 +108,7 @@ def sync(
     if folder is None:
         return find()
     heard = [None if sound is None else _sound_identity(sound) for sound in (audio, ref_audio)]
-    return remembered(folder, (node_identity(clip), node_identity(ref), options, *heard), find)
+    return remembered(folder, (*known.values(), options, *heard), find)
 
 
 def _check_options(
@@ -168,9 +171,6 @@ def _sound(sound: object) -> "Sound":
 
 def _sound_identity(sound: object) -> str:
     from vs_align.sync_cache import file_identity
+    from vs_align.vapour.sound import sound_identity
 
-    if isinstance(sound, str | PathLike):
-        return file_identity(Path(sound))
-    if isinstance(sound, vs.AudioNode):
-        return f"{sound.num_samples} {sound.sample_rate} {sound.channel_layout}"
-    return ""
+    return sound_identity(sound) if isinstance(sound, vs.AudioNode) else file_identity(Path(str(sound)))

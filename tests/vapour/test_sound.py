@@ -9,7 +9,7 @@ import vapoursynth as vs
 from tests.media.films import sound, write_film
 from vs_align.errors import ArgumentError
 from vs_align.media.sound_track import RATE, read_sound
-from vs_align.vapour.sound import node_sound
+from vs_align.vapour.sound import node_sound, sound_identity
 
 core = vs.core
 
@@ -58,3 +58,15 @@ def test_what_is_no_sound() -> None:
     with pytest.raises(ArgumentError, match="rate must be from 8000 to 48000, got 100"):
         node_sound(core.std.BlankAudio(), 100)
     assert RATE == 16_000
+
+
+def test_sounds_of_one_length_are_told_apart(tmp_path: Path) -> None:
+    def node(name: str, seed: int) -> vs.AudioNode:
+        path = write_film(tmp_path / name, range(50), wave=sound(2.0, seed))
+        return core.bs.AudioSource(str(path), cachemode=0)
+
+    one, same, other = node("one.mkv", 1), node("same.mkv", 1), node("other.mkv", 2)
+    assert one.num_samples == other.num_samples
+    assert sound_identity(one) == sound_identity(same)
+    assert sound_identity(one) != sound_identity(other)
+    assert sound_identity(one) != sound_identity(one[:-1])

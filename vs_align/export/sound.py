@@ -1,19 +1,17 @@
 """Clip's sound as a file that fits ref."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from vs_align.errors import ArgumentError, MediaError
+from vs_align.errors import ArgumentError
 from vs_align.export.sound_copy import CopyRange, can_copy, copy_sound
 from vs_align.export.sound_pieces import SoundPiece, pieces_of, sound_of
 from vs_align.export.time_map import TimeMap
-from vs_align.media.audio import SoundFormat, SoundReader
-from vs_align.media.children import Children
+from vs_align.media.audio import SoundFormat, SoundReader, pour
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
 from vs_align.media.output import check_writable, part_path, replace
 
@@ -191,24 +189,9 @@ def _codec_arguments(path: Path, form: SoundFormat) -> tuple[list[str], str]:
 
 
 def _encode(path: Path, part: Path, form: SoundFormat, blocks: "Iterator[NDArray[np.float32]]") -> None:
-    import av
 
     command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y"]
     command += ["-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
     command += [*_codec_arguments(path, form)[0], file_url(part)]
-    with TemporaryDirectory(prefix="vs_align-") as folder, Children(Path(folder)) as children:
-        ffmpeg = children.start(command, stdin=subprocess.PIPE)
-        pipe = ffmpeg.stdin
-        if pipe is None:
-            raise MediaError("ffmpeg was started without a pipe to write to.")
-        try:
-            for samples in blocks:
-                pipe.write(samples.tobytes())
-            pipe.close()
-        except BrokenPipeError:
-            # Its exit code and last words say more than this does.
-            ffmpeg.wait()
-        except av.FFmpegError as error:
-            raise MediaError(f"The sound of clip cannot be read: {error}.") from error
-        if ffmpeg.wait() != 0:
-            raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")
+    with TemporaryDirectory(prefix="vs_align-") as folder:
+        pour(command, blocks, Path(folder))

@@ -1,7 +1,7 @@
 """Sound by the sample: any stretch of a file's sound track, and pieces of it muxed with a finished picture."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -163,8 +163,6 @@ def mux_pieces(
     Raises:
         MediaError: ffmpeg failed or the sound cannot be read.
     """
-    import av
-
     form = reader.format
     command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-copyts"]
     command += ["-i", file_url(video), "-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
@@ -173,15 +171,30 @@ def mux_pieces(
     if "flac" in sound:
         sound += ["-sample_fmt", "s32" if form.deep else "s16"]
     command += [*sound, *muxer_arguments(target), file_url(target)]
+    pour(command, (samples for piece in pieces for samples in piece_samples(reader, piece)), folder)
+
+
+def pour(command: Sequence[str], blocks: "Iterable[Samples]", folder: Path) -> None:
+    """Run ffmpeg and write blocks of samples to it.
+
+    Args:
+        command: Its command line, which reads from pipe:0.
+        blocks: Samples, (n, channels) each.
+        folder: A folder for logs.
+
+    Raises:
+        MediaError: ffmpeg failed or the sound cannot be read.
+    """
+    import av
+
     with Children(folder) as children:
-        ffmpeg = children.start(command, stdin=subprocess.PIPE)
+        ffmpeg = children.start(list(command), stdin=subprocess.PIPE)
         pipe = ffmpeg.stdin
         if pipe is None:
             raise MediaError("ffmpeg was started without a pipe to write to.")
         try:
-            for piece in pieces:
-                for samples in piece_samples(reader, piece):
-                    pipe.write(samples.tobytes())
+            for samples in blocks:
+                pipe.write(samples.tobytes())
             pipe.close()
         except BrokenPipeError:
             # Its exit code and last words say more than this does.

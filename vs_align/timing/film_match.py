@@ -7,11 +7,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.timeline_passages import LARGEST_STEP, LONGEST_GAP
 from vs_align.timing.fingerprint import Fingerprints
 from vs_align.timing.segmenting import FrameMap, Line, lines_of
 
-# Lines that continue each other but for so many frames are one stretch.
-_STEP, _GAP = 3, 12
 # What one frame can say for a line, and how much it takes to be sure.
 _MOST, _SURE = 6.0, 6.0
 # Mean correlation at which a line is worth nothing, and from which on it is worth all that its evidence is.
@@ -94,7 +93,7 @@ def _stretches(found: FrameMap, lines: Sequence[Line]) -> list[list[Line]]:
     for before, line in pairwise(lines):
         here, there = found.frames[line.first], found.frames[before.last]
         step = abs((here - there) - (line.first - before.last) * before.rate)
-        if step <= _STEP and line.first - before.last <= _GAP:
+        if step <= LARGEST_STEP and line.first - before.last <= LONGEST_GAP:
             groups[-1].append(line)
         else:
             groups.append([line])

@@ -1,6 +1,6 @@
 """`match_pictures`: the clip frame of each ref frame, found in the pictures alone, wherever it may be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from vs_align.registration.geometry import Geometry, geometries, neutral_geometry
 from vs_align.registration.views import Luma
+from vs_align.sync_options import Progress
 from vs_align.timing.bands import Bands, are_short, bands_of, near_bands, whole_bands
 from vs_align.timing.chain import Stretch, chain, sampled
 from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
@@ -22,8 +23,6 @@ from vs_align.vapour.memory import MemoryTrimmer
 _ANCHORS, _AROUND = 32, 6
 # Where films are so short that nothing is known, so many candidates are looked at for each.
 _CANDIDATES = 40
-
-Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,10 +11,9 @@ import numpy.typing as npt
 from numba import njit
 
 from vs_align.enums import SegmentKind
+from vs_align.timeline_passages import LARGEST_STEP, LONGEST_GAP
 from vs_align.timeline_segments import Segment
 
-# A step of the offset by more frames than this, or so many ref frames without a counterpart, ends a line.
-_STEP, _GAP = 3, 12
 REACH = 2
 """How far beside a frame it is known how much worse others are."""
 
@@ -74,7 +73,7 @@ def lines_of(found: FrameMap, known_rates: Sequence[float]) -> list[Line]:
     steps, gaps = np.abs(np.diff(offsets)), np.diff(numbers)
     # frames skipped because clip's rate is another one are no jump
     usual = np.abs(np.diff(found.frames[numbers]) - np.outer(gaps, known_rates).T).min(axis=0)
-    ends = np.flatnonzero((np.minimum(steps, usual) > _STEP) | (gaps > _GAP)) + 1
+    ends = np.flatnonzero((np.minimum(steps, usual) > LARGEST_STEP) | (gaps > LONGEST_GAP)) + 1
     return [line for block in np.split(numbers, ends) for line in _block_lines(found, block, known_rates)]
 
 
