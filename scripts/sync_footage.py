@@ -287,7 +287,9 @@ def pictures(film: Film, moments: Iterable[int], look: Look | None, seed: int) -
         yield picture if look is None else look(picture, np.random.default_rng((seed, i)))
 
 
-def write_film(path: Path, shown: Iterable[Picture], size: tuple[int, int], rate: Fraction, crf: int) -> Path:
+def write_film(
+    path: Path, shown: Iterable[Picture], size: tuple[int, int], rate: Fraction, crf: int, preset: str = "veryfast"
+) -> Path:
     """Write pictures as H.264 without sound, frame by frame.
 
     Raises:
@@ -298,7 +300,7 @@ def write_film(path: Path, shown: Iterable[Picture], size: tuple[int, int], rate
     command = [str(find_ffmpeg()), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{size[0]}x{size[1]}", "-r", str(rate), "-i", "-"]
     command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709", "-color_range", "tv"]
-    command += ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(crf), "-pix_fmt", "yuv420p", file_url(part)]
+    command += ["-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-pix_fmt", "yuv420p", file_url(part)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE)
     assert child.stdin is not None
     with child.stdin as pipe:

@@ -10,17 +10,26 @@ from vs_align.version import __version__
 
 if TYPE_CHECKING:
     from vs_align.enums import (
+        Background,
+        Canvas,
         Device,
         FlowEngine,
+        OverlayAudio,
+        PlaceMethod,
         SegmentKind,
         SpatialPrecision,
         Stabilize,
         SyncEngine,
         TemporalPrecision,
+        Timing,
+        Track,
         Unaligned,
     )
     from vs_align.errors import AlignError, ArgumentError, MediaError, MissingDependencyError
+    from vs_align.overlay_compositing import overlay
+    from vs_align.overlay_sound import overlay_audio
     from vs_align.placement import Placement, Scene, Transform
+    from vs_align.registering import register
     from vs_align.spatial_alignment import spatial
     from vs_align.synchronisation import sync
     from vs_align.temporal_alignment import temporal
@@ -30,11 +39,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignError",
     "ArgumentError",
+    "Background",
+    "Canvas",
     "Device",
     "FlowEngine",
     "MediaError",
     "MissingDependencyError",
+    "OverlayAudio",
     "Passage",
+    "PlaceMethod",
     "Placement",
     "Scene",
     "Segment",
@@ -44,9 +57,14 @@ __all__ = [
     "SyncEngine",
     "TemporalPrecision",
     "Timeline",
+    "Timing",
+    "Track",
     "Transform",
     "Unaligned",
     "__version__",
+    "overlay",
+    "overlay_audio",
+    "register",
     "spatial",
     "sync",
     "temporal",
@@ -57,7 +75,13 @@ _HOMES = {
     "ArgumentError": "vs_align.errors",
     "MediaError": "vs_align.errors",
     "MissingDependencyError": "vs_align.errors",
+    "Background": "vs_align.enums",
+    "Canvas": "vs_align.enums",
     "Device": "vs_align.enums",
+    "OverlayAudio": "vs_align.enums",
+    "PlaceMethod": "vs_align.enums",
+    "Timing": "vs_align.enums",
+    "Track": "vs_align.enums",
     "FlowEngine": "vs_align.enums",
     "SpatialPrecision": "vs_align.enums",
     "Stabilize": "vs_align.enums",
@@ -71,6 +95,9 @@ _HOMES = {
     "Segment": "vs_align.timeline",
     "Timeline": "vs_align.timeline",
     "Passage": "vs_align.timeline_passages",
+    "overlay": "vs_align.overlay_compositing",
+    "overlay_audio": "vs_align.overlay_sound",
+    "register": "vs_align.registering",
     "spatial": "vs_align.spatial_alignment",
     "sync": "vs_align.synchronisation",
     "temporal": "vs_align.temporal_alignment",

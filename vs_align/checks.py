@@ -3,6 +3,8 @@
 from enum import Enum
 from fractions import Fraction
 from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path
 
 import vapoursynth as vs
 
@@ -97,6 +99,19 @@ def check_device(function: str, device: object) -> Device:
                 f"{torch.__version__} sees none. Check the driver with nvidia-smi, or install a CUDA build of torch."
             )
     return chosen
+
+
+def check_cache(function: str, cache: object) -> Path | None:
+    """A folder, True or None for the usual one; None where nothing is to be kept."""
+    if cache is False:
+        return None
+    if cache is None or cache is True:
+        from vs_align.sync_cache import cache_folder
+
+        return cache_folder()
+    if isinstance(cache, str | PathLike):
+        return Path(cache)
+    raise ArgumentError(function, "cache", "must be a folder, True or False", repr(cache))
 
 
 def describe(clip: vs.VideoNode) -> str:

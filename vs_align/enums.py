@@ -108,3 +108,75 @@ class SyncEngine(StrEnum):
     """The sound alone."""
     DURATION = "duration"
     """The middle of one on the middle of the other; nothing is compared but to say how sure it is."""
+
+
+class Timing(StrEnum):
+    """Whose time the result of `overlay` has."""
+
+    FG = "fg"
+    """Every frame of fg once and in order; frames of bg are held, left out or repeated to fit."""
+    BG = "bg"
+    """Bg keeps its time, at the higher of both frame rates, and goes on before and after fg."""
+    REF = "ref"
+    """The frames of a third clip; both are brought to its time."""
+
+
+class Canvas(StrEnum):
+    """What the picture of `overlay` holds."""
+
+    BG = "bg"
+    """The picture of bg."""
+    UNION = "union"
+    """Both pictures whole, in the scale of bg."""
+    FG = "fg"
+    """The picture of fg, in its size."""
+
+
+class Background(StrEnum):
+    """What `overlay` shows where there is no picture."""
+
+    KEEP = "keep"
+    """The edges of bg go on, and its nearest frame."""
+    BLACK = "black"
+    """Black."""
+    BLUR = "blur"
+    """Bg, enlarged and blurred, and its nearest frame."""
+
+
+class PlaceMethod(StrEnum):
+    """How `register` finds where one picture lies in another."""
+
+    AUTO = "auto"
+    """All that follows, the cheap ones first; what explains the most pixels counts."""
+    TEMPLATE = "template"
+    """Normalised correlation over all shifts and many scales."""
+    FEATURE = "feature"
+    """Features of the pictures: turns, shear and perspective too."""
+    ECC = "ecc"
+    """Refinement alone, from the middle; for what is nearly in place."""
+    PHASE = "phase"
+    """Phase correlation: a shift at equal scale."""
+    CENTER = "center"
+    """The middle of one on the middle of the other; nothing is compared."""
+
+
+class Track(StrEnum):
+    """How steady a placement is."""
+
+    SCENE = "scene"
+    """One transform for each scene."""
+    SCAN = "scan"
+    """Slow moves within a scene are followed."""
+
+
+class OverlayAudio(StrEnum):
+    """Whose sound the result of `overlay` has."""
+
+    FG = "fg"
+    """That of fg, or of bg where fg has none."""
+    BG = "bg"
+    """That of bg, cut and stretched to the time of the result."""
+    MIX = "mix"
+    """Both."""
+    NONE = "none"
+    """None."""

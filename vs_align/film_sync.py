@@ -68,7 +68,7 @@ def _by_pictures(
     clip: Fingerprints, ref: Fingerprints, options: SyncOptions, sound: "SoundMatch | None", progress: Progress | None
 ) -> tuple[FilmMatch, list[str]]:
     hints = sound_hints(sound) if sound is not None else []
-    seen = match_pictures(clip, ref, hints, options.reach, progress)
+    seen = match_pictures(clip, ref, hints, options.reach, progress, options.placement)
     least = ceil(options.min_segment * float(ref.rate))
     match = film_match(seen.found, seen.differences, seen.evidence, known_rates(clip.rate, ref.rate), least)
     if sound is None:
@@ -106,6 +106,8 @@ def _by_engine(
     scores = np.where(np.isfinite(answer.scores), np.maximum(answer.scores, 0), np.nan)
     rates = known_rates(clip.rate, ref.rate)
     match = FilmMatch(found, tuple(lines_of(found, rates)), answer.confidences, scores)
+    if options.engine is SyncEngine.DURATION:
+        return match, SyncVerdict("doubtful", ("the middle of one on the middle of the other; nothing was compared",))
     shown = answer.frames >= 0
     sure = float(np.median(answer.confidences[shown])) if shown.any() else 0.0
     said = f"engine {options.engine}: median confidence {sure:.2f} over {100 * shown.mean():.1f} % of ref's frames"

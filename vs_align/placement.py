@@ -3,18 +3,21 @@
 import os
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from vs_align.errors import ArgumentError
 from vs_align.placement_transform import Size, Transform, checked_size
+from vs_align.timeline_fields import checked_reasons
 from vs_align.timeline_segments import share, whole
 
 __all__ = ["FILE_KEYS", "Placement", "Scene", "Transform"]
 
-FILE_KEYS = ("format", "version", "clip", "ref", "scenes")
+FILE_KEYS = ("format", "version", "verdict", "reasons", "clip", "ref", "scenes")
 """Keys of a placement file. Any other key at its top level is a note."""
+
+_VERDICTS = ("exact", "good", "doubtful")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Scene:
         transform: From pixels of ref to pixels of clip.
         confidence: How sure the transform is, 0..1. None: nobody has measured it.
         method: What found the transform, in a word or two; empty where it was written by hand.
+        moving: Whether clip moves evenly from this transform to that of the next scene, instead of standing still.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -35,6 +39,7 @@ class Scene:
     transform: Transform
     confidence: float | None = None
     method: str = ""
+    moving: bool = False
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -45,6 +50,8 @@ class Scene:
             put(self, "confidence", share(self.confidence, "Scene", "confidence"))
         if not isinstance(self.method, str):
             raise ArgumentError("Scene", "method", "must be text", repr(self.method))
+        if not isinstance(self.moving, bool):
+            raise ArgumentError("Scene", "moving", "must be True or False", repr(self.moving))
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ class Placement:
         scenes: At least one; the first begins at ref frame 0, each other one after the one before. Their transforms
             are for these sizes.
         notes: JSON values that a person added to the file. They are saved again and take no part in comparisons.
+        verdict: What the whole is worth: "exact", "good" or "doubtful". None: nobody has judged it.
+        reasons: Why, in words.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -74,6 +83,8 @@ class Placement:
     ref_size: Size
     scenes: tuple[Scene, ...]
     notes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    verdict: str | None = None
+    reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -81,6 +92,8 @@ class Placement:
             put(self, name, checked_size(getattr(self, name), "Placement", name))
         put(self, "scenes", tuple(self.scenes))
         self._check_scenes()
+        put(self, "verdict", _checked_verdict(self.verdict))
+        put(self, "reasons", checked_reasons(self.reasons, "Placement"))
         put(self, "notes", dict(self.notes))
         for key in self.notes:
             if not isinstance(key, str) or key in FILE_KEYS:
@@ -110,6 +123,28 @@ class Placement:
         """Clip stretched over ref, edge on edge, all along."""
         return cls(clip_size, ref_size, (Scene(0, Transform.neutral(clip_size, ref_size)),))
 
+    @classmethod
+    def from_corner(
+        cls, clip_size: Size, ref_size: Size, x: float, y: float, scale: float = 1.0, method: str = ""
+    ) -> "Placement":
+        """Ref's top left corner at a place in clip, all along.
+
+        Args:
+            clip_size: Width and height of clip in pixels.
+            ref_size: Width and height of ref in pixels.
+            x: How many clip pixels lie left of ref's left edge.
+            y: How many lie above its upper edge.
+            scale: Clip pixels per ref pixel, above 0.
+            method: What said so.
+
+        Raises:
+            ArgumentError: A value breaks its rule.
+        """
+        if not scale > 0:
+            raise ArgumentError("Placement.from_corner", "scale", "must be above 0", scale)
+        rows = ((scale, 0.0, x + (scale - 1) / 2), (0.0, scale, y + (scale - 1) / 2), (0.0, 0.0, 1.0))
+        return cls(clip_size, ref_size, (Scene(0, Transform(rows, clip_size, ref_size), None, method),))
+
     @cached_property
     def _firsts(self) -> tuple[int, ...]:
         return tuple(scene.ref_first for scene in self.scenes)
@@ -121,20 +156,24 @@ class Placement:
         return self.scenes[bisect_right(self._firsts, n) - 1]
 
     def at(self, n: int) -> Transform:
-        """Transform at ref frame n, at least 0. The last scene goes on for ever."""
+        """Transform at ref frame n, at least 0. The last scene goes on for ever, standing still."""
         if not n >= 0:
             raise ArgumentError("Placement.at", "n", "must be at least 0", n)
-        return self.scene_at(n).transform
+        number = bisect_right(self._firsts, n) - 1
+        scene = self.scenes[number]
+        if not scene.moving or number + 1 == len(self.scenes) or n == scene.ref_first:
+            return scene.transform
+        after = self.scenes[number + 1]
+        share = (n - scene.ref_first) / (after.ref_first - scene.ref_first)
+        return scene.transform.towards(after.transform, share)
 
     def resized(self, clip_size: Size, ref_size: Size) -> "Placement":
         """The same placement for the same pictures at other sizes, in pixels; edges stay on edges.
 
         So what was measured on small copies can be applied to the full pictures.
         """
-        scenes = tuple(
-            Scene(s.ref_first, s.transform.resized(clip_size, ref_size), s.confidence, s.method) for s in self.scenes
-        )
-        return Placement(clip_size, ref_size, scenes, self.notes)
+        scenes = tuple(replace(scene, transform=scene.transform.resized(clip_size, ref_size)) for scene in self.scenes)
+        return Placement(clip_size, ref_size, scenes, self.notes, self.verdict, self.reasons)
 
     @property
     def confidence(self) -> float | None:
@@ -194,6 +233,12 @@ class Placement:
         from vs_align.placement_schema import PlacementFile
 
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlacementFile.model_json_schema()}
+
+
+def _checked_verdict(verdict: object) -> str | None:
+    if verdict is None or verdict in _VERDICTS:
+        return None if verdict is None else str(verdict)
+    raise ArgumentError("Placement", "verdict", f"must be one of {', '.join(_VERDICTS)}", repr(verdict))
 
 
 def _named(clip_size: Size, ref_size: Size) -> str:

@@ -26,6 +26,8 @@ def write_json(placement: Placement) -> str:
         "format": json.dumps(FORMAT),
         "version": str(VERSION),
         **{key: note_text("Placement.to_json", key, value) for key, value in placement.notes.items()},
+        **({} if placement.verdict is None else {"verdict": json.dumps(placement.verdict)}),
+        **({"reasons": text_of(list(placement.reasons))} if placement.reasons else {}),
         "clip": _size(placement.clip_size),
         "ref": _size(placement.ref_size),
         "scenes": "[\n" + ",\n".join(_scene_text(scene) for scene in placement.scenes) + "\n  ]",
@@ -48,6 +50,7 @@ def _scene_text(scene: Scene) -> str:
         "matrix": transform.matrix,
         "confidence": scene.confidence,
         "method": scene.method,
+        **({"moving": True} if scene.moving else {}),
     }
     return "    {\n" + ",\n".join(f'      "{key}": {text_of(value)}' for key, value in entries.items()) + "\n    }"
 
@@ -76,7 +79,9 @@ def read_json(text: str, source: Source | None = None) -> Placement:
     clip_size, ref_size = (record.clip.width, record.clip.height), (record.ref.width, record.ref.height)
     scenes = [_scene(each, i, record, source) for i, each in enumerate(record.scenes)]
     try:
-        return Placement(clip_size, ref_size, tuple(scenes), record.model_extra or {})
+        return Placement(
+            clip_size, ref_size, tuple(scenes), record.model_extra or {}, record.verdict, tuple(record.reasons)
+        )
     except ArgumentError as error:
         raise source.passed_on(error) from None
 
@@ -94,7 +99,7 @@ def _scene(each: "SceneRecord", i: int, record: "PlacementFile", source: Source)
         raise source.error(f"{prefix}matrix", "or shift, rotation, scale or shear must be there")
     if by_matrix is not None and by_parts is not None:
         _check_agreement(each, by_matrix, by_parts, prefix, source)
-    return Scene(each.ref_first, transform, each.confidence, each.method)
+    return Scene(each.ref_first, transform, each.confidence, each.method, each.moving)
 
 
 def _from_matrix(matrix: list[list[float]], clip_size: Size, ref_size: Size) -> Transform:

@@ -41,6 +41,7 @@ class SceneRecord(_Strict):
     )
     confidence: Share | None = Field(default=None, description="How sure the transform is; null where not measured.")
     method: str = Field(default="", description="What found the transform; empty where it was written by hand.")
+    moving: bool = Field(default=False, description="Whether clip moves evenly to the transform of the next scene.")
 
 
 class PlacementFile(BaseModel):
@@ -50,6 +51,8 @@ class PlacementFile(BaseModel):
 
     format: Literal["vs_align placement"]
     version: Literal[1]
+    verdict: Literal["exact", "good", "doubtful"] | None = Field(default=None, description="What the whole is worth.")
+    reasons: list[str] = Field(default_factory=list, description="Why, in words.")
     clip: SizeRecord
     ref: SizeRecord
     scenes: list[SceneRecord] = Field(min_length=1, description="The first begins at ref frame 0; in order.")

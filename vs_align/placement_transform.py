@@ -219,6 +219,14 @@ class Transform:
             raise ArgumentError("Transform.then", "further", rule, f"{further.ref_size[0]}x{further.ref_size[1]}")
         return Transform(_tuples(further.array @ self.array), further.clip_size, self.ref_size)
 
+    def towards(self, other: "Transform", share: float) -> "Transform":
+        """The transform on the way to another one of the same sizes: 0 is this one, 1 the other.
+
+        Every point moves in a straight line, but for perspective.
+        """
+        matrix = (1 - share) * self.array + share * other.array
+        return Transform(_tuples(matrix), self.clip_size, self.ref_size)
+
     def resized(self, clip_size: Size, ref_size: Size) -> "Transform":
         """The same transform for the same pictures at other sizes, in pixels; edges stay on edges."""
         if (clip_size, ref_size) == (self.clip_size, self.ref_size):

@@ -5,10 +5,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from vs_align.errors import AlignError, MediaError
+from vs_align.placement import Placement
 from vs_align.timeline import Timeline
-from vs_align.timing.method import CONCLUSIONS, FINGERPRINTS
+from vs_align.timing.method import CONCLUSIONS, FINGERPRINTS, PLACES
 
 _ENDS = 1 << 20
 # Small files: so many are kept.
@@ -52,14 +54,35 @@ def remembered(folder: Path | None, question: tuple[object, ...], answer: Callab
     Raises:
         MediaError: The folder cannot be written to.
     """
+    return _remembered(folder, "timeline", (CONCLUSIONS, *question), Timeline.load, answer)
+
+
+def remembered_placement(
+    folder: Path | None, question: tuple[object, ...], answer: Callable[[], Placement]
+) -> Placement:
+    """Do the same for placements; see `remembered`."""
+    return _remembered(folder, "placement", (PLACES, *question), Placement.load, answer)
+
+
+class _Keepable(Protocol):
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+
+
+def _remembered[T: _Keepable](
+    folder: Path | None,
+    kind: str,
+    question: tuple[object, ...],
+    load: Callable[[Path], T],
+    answer: Callable[[], T],
+) -> T:
     if folder is None:
         return answer()
-    text = repr((FINGERPRINTS, CONCLUSIONS, *question))
-    path = folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.timeline.json"
+    text = repr((FINGERPRINTS, *question))
+    path = folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.{kind}.json"
     if path.exists():
         # what somebody damaged is found anew
         with suppress(AlignError):
-            found = Timeline.load(path)
+            found = load(path)
             os.utime(path)
             return found
     found = answer()
@@ -68,14 +91,14 @@ def remembered(folder: Path | None, question: tuple[object, ...], answer: Callab
     except OSError as error:
         raise MediaError(f"{folder} cannot be made: {error.strerror}.") from error
     found.save(path)
-    _tidy(folder)
+    _tidy(folder, kind)
     return found
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path, kind: str) -> None:
     """Remove answers that were not asked for since long ago."""
     kept = []
-    for path in folder.glob("*.timeline.json"):
+    for path in folder.glob(f"*.{kind}.json"):
         with suppress(FileNotFoundError):  # another process tidies too
             kept.append((path.stat().st_mtime, path))
     for _, path in sorted(kept, reverse=True)[_MOST:]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vs_align.enums import SyncEngine
+from vs_align.placement import Placement
 
 Progress = Callable[[str, int, int], object]
 """Takes what is being done, how much of it is done, and how much there is, 0 where nobody knows."""
@@ -21,6 +22,7 @@ class SyncOptions:
         drift_interval: Likewise.
         margin: Likewise.
         box: Likewise.
+        placement: Where clip lies on ref, where that is known: then it is not looked for.
     """
 
     engine: SyncEngine = SyncEngine.AUTO
@@ -30,3 +32,4 @@ class SyncOptions:
     drift_interval: int = 100
     margin: int = 8
     box: tuple[float, float, float, float] | None = None
+    placement: Placement | None = None

@@ -78,7 +78,7 @@ def sync(
         phase transform (C. Knapp and G. Carter, IEEE Transactions on Acoustics, Speech and Signal Processing 24, 1976).
     """
     clip, ref = checks.check_clip(_NAME, "clip", clip), checks.check_clip(_NAME, "ref", ref)
-    folder = _check_cache(cache)
+    folder = checks.check_cache(_NAME, cache)
     if (audio is None) != (ref_audio is None):
         missing = "audio" if audio is None else "ref_audio"
         raise ArgumentError(_NAME, missing, "must be given too, one sound alone says nothing", "None")
@@ -131,18 +131,6 @@ def _check_options(
         checks.check_integer(_NAME, "drift_interval", drift_interval, 1),
         checks.check_integer(_NAME, "margin", margin, 1),
     )
-
-
-def _check_cache(cache: object) -> Path | None:
-    if cache is False:
-        return None
-    if cache is None or cache is True:
-        from vs_align.sync_cache import cache_folder
-
-        return cache_folder()
-    if isinstance(cache, str | PathLike):
-        return Path(cache)
-    raise ArgumentError(_NAME, "cache", "must be a folder, True or False", repr(cache))
 
 
 def _check_sound(name: str, sound: object) -> None:

@@ -124,15 +124,15 @@ def checked_verdict(value: Any) -> str | None:
     return str(value)
 
 
-def checked_reasons(values: Any) -> tuple[str, ...]:
+def checked_reasons(values: Any, owner: str = "Timeline") -> tuple[str, ...]:
     """Return reasons as a tuple of texts."""
     # A text is a sequence of texts too, one for each letter.
     if isinstance(values, str):
-        raise ArgumentError("Timeline", "reasons", "must be a sequence of texts", repr(values))
+        raise ArgumentError(owner, "reasons", "must be a sequence of texts", repr(values))
     reasons = tuple(values)
     for i, reason in enumerate(reasons):
         if not isinstance(reason, str):
-            raise ArgumentError("Timeline", f"reasons[{i}]", "must be a text", repr(reason))
+            raise ArgumentError(owner, f"reasons[{i}]", "must be a text", repr(reason))
     return reasons
 
 

@@ -9,6 +9,7 @@ from vs_align.cli.console import Interrupted, failure, interruptible, write_stdo
 from vs_align.cli.demo import demo
 from vs_align.cli.doctor import doctor
 from vs_align.cli.models import models
+from vs_align.cli.overlay import overlay
 from vs_align.cli.spatial import spatial
 from vs_align.cli.sync import sync
 from vs_align.cli.temporal import temporal
@@ -44,6 +45,7 @@ def options(
 app.command()(sync)
 app.command()(temporal)
 app.command()(spatial)
+app.command()(overlay)
 app.command()(demo)
 app.command()(doctor)
 app.add_typer(models, name="models")

@@ -90,3 +90,29 @@ def open_video(file: "VideoFile") -> "Source":
     step(f"reading {file.path.name}")
     with interrupt_at_once():
         return open_source(file)
+
+
+def ready_cache(cache: Path | None, keep: bool) -> Path | None:
+    """Return the folder in which findings are kept, made and proved to be writable; None where none are to be kept.
+
+    Args:
+        cache: The folder that was named; None for the user's cache.
+        keep: Whether anything is kept.
+
+    Raises:
+        MediaError: The folder cannot be made or written to, or was named although nothing is kept.
+    """
+    from vs_align.media.output import check_writable
+    from vs_align.sync_cache import cache_folder
+
+    if not keep:
+        if cache is not None:
+            raise MediaError(f"--cache {cache}: must be left out with --no-cache.")
+        return None
+    folder = cache or cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"The cache {folder} cannot be made: {error.strerror or error}.") from error
+    check_writable(folder / "film.fingerprints")
+    return folder

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from vs_align.cli.console import console, failure, hushed, note, show_result, stage_progress, step, write_stdout
 from vs_align.cli.options import absolute, report_path
-from vs_align.cli.preparation import open_video
+from vs_align.cli.preparation import open_video, ready_cache
 from vs_align.cli.sync_outputs import (
     Pitch,
     SyncExtras,
@@ -154,7 +154,7 @@ def _beside(option: str, source: Path | None, target: Path | None, usual: Callab
 def _work(given: _Request) -> "Timeline":
     started = time.monotonic()
     files = _prepared(given)
-    folder = _cache_folder(given)
+    folder = ready_cache(given.cache, given.keep)
     timeline = _found(given, files, folder)
     outputs = given.outputs
     if timeline.verdict == "unrelated":
@@ -187,23 +187,6 @@ def _prepared(given: _Request) -> "tuple[VideoFile, VideoFile]":
             note(f"{file.path.name} is interlaced: frames are compared as they are; deinterlace it first.")
     check_means(given.outputs, given.extras, files[0])
     return files
-
-
-def _cache_folder(given: _Request) -> Path | None:
-    from vs_align.media.output import check_writable
-    from vs_align.sync_cache import cache_folder
-
-    if not given.keep:
-        if given.cache is not None:
-            raise MediaError(f"--cache {given.cache}: must be left out with --no-cache.")
-        return None
-    folder = given.cache or cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(f"The cache {folder} cannot be made: {error.strerror or error}.") from error
-    check_writable(folder / "film.fingerprints")
-    return folder
 
 
 def _found(given: _Request, files: "tuple[VideoFile, VideoFile]", folder: Path | None) -> "Timeline":

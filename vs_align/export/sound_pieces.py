@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vs_align.export.time_map import Stretch, TimeMap
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vs_align.media.audio import SoundReader
+    from vs_align.media.audio import SoundFormat
 
     Samples = NDArray[np.float32]
 
@@ -22,6 +22,16 @@ _FADE_SECONDS = 0.002  # without it, joining two places of a wave would click
 _HOP_SECONDS = 0.02  # what a piece adds to stretched sound: some periods of a voice
 _REACH_SECONDS = 0.008  # how far it may be moved to fit to the one before: a period of a low voice
 _HOPS = 64  # pieces that are put together at a time
+
+
+class SampleReader(Protocol):
+    """Gives out any stretch of a sound; a file's or a node's."""
+
+    format: "SoundFormat"
+
+    def read(self, start: int, count: int) -> "Samples":
+        """Return samples as float32 of shape (count, channels); silence where there is no sound."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,7 @@ def _joined(stretches: tuple[Stretch, ...]) -> list[Stretch]:
     return joined
 
 
-def sound_of(reader: "SoundReader", pieces: list[SoundPiece], keep_pitch: bool) -> "Iterator[Samples]":
+def sound_of(reader: SampleReader, pieces: list[SoundPiece], keep_pitch: bool) -> "Iterator[Samples]":
     """Yield the samples of all pieces, block by block, as float32 of shape (n, channels).
 
     At speed 1 samples are taken as they are, moved by whole samples. At another speed they are resampled, which
@@ -92,12 +102,19 @@ def sound_of(reader: "SoundReader", pieces: list[SoundPiece], keep_pitch: bool) 
     """
     for i, piece in enumerate(pieces):
         stretched = keep_pitch and abs(piece.speed - 1) > _INAUDIBLE
-        blocks = _stretched(reader, piece) if stretched else _played(reader, piece)
+        blocks = _stretched(reader, piece) if stretched else played(reader, piece)
         # A neighbour is always a jump: what goes on along one line is one piece.
-        yield from _faded(blocks, piece, reader.format.rate, i > 0, i + 1 < len(pieces))
+        length = fade_length(piece, reader.format.rate)
+        yield from faded(blocks, piece, length if i > 0 else 0, length if i + 1 < len(pieces) else 0)
 
 
-def _played(reader: "SoundReader", piece: SoundPiece) -> "Iterator[Samples]":
+def fade_length(piece: SoundPiece, rate: int) -> int:
+    """Number of samples within which a piece comes up or goes where its neighbour is another."""
+    return min(round(_FADE_SECONDS * rate), (piece.end - piece.begin) // 2)
+
+
+def played(reader: SampleReader, piece: SoundPiece) -> "Iterator[Samples]":
+    """Yield the samples of a piece, block by block: as they are at speed 1, else resampled."""
     import numpy as np
 
     from vs_align.export.resampling_kernels import resampled, sinc_table
@@ -120,7 +137,7 @@ def _played(reader: "SoundReader", piece: SoundPiece) -> "Iterator[Samples]":
         yield resampled(channels_first, place - first, piece.speed, count, table)
 
 
-def _stretched(reader: "SoundReader", piece: SoundPiece) -> "Iterator[Samples]":
+def _stretched(reader: SampleReader, piece: SoundPiece) -> "Iterator[Samples]":
     """Samples of a piece with their pitch kept."""
     import numpy as np
 
@@ -142,22 +159,25 @@ def _stretched(reader: "SoundReader", piece: SoundPiece) -> "Iterator[Samples]":
         yield block[: length - done]
 
 
-def _faded(
-    blocks: "Iterator[Samples]", piece: SoundPiece, rate: int, fade_in: bool, fade_out: bool
-) -> "Iterator[Samples]":
-    """Let a piece come up and go within the first and the last two milliseconds, where its neighbours are others."""
+def faded(blocks: "Iterator[Samples]", piece: SoundPiece, fade_in: int, fade_out: int) -> "Iterator[Samples]":
+    """Let a piece come up and go.
+
+    Args:
+        blocks: Its samples, (n, channels) each.
+        piece: The piece; silence needs no fading.
+        fade_in: Number of samples at its beginning within which it comes up, 0 for none.
+        fade_out: Likewise at its end.
+    """
     import numpy as np
 
-    length = min(round(_FADE_SECONDS * rate), (piece.end - piece.begin) // 2)
-    position = 0
+    position, total = 0, piece.end - piece.begin
     for block in blocks:
         count = len(block)
-        if length and piece.clip_start is not None:
+        if piece.clip_start is not None:
             places = np.arange(position, position + count, dtype=np.float64)
-            if fade_in and position < length:
-                block = block * np.clip((places + 0.5) / length, 0, 1)[:, None].astype(np.float32)
-            if fade_out and position + count > piece.end - piece.begin - length:
-                rest = piece.end - piece.begin - places
-                block = block * np.clip((rest - 0.5) / length, 0, 1)[:, None].astype(np.float32)
+            if position < fade_in:
+                block = block * np.clip((places + 0.5) / fade_in, 0, 1)[:, None].astype(np.float32)
+            if position + count > total - fade_out:
+                block = block * np.clip((total - places - 0.5) / fade_out, 0, 1)[:, None].astype(np.float32)
         yield block
         position += count

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _GAP_SECONDS = 0.02
 _SEEK_SECONDS = 5.0
 _BLOCK = 1 << 16
+# What a number of channels stands for where the file does not say what they are, by that number.
+_LAYOUTS = ("", "mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,13 @@ def sound_format(path: Path) -> SoundFormat:
     try:
         with av.open(str(path)) as container:
             codec: Any = container.streams.audio[0].codec_context
+            count, layout = codec.layout.nb_channels, codec.layout.name
+            if layout == f"{count} channels" and count < len(_LAYOUTS):
+                layout = _LAYOUTS[count]
             return SoundFormat(
                 rate=codec.sample_rate,
-                channels=codec.layout.nb_channels,
-                layout=codec.layout.name,
+                channels=count,
+                layout=layout,
                 deep=codec.format.name.rstrip("p") not in ("s16", "u8"),
             )
     except (av.FFmpegError, IndexError) as error:
@@ -64,10 +70,11 @@ class SoundReader:
         path: The file.
         zero: The time on the file's clock, in seconds, that is sample 0.
         speed: Seconds of the file per second of the samples given out; other than 1 changes the pitch too.
+        form: Rate and channels to convert to; None keeps the file's.
     """
 
-    def __init__(self, path: Path, zero: float = 0.0, speed: float = 1.0) -> None:
-        self.format = sound_format(path)
+    def __init__(self, path: Path, zero: float = 0.0, speed: float = 1.0, form: SoundFormat | None = None) -> None:
+        self.format = form or sound_format(path)
         self._path, self._zero, self._speed = path, zero, speed
         self._blocks: Iterator[tuple[int, Samples]] = self._decode(None)
         self._held: list[tuple[int, Samples]] = []
@@ -116,7 +123,6 @@ class SoundReader:
     def _decode(self, seek: float | None) -> "Iterator[tuple[int, Samples]]":
         """Yield numbered blocks of samples without overlaps."""
         import av
-        import numpy as np
 
         rate = self.format.rate
         with av.open(str(self._path)) as container:
@@ -124,7 +130,11 @@ class SoundReader:
             if seek is not None:
                 container.seek(round(seek / float(stream.time_base or 1)), stream=stream)
             resampler, position = self._resampler(), None
-            for frame in container.decode(stream):
+            for frame in chain(container.decode(stream), (None,)):
+                if frame is None:
+                    # what conversion to another rate still holds back
+                    yield from self._numbered(resampler, None, position or 0)
+                    return
                 if frame.pts is not None and frame.time_base is not None:
                     due = round((float(frame.pts * frame.time_base) - self._zero) / self._speed * rate)
                     if position is None or abs(due - position) > _GAP_SECONDS * rate:
@@ -132,11 +142,19 @@ class SoundReader:
                 if self._speed != 1:
                     frame.sample_rate = round(frame.sample_rate * self._speed)
                 frame.pts = None
-                for done in resampler.resample(frame):
-                    samples = np.ascontiguousarray(done.to_ndarray().reshape(-1, self.format.channels))
-                    position = position or 0
-                    yield position, samples
-                    position += len(samples)
+                position = position or 0
+                for first, samples in self._numbered(resampler, frame, position):
+                    yield first, samples
+                    position = first + len(samples)
+
+    def _numbered(self, resampler: Any, frame: Any, position: int) -> "Iterator[tuple[int, Samples]]":
+        """Yield what conversion makes of a frame, with the numbers of the first samples."""
+        import numpy as np
+
+        for done in resampler.resample(frame):
+            samples = np.ascontiguousarray(done.to_ndarray().reshape(-1, self.format.channels))
+            yield position, samples
+            position += len(samples)
 
     def _resampler(self) -> Any:
         import av

@@ -53,11 +53,16 @@ class EncodeJob:
     """Number of the script's output."""
     seconds: float | None = None
     """Where sound is cut that goes on behind the picture; None keeps it all."""
+    extra: tuple[str, ...] = ()
+    """Further options of the encoder."""
+    wants_props: bool = True
+    """Whether the props of all frames are written, which takes a kilobyte each."""
 
     def vspipe_command(self, props: Path) -> list[str]:
         """Return the command that pipes frames to stdout and writes their props to a file."""
         container = "mkv" if supports_mkv() else "y4m"
-        return [str(find_vspipe()), "-c", container, "-o", str(self.output), "-j", str(props), str(self.script), "-"]
+        said = ["-j", str(props)] if self.wants_props else []
+        return [str(find_vspipe()), "-c", container, "-o", str(self.output), *said, str(self.script), "-"]
 
     def ffmpeg_command(self) -> list[str]:
         """Return the command that reads frames from stdin, says how far it is on stdout, and writes the target."""
@@ -81,6 +86,7 @@ class EncodeJob:
             arguments += ["-crf", f"{self.crf:g}"]
         if self.preset is not None and "preset" in self.encoder.options:
             arguments += ["-preset", self.preset]
+        arguments += self.extra
         chain, tags = conversion(self.format, self.bits, self.encoder, self.tags)
         # What goes into a conversion is not tagged yet, or ffmpeg would convert from there.
         filters = ",".join(part for part in (chain, tags.filter()) if part)
@@ -111,7 +117,7 @@ def encode(job: EncodeJob, folder: Path, on_frame: Callable[[int], None] | None 
         on_frame: Called with the number of frames encoded so far, several times a second.
 
     Returns:
-        The JSON file with the props of each frame.
+        The JSON file with the props of each frame, which is there if the job wants props.
 
     Raises:
         MediaError: vspipe or ffmpeg failed; the message has its last lines. Both are ended.

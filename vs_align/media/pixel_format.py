@@ -1,5 +1,6 @@
 """Pixel formats that an encoder takes, for those that it does not."""
 
+import re
 from dataclasses import replace
 
 from vs_align.media.colour import ColourTags
@@ -18,6 +19,18 @@ def ffmpeg_format(name: str) -> str:
         return "gray" if name == "GRAY8" else f"gray{name[4:]}le"
     bits_each = int(name[3:]) // 3 if name[3:].isdigit() else 0
     return "gbrp" if bits_each in (0, 8) else f"gbrp{bits_each}le"
+
+
+def vapoursynth_format(name: str) -> str | None:
+    """Return VapourSynth's name of a format of ffmpeg: YUV420P10 for yuv420p10le; None where it has none."""
+    yuv = re.fullmatch(r"(yuv(?:420|422|444|440|411|410)p)(?:(9|10|12|14|16)le)?", name)
+    if yuv is not None:
+        return f"{yuv[1].upper()}{yuv[2] or 8}"
+    other = re.fullmatch(r"(gray|gbrp)(?:(9|10|12|14|16)le)?", name)
+    if other is None:
+        return None
+    bits = int(other[2] or 8)
+    return f"GRAY{bits}" if other[1] == "gray" else f"RGB{3 * bits}"
 
 
 def conversion(name: str, bits: int, encoder: Encoder, tags: ColourTags) -> tuple[str | None, ColourTags]:

@@ -1,6 +1,6 @@
 """What the VapourSynth scripts of the command line have in common: they are written for a person to read and change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,7 +18,18 @@ def script_head(purpose: str, clip: Source, ref: Source, constants: Sequence[str
         ref: Becomes REF.
         constants: Further lines of the form `NAME = value`.
     """
-    index = source_arguments(clip.file.path)["cachepath"]
+    return script_top(purpose, {"CLIP": clip.file.path, "REF": ref.file.path}, constants)
+
+
+def script_top(purpose: str, inputs: Mapping[str, Path], constants: Sequence[str] = ()) -> str:
+    """Return the top of a script whose videos have names of their own; see `script_head`.
+
+    Args:
+        purpose: What it does, in a sentence.
+        inputs: Videos by the names of their constants.
+        constants: Further lines of the form `NAME = value`.
+    """
+    index = source_arguments(Path())["cachepath"]
     lines = [
         f"# Written by vs-align {__version__}. {purpose}",
         "# Needs the vs_align package and the plugin BestSource (core.bs). Open it in an editor, or run it:",
@@ -29,8 +40,7 @@ def script_head(purpose: str, clip: Source, ref: Source, constants: Sequence[str
         "",
         "core = vs.core",
         "",
-        f"CLIP = {str(clip.file.path)!r}",
-        f"REF = {str(ref.file.path)!r}",
+        *(f"{name} = {str(path)!r}" for name, path in inputs.items()),
         f"INDEX = {index!r}  # where BestSource keeps what it knows of long files",
         *constants,
     ]
@@ -63,20 +73,26 @@ def colour_options(source: Source, wanted: Source) -> list[str]:
     return options
 
 
-def timing_lines(ref: Source) -> str:
-    """Return what gives the clip `result` the durations of a ref of variable frame rate; nothing for a constant one."""
+def timing_lines(ref: Source, node: str = "result", named: str = "REF") -> str:
+    """Return what gives a clip the durations of a file of variable frame rate; nothing for a constant one.
+
+    Args:
+        ref: The file.
+        node: Name of the clip in the script; its frames have the durations of the file but for the last.
+        named: Name of the file in the script.
+    """
     if not ref.variable:
         return ""
     # A file does not say how long its last frame lasts, and vspipe wants to know.
     last = Fraction(ref.frame_seconds).limit_denominator(100000)
     return "\n".join(
         [
-            "# REF has a variable frame rate: a clip without a rate makes vspipe write each frame's own duration.",
+            f"# {named} has a variable frame rate: a clip without a rate makes vspipe write each frame's own duration.",
             "# The last frame has none, so it is given one.",
-            f"last = result[-1].std.SetFrameProps(_DurationNum={last.numerator}, _DurationDen={last.denominator})",
-            "timed = result[:-1] + last",
-            "result = core.std.BlankClip(timed, fpsnum=0, fpsden=1, keep=True)",
-            "result = result.std.FrameEval(lambda n: timed, clip_src=[timed])",
+            f"last = {node}[-1].std.SetFrameProps(_DurationNum={last.numerator}, _DurationDen={last.denominator})",
+            f"timed = {node}[:-1] + last",
+            f"{node} = core.std.BlankClip(timed, fpsnum=0, fpsden=1, keep=True)",
+            f"{node} = {node}.std.FrameEval(lambda n: timed, clip_src=[timed])",
             "",
         ]
     )

@@ -67,7 +67,12 @@ class Geometry:
 
 
 def geometries(
-    clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, pause: Callable[[], object] | None = None
+    clip: Sequence[Luma],
+    ref: Sequence[Luma],
+    windows: Windows,
+    pause: Callable[[], object] | None = None,
+    starts: Sequence[Matrix] = (),
+    shapes: Sequence[float] = (),
 ) -> list[Geometry]:
     """Find the transforms of a stretch of video: one that explains most of it, and others for what it leaves.
 
@@ -76,13 +81,15 @@ def geometries(
         ref: (h, w) float32 each, a few dozen frames all over the stretch.
         windows: Indices of the candidates of each ref frame.
         pause: Called now and then, to tidy up.
+        starts: Transforms near which to look too.
+        shapes: See `joint`.
 
     Returns:
         Those that were found, at most three; none where the two have nothing in common, or where there is nothing to
         be seen.
     """
     weights = _still_weight(clip), _still_weight(ref)
-    first = joint(clip, ref, windows, weights[0] == 0, weights[1] == 0, pause)
+    first = joint(clip, ref, windows, weights[0] == 0, weights[1] == 0, pause, starts, shapes)
     if not first.found:
         return []
     found = [first]
@@ -92,7 +99,15 @@ def geometries(
         rest = _runs([n for n, window in enumerate(windows) if len(window) and best[n] < limit])
         if not rest:
             break
-        other = joint(clip, [ref[n] for n in rest], [windows[n] for n in rest], weights[0] == 0, weights[1] == 0, pause)
+        other = joint(
+            clip,
+            [ref[n] for n in rest],
+            [windows[n] for n in rest],
+            weights[0] == 0,
+            weights[1] == 0,
+            pause,
+            shapes=shapes,
+        )
         # a moment that clip lacks agrees somewhat with another one under the motion between the two
         if not other.found or other.matched.agreement < _AS_GOOD * float(np.mean(best[best >= limit])):
             break

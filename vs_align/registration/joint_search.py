@@ -13,12 +13,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from vs_align.flow.field import Matrix, neutral_matrix
+from vs_align.flow.field import Matrix
 from vs_align.registration.estimation import best_estimate
 from vs_align.registration.features import Features, Matches
 from vs_align.registration.plausibility import objection
-from vs_align.registration.refinement import AFFINE
+from vs_align.registration.refinement import AFFINE, STRETCH, UNIFORM
 from vs_align.registration.sequences import Matched, Sequences, Windows
+from vs_align.registration.settling import (
+    COARSE_PAIRS,
+    FINE_PAIRS,
+    ROUNDS,
+    corner_distance,
+    even_pairs,
+    moved_in_time,
+    narrowed,
+    resized,
+    settled,
+)
 from vs_align.registration.sift import SiftDetector
 from vs_align.registration.views import Excluded, Luma, analysis_size, normalised, scaled, size_of, warped_plane
 
@@ -29,19 +40,14 @@ _REACH = 0.13
 _SMALLEST = 16
 # How many shifts are followed at most, and what part of the best one's correlation makes another worth it.
 _HYPOTHESES, _WORTH = 3, 0.75
-_ROUNDS, _FINE_ROUNDS = 12, 2
-# By how many frames all moments may turn out to be wrong at the end.
-_STEPS = 4
-_COARSE_PAIRS, _FINE_PAIRS = 12, 16
-# Frames to either side of a moment that was found at low resolution, where the right one may be.
-_BESIDE = 2
-# In parts of the longer side: transforms that differ by less are the same.
-_STABLE = 1e-4
+_FINE_ROUNDS = 2
 # A transform that moves nothing by more than this is none.
 _STRAIGHT = 4e-4
 # Below this agreement other scales and turns are looked for, by features.
 _CONVINCING = 0.6
 _FEATURE_ANCHORS = 8
+# By how much less a simpler transform may agree.
+_AS_SIMPLE = 0.006
 # What a transform must reach, and by how much it must beat the neutral one.
 _LEAST_AGREEMENT = 0.35
 _LEAST_GAIN = 0.004
@@ -70,6 +76,8 @@ def joint(
     excluded_clip: Excluded = None,
     excluded_ref: Excluded = None,
     pause: Callable[[], object] | None = None,
+    starts: Sequence[Matrix] = (),
+    shapes: Sequence[float] = (),
 ) -> JointRegistration:
     """Find one transform for some frames of ref, each of which has a counterpart somewhere in its window.
 
@@ -83,6 +91,9 @@ def joint(
         excluded_clip: Areas of clip that must not count, bool (h, w), or None.
         excluded_ref: Areas of ref that must not count, likewise.
         pause: Called now and then, to tidy up.
+        starts: Transforms near which to look too.
+        shapes: Ratios of the scales in x and in y that are likely, the likeliest first. Where a transform of such a
+            ratio that neither turns nor shears explains the pictures as well as any, it is preferred.
     """
     neutral = np.eye(3)
     asked = [n for n, window in enumerate(windows) if len(window)]
@@ -93,21 +104,25 @@ def joint(
     coarse_size = analysis_size(size, _COARSE_LONGEST)
     coarse = Sequences(clip, ref, *weights, coarse_size, _COARSE_RADIUS, pause)
     best, reached = _followed(coarse, _shifted(clip, ref, weights, windows, neutral), size, windows)
-    if reached.agreement < _CONVINCING:
-        base = _by_features(clip, ref, windows, asked)
-        if base is not None:
-            other, its = _followed(coarse, _shifted(clip, ref, weights, windows, base), size, windows)
-            if its.explained > reached.explained:
-                best, reached = other, its
+    bases = list(starts)
+    if reached.agreement < _CONVINCING and not bases:
+        seen = _by_features(clip, ref, windows, asked)
+        bases += [] if seen is None else [seen]
+    for base in bases:
+        other, its = _followed(coarse, [base, *_shifted(clip, ref, weights, windows, base)], size, windows)
+        if its.explained > reached.explained:
+            best, reached = other, its
     fine = Sequences(clip, ref, *weights, size, _FINE_RADIUS, pause)
     plain = coarse.matched(neutral, windows)
     if plain.agreement > reached.agreement - _LEAST_GAIN:
         best = neutral
-    narrow = _narrowed(windows, reached)
-    matrix, _ = _settled(fine, _resized(best, coarse_size, size), narrow, _FINE_ROUNDS, _FINE_PAIRS)
-    if _distance(matrix, neutral, size) < _STRAIGHT * max(size):
+    narrow = narrowed(windows, reached)
+    matrix, _ = settled(fine, resized(best, coarse_size, size), narrow, _FINE_ROUNDS, FINE_PAIRS)
+    if shapes:
+        matrix = _simplified(fine, matrix, narrow, shapes)
+    if corner_distance(matrix, neutral, size) < _STRAIGHT * max(size):
         matrix = neutral
-    matched = coarse.matched(_resized(matrix, size, coarse_size), windows)
+    matched = coarse.matched(resized(matrix, size, coarse_size), windows)
     if objection(matrix, size, size) or matched.agreement < _LEAST_AGREEMENT:
         return JointRegistration(neutral, False, plain)
     return JointRegistration(matrix, True, matched)
@@ -117,68 +132,34 @@ def _followed(
     coarse: Sequences, starts: Sequence[Matrix], size: tuple[int, int], windows: Windows
 ) -> tuple[Matrix, Matched]:
     """Follow each start until it is stable; return the one that explains the most."""
-    ends = [_settled(coarse, _resized(s, size, coarse.size), windows, _ROUNDS, _COARSE_PAIRS) for s in starts]
+    ends = [settled(coarse, resized(s, size, coarse.size), windows, ROUNDS, COARSE_PAIRS) for s in starts]
     matrix, matched = max(ends, key=lambda end: end[1].explained)
     for step in (1, -1):
-        matrix, matched = _moved_in_time(coarse, matrix, matched, windows, step)
+        matrix, matched = moved_in_time(coarse, matrix, matched, windows, step)
     return matrix, matched
 
 
-def _moved_in_time(
-    coarse: Sequences, matrix: Matrix, matched: Matched, windows: Windows, step: int
-) -> tuple[Matrix, Matched]:
-    """Take all moments a frame later or earlier as long as frames agree better then.
-
-    In a pan by less than a pixel of the first search both lead to a stable end, the right one and those beside it.
-    """
-    for _ in range(_STEPS):
-        pairs = _even_pairs(matched, _COARSE_PAIRS)
-        beside = [(n, k + step) for n, k in pairs if k + step in windows[n]]
-        if len(beside) < len(pairs) / 2 or not beside:
-            break
-        closer = coarse.refined(matrix, beside, AFFINE, 4)
-        if coarse.matched(closer, windows).agreement <= matched.agreement:
-            break
-        matrix, matched = _settled(coarse, closer, windows, _ROUNDS, _COARSE_PAIRS)
-    return matrix, matched
-
-
-def _settled(sequences: Sequences, matrix: Matrix, windows: Windows, rounds: int, pairs: int) -> tuple[Matrix, Matched]:
-    """Match and register in turn until nothing moves any more, or nothing gets better."""
-    matched = sequences.matched(matrix, windows)
-    for _ in range(rounds):
-        chosen = _even_pairs(matched, pairs)
-        if not chosen:
-            break
-        closer = sequences.refined(matrix, chosen, AFFINE, 4)
-        again = sequences.matched(closer, windows)
-        if again.agreement < matched.agreement:
-            break
-        moved = _distance(matrix, closer, sequences.size)
-        matrix, matched = closer, again
-        if moved < _STABLE * max(sequences.size):
-            break
-    return matrix, matched
-
-
-def _narrowed(windows: Windows, matched: Matched) -> list[range]:
-    """Windows about the best pairs, and empty ones for all other ref frames."""
-    found = dict(_even_pairs(matched, _FINE_PAIRS))
-    return [
-        range(max(window.start, found[n] - _BESIDE), min(window.stop, found[n] + _BESIDE + 1))
-        if n in found
-        else range(0)
-        for n, window in enumerate(windows)
-    ]
-
-
-def _even_pairs(matched: Matched, count: int) -> list[tuple[int, int]]:
-    """The best pair of each of several stretches of ref, so that every part of it has its say."""
-    found = np.flatnonzero(matched.candidates >= 0)
-    parts = np.array_split(found, min(count, len(found))) if len(found) else []
-    best = [int(part[matched.agreements[part].argmax()]) for part in parts]
-    floor = 0.5 * max((matched.agreements[n] for n in best), default=0.0)
-    return [(n, int(matched.candidates[n])) for n in best if matched.agreements[n] >= floor]
+def _simplified(fine: Sequences, matrix: Matrix, windows: Windows, shapes: Sequence[float]) -> Matrix:
+    """The simplest transform that is as good: what is free fits noise, and motion where moments are not exact."""
+    matched = fine.matched(matrix, windows)
+    if objection(matrix, fine.size, fine.size):
+        return matrix
+    centre = np.array([(fine.size[0] - 1) / 2, (fine.size[1] - 1) / 2])
+    middle = matrix[:2, :2] @ centre + matrix[:2, 2]
+    across, down = float(np.hypot(*matrix[:2, 0])), float(np.hypot(*matrix[:2, 1]))
+    area = across * down
+    tries = [((area * shape) ** 0.5, (area / shape) ** 0.5, UNIFORM) for shape in shapes]
+    for wide, high, basis in [*tries, (across, down, STRETCH)]:
+        simple = np.diag([wide, high, 1.0])
+        simple[:2, 2] = middle - simple[:2, :2] @ centre
+        for _ in range(_FINE_ROUNDS):
+            pairs = even_pairs(fine.matched(simple, windows), FINE_PAIRS)
+            if not pairs:
+                break
+            simple = fine.refined(simple, pairs, AFFINE, 4, basis)
+        if fine.matched(simple, windows).agreement > matched.agreement - _AS_SIMPLE:
+            return simple
+    return matrix
 
 
 def _shifted(
@@ -189,7 +170,7 @@ def _shifted(
     small = analysis_size(size, _SHIFT_LONGEST)
     asked = sorted({k for window in windows for k in window})
     place = {k: i for i, k in enumerate(asked)}
-    moved = _resized(base, size, small)
+    moved = resized(base, size, small)
     covered, wanted_there = _spot_weight(weights[0], small, moved), _spot_weight(weights[1], small)
     candidates = np.stack([_spot(clip[k], covered, moved) for k in asked])
     wanted = np.stack([_spot(picture, wanted_there) for picture in ref])
@@ -210,7 +191,7 @@ def _shifted(
             break
         shift = np.eye(3)
         shift[:2, 2] = ys[x], ys[y]
-        starts.append(base @ _resized(shift, small, size))
+        starts.append(base @ resized(shift, small, size))
         scores[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = -np.inf
     return starts
 
@@ -263,18 +244,3 @@ def _counting(excluded: Excluded, size: tuple[int, int]) -> Luma:
     """The weight of a sequence of which some areas do not count."""
     whole = np.ones((size[1], size[0]), np.float32)
     return whole if excluded is None else np.where(scaled(excluded.astype(np.float32), size) > 0.01, 0, whole)
-
-
-def _resized(matrix: Matrix, size: tuple[int, int], other: tuple[int, int]) -> Matrix:
-    """A transform between pictures of one size, for pictures of another one."""
-    moved = neutral_matrix(other, size) @ matrix @ neutral_matrix(size, other)
-    out: Matrix = moved / moved[2, 2]
-    return out
-
-
-def _distance(one: Matrix, other: Matrix, size: tuple[int, int]) -> float:
-    """By how many pixels two transforms differ at the corners, at most."""
-    width, height = size
-    corners = np.array([(0, 0, 1), (width - 1, 0, 1), (0, height - 1, 1), (width - 1, height - 1, 1)], np.float64)
-    a, b = corners @ one.T, corners @ other.T
-    return float(np.abs(a[:, :2] / a[:, 2:] - b[:, :2] / b[:, 2:]).max())

@@ -20,6 +20,11 @@ Vector = npt.NDArray[np.float32]
 
 # Parameters of an update, in coordinates -1..1 about the centre: shift (2), linear part (4), perspective (2).
 AFFINE, HOMOGRAPHY = 6, 8
+# Simpler updates as combinations of those of an affine one: shift and one scale; shift and two; shift, scale and turn.
+UNIFORM = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 1]], np.float64)
+STRETCH = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 1]], np.float64)
+SIMILARITY = np.vstack([UNIFORM, [[0, 0, 0, -1, 1, 0]]]).astype(np.float64)
+SHIFT = UNIFORM[:2]
 
 # How much a pixel of a known mean gradient holds back each parameter that is no shift: texture in one corner must not
 # decide on the far one.
@@ -51,7 +56,12 @@ def refined(clip: View, ref: View, matrix: Matrix, parameters: int, steps: int) 
 
 
 def refined_together(
-    seen: Callable[[int, Matrix], View], targets: Sequence["Targets"], matrix: Matrix, parameters: int, steps: int
+    seen: Callable[[int, Matrix], View],
+    targets: Sequence["Targets"],
+    matrix: Matrix,
+    parameters: int,
+    steps: int,
+    basis: Matrix | None = None,
 ) -> Matrix:
     """Return a transform that lies closer on several pairs of pictures at once.
 
@@ -61,10 +71,11 @@ def refined_together(
         matrix: Where to start.
         parameters: `AFFINE` or `HOMOGRAPHY`: what may change.
         steps: How many steps at most.
+        basis: (k, 6), the only combinations of affine updates that may be made, such as `UNIFORM`; None: all.
     """
     for _ in range(steps):
         equations = [_equations(seen(i, matrix), target, parameters) for i, target in enumerate(targets)]
-        update = _solved(equations, parameters)
+        update = _solved(equations, parameters, basis)
         if update is None:
             break
         matrix, moved = _moved(matrix, update, targets[0].size)
@@ -138,7 +149,7 @@ def _equations(seen: View, targets: Targets, parameters: int) -> Equations | Non
     return (normal, wanted) if counted >= 8 * parameters else None
 
 
-def _solved(equations: Sequence[Equations | None], parameters: int) -> Matrix | None:
+def _solved(equations: Sequence[Equations | None], parameters: int, basis: Matrix | None = None) -> Matrix | None:
     """The update that suits all pairs, in coordinates -1..1. None where there is none."""
     told = [pair for pair in equations if pair is not None]
     if not told:
@@ -150,7 +161,10 @@ def _solved(equations: Sequence[Equations | None], parameters: int) -> Matrix | 
     normal[np.arange(2, parameters), np.arange(2, parameters)] += _RIDGE * shift_power
     normal[np.arange(2), np.arange(2)] += 1e-6 * shift_power
     p = np.zeros(8)
-    p[:parameters] = np.linalg.solve(normal, wanted)
+    if basis is None:
+        p[:parameters] = np.linalg.solve(normal, wanted)
+    else:
+        p[:parameters] = basis.T @ np.linalg.solve(basis @ normal @ basis.T, basis @ wanted)
     if not np.isfinite(p).all() or np.abs(p).max() > 0.5:
         return None
     return np.array([[1 + p[2], p[3], p[0]], [p[4], 1 + p[5], p[1]], [p[6], p[7], 1]], np.float64)

@@ -36,6 +36,12 @@ class Matched:
         return float(self.agreements.mean()) if self.agreements.size else 0.0
 
     @property
+    def agreement_of_found(self) -> float:
+        """Mean correlation of those that have a candidate."""
+        found = self.agreements[self.candidates >= 0]
+        return float(found.mean()) if found.size else 0.0
+
+    @property
     def explained(self) -> float:
         """Like `agreement`, but frames that agree well count for more than many that agree somewhat.
 
@@ -124,13 +130,20 @@ class Sequences:
                 self._pause()
             yield self.seen(matrix, k, covered).picture
 
-    def refined(self, matrix: Matrix, pairs: Sequence[tuple[int, int]], parameters: int, steps: int) -> Matrix:
+    def refined(
+        self,
+        matrix: Matrix,
+        pairs: Sequence[tuple[int, int]],
+        parameters: int,
+        steps: int,
+        basis: Matrix | None = None,
+    ) -> Matrix:
         """Bring a transform closer on pairs of (ref frame, candidate) that show the same moment."""
         for n, _ in pairs:
             if n not in self._targets:
                 self._targets[n] = targets_of(View(self._ref[n], self._ref_weight))
         targets = [self._targets[n] for n, _ in pairs]
-        return refined_together(lambda i, m: self.seen(m, pairs[i][1]), targets, matrix, parameters, steps)
+        return refined_together(lambda i, m: self.seen(m, pairs[i][1]), targets, matrix, parameters, steps, basis)
 
 
 def _whole_only(weight: Luma) -> Luma:

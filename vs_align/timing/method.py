@@ -3,5 +3,8 @@
 FINGERPRINTS = 1
 """Changes whenever fingerprints of old files would differ from those that are taken now."""
 
-CONCLUSIONS = 1
+CONCLUSIONS = 3
 """Changes whenever the same films would be answered otherwise than before."""
+
+PLACES = 1
+"""Likewise for placements."""

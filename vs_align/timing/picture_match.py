@@ -1,19 +1,23 @@
 """`match_pictures`: the clip frame of each ref frame, found in the pictures alone, wherever it may be."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.flow.field import Matrix
+from vs_align.placement import Placement, Transform
 from vs_align.registration.geometry import Geometry, geometries, neutral_geometry
 from vs_align.registration.views import Luma
 from vs_align.sync_options import Progress
 from vs_align.timing.bands import Bands, are_short, bands_of, near_bands, whole_bands
 from vs_align.timing.chain import Stretch, chain, sampled
 from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
-from vs_align.timing.framing import framing_of, guessed_framing
+from vs_align.timing.framing import framing_of
 from vs_align.timing.likeness import differences
+from vs_align.timing.locating import located
 from vs_align.timing.pace import paces
 from vs_align.timing.path import Path, best_path, equals, evidence
 from vs_align.timing.segmenting import REACH, FrameMap
@@ -23,6 +27,13 @@ from vs_align.vapour.memory import MemoryTrimmer
 _ANCHORS, _AROUND = 32, 6
 # Where films are so short that nothing is known, so many candidates are looked at for each.
 _CANDIDATES = 40
+# Agreement from which on nobody asks where else one picture may lie in the other; and how many places are looked at.
+_CONVINCING, _PLACES = 0.75, 2
+_MOST_ALIKE = 0.98
+# Transforms of a placement that are tried.
+_MOST_KNOWN = 3
+# Pictures whose shapes differ by less have one shape.
+_SAME_SHAPE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +62,7 @@ def match_pictures(
     hints: Sequence[Stretch] = (),
     reach: float | None = None,
     progress: Progress | None = None,
+    placement: Placement | None = None,
 ) -> PictureMatch:
     """Find the clip frame of each ref frame.
 
@@ -60,17 +72,19 @@ def match_pictures(
         hints: Stretches that something else, such as the sound, says both have in common.
         reach: Seconds by which the times of both may differ at most; None: any.
         progress: Told what is being done.
+        placement: Where clip lies on ref, where that is known.
     """
     tell = progress or (lambda *_: None)
     tell("searching", 0, 3)
-    stretches, placed = _searched(clip, ref, reach)
+    known = [] if placement is None else _known(placement)
+    stretches, placed, places = _known_places(clip, ref, reach, known) if known else _searched(clip, ref, reach)
     tell("searching", 1, 3)
     if hints:
         stretches, placed = _with_hints(clip, ref, stretches, placed, hints)
     short = are_short(clip, ref)
     if short:
         # a few frames cannot tell a pan from a shift: as they are is always one way to look at them
-        placed = [*(placed or _placed_anywhere(clip, ref)), neutral_geometry((WIDTH, HEIGHT))]
+        placed = known or [*(placed or _placed_anywhere(clip, ref, places)), neutral_geometry((WIDTH, HEIGHT))]
     tell("searching", 2, 3)
     if not placed or not (stretches or short):
         return _nothing(len(ref))
@@ -96,23 +110,59 @@ def match_pictures(
     return _concluded(bands, unlike, path, placed)
 
 
-def _searched(clip: Fingerprints, ref: Fingerprints, reach: float | None) -> tuple[list[Stretch], list[Geometry]]:
-    """What both have in common and how one lies on the other; where it is a part of it, with a second look at that."""
+def _searched(
+    clip: Fingerprints, ref: Fingerprints, reach: float | None
+) -> tuple[list[Stretch], list[Geometry], list[Matrix]]:
+    """What both have in common, how one lies on the other, and where it may lie if it is a part of it."""
     stretches = chain(clip, ref, reach=reach)
     placed = _placed(clip, ref, stretches)
-    if not placed:
-        answering, asking = sampled(clip, 0.0), sampled(ref, 0.0)
-        if len(answering) and len(asking):
-            stretches = chain(clip, ref, *guessed_framing(clip, ref, answering, asking), reach)
-            placed = _placed(clip, ref, stretches)
+    places: list[Matrix] = []
+    if not placed or placed[0].agreement < _CONVINCING:
+        for place in located(clip, ref)[:_PLACES]:
+            places.append(place.matrix)
+            there = framing_of(Geometry(place.matrix, *_whole(), place.agreement)) or (clip.box, ref.box)
+            others = chain(clip, ref, *there, reach)
+            closer = _placed(clip, ref, others, [place.matrix])
+            if closer and (not placed or _worth(closer[0]) > _worth(placed[0])):
+                stretches, placed = others, closer
     framing = framing_of(placed[0]) if placed else None
     if framing is not None:
         again = chain(clip, ref, *framing, reach)
         if sum(stretch.weight for stretch in again) > sum(stretch.weight for stretch in stretches):
-            closer = _placed(clip, ref, again)
+            closer = _placed(clip, ref, again, [placed[0].matrix])
             if closer:
-                return again, closer
-    return stretches, placed
+                return again, closer, places
+    return stretches, placed, places
+
+
+def _known(placement: Placement) -> list[Geometry]:
+    """The transforms of a placement that hold for most frames of ref, between small pictures."""
+    small = WIDTH, HEIGHT
+    transforms = [scene.transform for scene in placement.resized(small, small).scenes]
+    ends = [*(scene.ref_first for scene in placement.scenes[1:]), placement.scenes[-1].ref_first + 1]
+    lasting: dict[Transform, int] = {}
+    for transform, scene, end in zip(transforms, placement.scenes, ends, strict=True):
+        lasting[transform] = lasting.get(transform, 0) + end - scene.ref_first
+    most = sorted(lasting, key=lambda transform: -lasting[transform])[:_MOST_KNOWN]
+    return [Geometry(transform.array, *_whole(), 1.0) for transform in most]
+
+
+def _known_places(
+    clip: Fingerprints, ref: Fingerprints, reach: float | None, known: list[Geometry]
+) -> tuple[list[Stretch], list[Geometry], list[Matrix]]:
+    framing = framing_of(known[0])
+    return chain(clip, ref, *(framing or (clip.box, ref.box)), reach), known, [known[0].matrix]
+
+
+def _whole() -> tuple[Luma, Luma]:
+    whole = np.ones((HEIGHT, WIDTH), np.float32)
+    return whole, whole
+
+
+def _worth(geometry: Geometry) -> float:
+    """How unlikely it is that pictures agree so well, and on so many pixels, by chance."""
+    alike = min(max(geometry.agreement, 0.0), _MOST_ALIKE)
+    return -math.log(1 - alike * alike) * len(geometry.common)
 
 
 def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed: Sequence[Geometry]) -> PictureMatch:
@@ -155,7 +205,9 @@ def _meet(one: Stretch, other: Stretch) -> bool:
     return bool(one.ref[0] <= other.ref[-1] and other.ref[0] <= one.ref[-1])
 
 
-def _placed(clip: Fingerprints, ref: Fingerprints, stretches: Sequence[Stretch]) -> list[Geometry]:
+def _placed(
+    clip: Fingerprints, ref: Fingerprints, stretches: Sequence[Stretch], starts: Sequence[Matrix] = ()
+) -> list[Geometry]:
     """How clip lies on ref at some pairs of frames that are near each other in time; empty where they do not agree."""
     pairs = [(r, c) for stretch in stretches for r, c in zip(stretch.ref, stretch.clip, strict=True)]
     if not pairs:
@@ -170,31 +222,41 @@ def _placed(clip: Fingerprints, ref: Fingerprints, stretches: Sequence[Stretch])
         windows.append(range(len(clips), len(clips) + stop - first))
         clips += _lumas(clip, first, stop)
         refs += _lumas(ref, n, n + 1)
-    return geometries(clips, refs, windows)
+    return geometries(clips, refs, windows, starts=starts, shapes=_shapes(clip, ref))
 
 
-def _placed_anywhere(clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
+def _shapes(clip: Fingerprints, ref: Fingerprints) -> list[float]:
+    """Likely ratios of scales between small pictures: pixels are square, or one picture is stretched to the other's."""
+    square = (ref.size[0] / ref.size[1]) / (clip.size[0] / clip.size[1])
+    return [square, 1.0] if abs(square - 1) > _SAME_SHAPE else [1.0]
+
+
+def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Matrix]) -> list[Geometry]:
     """How clip lies on ref where nobody knows which frames belong together, in short films."""
     asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
     if not len(asking) or not len(answering):
         return []
     if len(answering) >= len(asking):
-        return _placed_among(clip, answering, ref, asking)
+        return _placed_among(clip, answering, ref, asking, places)
     # each frame of the shorter one is in the longer one, and not the other way round
-    turned = _placed_among(ref, asking, clip, answering)
+    turned = _placed_among(ref, asking, clip, answering, [np.linalg.inv(place) for place in places])
     return [
         Geometry(np.linalg.inv(each.matrix), each.ref_weight, each.clip_weight, each.agreement) for each in turned
     ]  # fmt: skip
 
 
 def _placed_among(
-    many: Fingerprints, candidates: npt.NDArray[np.int64], few: Fingerprints, wanted: npt.NDArray[np.int64]
+    many: Fingerprints,
+    candidates: npt.NDArray[np.int64],
+    few: Fingerprints,
+    wanted: npt.NDArray[np.int64],
+    places: Sequence[Matrix],
 ) -> list[Geometry]:
     """How frames of one film lie on some of another, each of which has a counterpart among all of them."""
     some = candidates[:: max(1, len(candidates) // _CANDIDATES)]
     clips = [luma for k in some for luma in _lumas(many, int(k), int(k) + 1)]
     refs = [luma for n in wanted[:: max(1, len(wanted) // 8)] for luma in _lumas(few, int(n), int(n) + 1)]
-    return geometries(clips, refs, [range(len(clips))] * len(refs))
+    return geometries(clips, refs, [range(len(clips))] * len(refs), starts=places, shapes=_shapes(many, few))
 
 
 def _frame_at(film: Fingerprints, time: float) -> int:

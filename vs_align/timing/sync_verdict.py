@@ -12,7 +12,7 @@ from vs_align.timing.fingerprint import Fingerprints
 _SURE, _GUESS = 0.9, 0.5
 _ALL, _MOST, _FEW = 0.99, 0.9, 0.1
 # Pictures of a pair correlate by more than this if they show the same, and it takes so many to believe it.
-_ALIKE, _LEAST_FRAMES = 0.45, 8
+_ALIKE, _VERY_ALIKE, _LEAST_FRAMES = 0.45, 0.7, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,9 @@ def judge_sync(match: FilmMatch, clip: Fingerprints, ref: Fingerprints, remarks:
     shown = match.found.frames >= 0
     alike = shown & (match.scores <= 1 - _ALIKE)
     enough = min(_LEAST_FRAMES, max(1, min(len(clip), len(ref)) // 2))
-    if np.count_nonzero(alike) < enough:
+    # what nothing but likeness speaks for must be very alike
+    believed = alike & ((match.confidences >= _GUESS) | (match.scores <= 1 - _VERY_ALIKE))
+    if np.count_nonzero(believed) < enough:
         both_flat = shown.any() and not np.isfinite(match.scores[shown]).any()
         if both_flat:
             return SyncVerdict("doubtful", ("there is nothing to be seen in either", *remarks))

@@ -30,10 +30,17 @@ def shrunk(clip: vs.VideoNode, longest: int) -> vs.VideoNode:
     return _plain(clip).resize.Bicubic(*size)
 
 
-def analysed(clip: vs.VideoNode, width: int, height: int) -> vs.VideoNode:
-    """Return the luma of a clip of any format as 16 bit grey, stretched to a size without aliases."""
+def analysed(clip: vs.VideoNode, width: int, height: int, **part: float) -> vs.VideoNode:
+    """Return the luma of a clip of any format as 16 bit grey, stretched to a size without aliases.
+
+    Args:
+        clip: The clip.
+        width: Width of the result.
+        height: Height of the result.
+        part: The part of the picture to look at, as src_left, src_top, src_width and src_height in pixels; else all.
+    """
     matrix = {"matrix_s": _LUMA_MATRIX} if clip.format.color_family == vs.RGB else {}
-    return _plain(clip).resize.Bicubic(width, height, format=vs.GRAY16, **matrix)
+    return _plain(clip).resize.Bicubic(width, height, format=vs.GRAY16, **matrix, **part)
 
 
 def mask_of(mask: vs.VideoNode, width: int, height: int) -> vs.VideoNode:

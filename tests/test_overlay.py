@@ -1,0 +1,451 @@
+"""`overlay()`: which frames are shown where, with time and place given."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import vapoursynth as vs
+
+from tests.synth import numbered_clip
+from vs_align.enums import Timing
+from vs_align.errors import ArgumentError
+from vs_align.overlay_compositing import overlay
+from vs_align.overlay_frames import arranged, filled
+from vs_align.placement import Placement, Scene, Transform
+from vs_align.timeline import Timeline
+
+core = vs.core
+BG, FG = (32, 24), (16, 12)
+LEFT, TOP = 9, 5
+ABOVE = 1000
+"""What is added to frame numbers of fg in its pixels."""
+
+
+def placed(x: float = LEFT, y: float = TOP, scale: float = 1.0, first: int = 0, **more: Any) -> Scene:
+    """Fg's top left corner at (x, y)."""
+    matrix = ((scale, 0.0, x + (scale - 1) / 2), (0.0, scale, y + (scale - 1) / 2), (0.0, 0.0, 1.0))
+    return Scene(first, Transform(matrix, BG, FG), **more)
+
+
+PLACED = Placement(BG, FG, (placed(),))
+
+
+def background(length: int, **more: Any) -> vs.VideoNode:
+    return numbered_clip(length, width=BG[0], height=BG[1], **more)
+
+
+def foreground(length: int) -> vs.VideoNode:
+    return numbered_clip(length, width=FG[0], height=FG[1]).std.Expr(f"x {ABOVE} +")
+
+
+def timeline(
+    frames: Sequence[int | None], bg_length: int, bg_rate: Any = 24, fg_rate: Any = 24, **more: Any
+) -> Timeline:
+    return Timeline.from_frame_map(frames, clip_rate=bg_rate, ref_rate=fg_rate, clip_length=bg_length, **more)
+
+
+def seen(clip: vs.VideoNode) -> list[tuple[int, int | None]]:
+    """Numbers of the bg and fg frames in the pixels, which the props must tell too."""
+    out = []
+    for frame in clip.frames(close=True):
+        pixels = np.asarray(frame[0])
+        inside, outside = pixels[TOP : TOP + FG[1], LEFT : LEFT + FG[0]], pixels.copy()
+        outside[TOP : TOP + FG[1], LEFT : LEFT + FG[0]] = outside[0, 0]
+        assert inside.min() == inside.max()
+        assert outside.min() == outside.max()
+        below, above = int(outside[0, 0]), int(inside[0, 0]) - ABOVE
+        assert frame.props["VSAlignMatch"] == below
+        assert frame.props["VSAlignForeground"] == max(above, -1)
+        out.append((below, above if above >= 0 else None))
+    return out
+
+
+def at_rate(clip: vs.VideoNode, rate: int) -> vs.VideoNode:
+    return clip.std.AssumeFPS(fpsnum=rate)
+
+
+def test_every_frame_of_fg_on_the_frame_of_bg_that_shows_the_same() -> None:
+    frames = [3, 4, 5, 5, 6, 9, 10, None, None, 11, 12, 30, 31]
+    bg, fg = background(40), at_rate(foreground(13), 25)
+    result = overlay(bg, fg, timeline=timeline(frames, 40, 24, 25), placement=PLACED)
+    held = [3, 4, 5, 5, 6, 9, 10, 10, 11, 11, 12, 30, 31]
+    assert seen(result) == list(zip(held, range(13), strict=True))
+    assert (result.width, result.height, result.format.id, result.fps) == (*BG, bg.format.id, 25)
+    with result.get_frame(3) as frame:
+        assert (frame.props["_DurationNum"], frame.props["_DurationDen"]) == (1, 25)
+
+
+def test_frames_in_any_order() -> None:
+    rng = np.random.default_rng(3)
+    frames = [int(n) for n in rng.integers(0, 500, 600)]
+    result = overlay(background(500), foreground(600), timeline=timeline(frames, 500), placement=PLACED)
+    for n in (*rng.permutation(600)[:60], 0, 599):
+        with result.get_frame(int(n)) as frame:
+            assert np.asarray(frame[0])[0, 0] == frames[n]
+            assert np.asarray(frame[0])[TOP, LEFT] == n + ABOVE
+
+
+def test_bgs_own_time_with_fg_longer_at_both_ends() -> None:
+    frames: list[int | None] = [*[None] * 30, *range(20), *[None] * 10]
+    given = timeline(frames, 20)
+    result = overlay(background(20), foreground(60), timeline=given, placement=PLACED, timing="bg", trim=False)
+    assert seen(result) == [(min(max(n - 30, 0), 19), n) for n in range(60)]
+    trimmed = overlay(background(20), foreground(60), timeline=given, placement=PLACED, timing="bg")
+    assert seen(trimmed) == [(n, n + 30) for n in range(20)]
+
+
+def test_fg_is_hidden_where_bg_goes_on_alone() -> None:
+    given = timeline([*range(5, 25)], 40)
+    result = overlay(background(40), foreground(20), timeline=given, placement=PLACED, timing="bg", trim=False)
+    with result.get_frame(2) as frame:
+        assert np.asarray(frame[0]).min() == np.asarray(frame[0]).max() == 2
+        assert frame.props["VSAlignForeground"] == -1
+        assert not {"VSAlignX", "VSAlignRotation", "VSAlignConfidence"} & set(frame.props)
+    with result.get_frame(7) as frame:
+        assert np.asarray(frame[0])[TOP, LEFT] == ABOVE + 2
+
+
+@pytest.mark.parametrize(("form", "black"), [(vs.GRAY16, 16 << 8), (vs.YUV420P8, 16), (vs.RGB24, 0), (vs.GRAYS, 0)])
+def test_black_where_bg_has_no_frame(form: int, black: int) -> None:
+    bg = (
+        core.std.BlankClip(width=32, height=24, format=form, length=20, color=[200] * (1 if form != vs.RGB24 else 3))
+        if form in (vs.GRAY16, vs.RGB24)
+        else core.std.BlankClip(width=32, height=24, format=form, length=20)
+    )
+    bg = bg.std.SetFrameProps(Mine=7)
+    fg = core.std.BlankClip(bg, width=16, height=12, length=60)
+    given = timeline([*[None] * 40, *range(20)], 20)
+    result = overlay(
+        bg,
+        fg,
+        timeline=given,
+        placement=Placement(BG, FG, (placed(8, 6),)),
+        timing="bg",
+        trim=False,
+        background="black",
+    )
+    with result.get_frame(3) as frame, bg.get_frame(0) as lit:
+        assert np.asarray(frame[0])[0, 0] == black
+        assert frame.props["Mine"] == 7
+        if frame.format.color_family == vs.YUV:
+            assert np.asarray(frame[1])[0, 0] == 128
+        assert np.asarray(lit[0])[0, 0] != black or form in (vs.YUV420P8, vs.GRAYS)
+    with result.get_frame(45) as frame, bg.get_frame(0) as lit:
+        assert np.asarray(frame[0])[0, 0] == np.asarray(lit[0])[0, 0]
+
+
+def test_black_of_full_range() -> None:
+    bg = core.std.BlankClip(width=32, height=24, format=vs.YUV420P8, color=[90, 128, 128], length=20)
+    bg = bg.std.SetFrameProps(_Range=vs.RANGE_FULL)
+    given = timeline([*[None] * 40, *range(20)], 20)
+    result = overlay(
+        bg,
+        core.std.BlankClip(bg, width=16, height=12, length=60),
+        timeline=given,
+        placement=PLACED,
+        trim=False,
+        background="black",
+    )
+    levels = [int(np.asarray(frame[0])[0, 0]) for frame in result.frames(close=True)]
+    assert levels == [0] * 40 + [90] * 20
+
+
+def test_the_higher_rate_on_bgs_clock() -> None:
+    truth = [4 * n // 5 for n in range(50)]
+    given = timeline(truth, 40, 24, 30)
+    bg, fg = background(40), at_rate(foreground(50), 30)
+    result = overlay(bg, fg, timeline=given, placement=PLACED, timing="bg")
+    assert seen(result) == list(zip(truth, range(50), strict=True))
+    assert result.fps == 30
+    with result.get_frame(9) as frame:
+        assert (frame.props["_DurationNum"], frame.props["_DurationDen"]) == (1, 30)
+
+
+def test_the_time_of_a_third_clip() -> None:
+    ref = core.std.BlankClip(width=8, height=8, length=20, fpsnum=30)
+    pair = (
+        timeline([n + 10 for n in range(20)], 60, 24, 30),
+        timeline([*[None] * 5, *range(10), *[None] * 5], 10, 25, 30),
+    )
+    bg, fg = background(60), foreground(10)
+    result = overlay(bg, fg, timeline=pair, placement=PLACED, timing="ref", ref=ref)
+    assert seen(result) == [(n + 10, n - 5) for n in range(5, 15)]
+    assert result.fps == 30
+    whole = overlay(bg, fg, timeline=pair, placement=PLACED, timing="ref", ref=ref, trim=False)
+    assert [int(frame.props["VSAlignForeground"]) for frame in whole.frames(close=True)] == [
+        n - 5 if 5 <= n < 15 else -1 for n in range(20)
+    ]
+
+
+def variable(length: int, clip: vs.VideoNode) -> vs.VideoNode:
+    """Frame n lasts (n + 1) hundredths of a second."""
+    blank = core.std.BlankClip(width=1, height=1, length=length, format=vs.GRAY8)
+    stamps = blank.std.ModifyFrame(blank, stamp)
+    mixed = (clip.std.AssumeFPS(fpsnum=24) + clip.std.AssumeFPS(fpsnum=25))[:length]
+    return mixed.std.CopyFrameProps(stamps, props=["_DurationNum", "_DurationDen", "_AbsoluteTime"])
+
+
+def stamp(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+    out = f.copy()
+    out.props.update(_DurationNum=n + 1, _DurationDen=100, _AbsoluteTime=n * (n + 1) / 200)
+    return out
+
+
+def durations(clip: vs.VideoNode) -> list[Fraction]:
+    return [
+        Fraction(int(frame.props["_DurationNum"]), int(frame.props["_DurationDen"]))
+        for frame in clip.frames(close=True)
+    ]
+
+
+def test_a_variable_rate_is_kept() -> None:
+    fg = variable(20, foreground(20))
+    assert fg.fps == 0
+    times = [n * (n + 1) / 200 for n in range(20)]
+    given = timeline([None] * 4 + [*range(16)], 40, 24, 0, ref_times=times)
+    result = overlay(background(40), fg, timeline=given, placement=PLACED)
+    assert seen(result) == [(n, n + 4) for n in range(16)]
+    assert result.fps == 0
+    assert durations(result) == [Fraction(n + 1, 100) for n in range(4, 20)]
+    # bg's variable rate, and fg begins before it and ends behind it
+    bg = variable(10, background(10))
+    turned = timeline([*[None] * 3, *range(10), None], 10, 0, 24, clip_times=times[:10])
+    longer = overlay(bg, foreground(14), timeline=turned, placement=PLACED, timing="bg", trim=False)
+    assert [int(f.props["VSAlignForeground"]) for f in longer.frames(close=True)] == list(range(14))
+    assert longer.fps == 0
+    step = Fraction(1, 20)  # 0.45 s over nine distances
+    assert durations(longer) == [step, step, step, *[Fraction(n + 1, 100) for n in range(10)], step]
+    # a steady fg over it has its own rate
+    steady = overlay(bg, foreground(14), timeline=turned, placement=PLACED)
+    assert steady.fps == 24
+    assert set(durations(steady)) == {Fraction(1, 24)}
+
+
+@pytest.mark.parametrize("form", [vs.YUV420P8, vs.YUV422P10, vs.YUV444P16, vs.RGB48, vs.GRAYH, vs.GRAY8, vs.YUV444PS])
+def test_what_is_aligned_already_comes_out_bit_for_bit(form: int) -> None:
+    noise = core.std.BlankClip(width=34, height=26, format=vs.RGBS, length=12)
+
+    def paint(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+        out = f.copy()
+        for plane in range(3):
+            np.asarray(out[plane])[:] = np.random.default_rng(3 * n + plane).random((26, 34))
+        return out
+
+    noise = noise.std.ModifyFrame(noise, paint)
+    fg = (
+        noise
+        if form == vs.RGBS
+        else noise.resize.Point(format=form, **({} if "RGB" in vs.PresetVideoFormat(form).name else {"matrix": 1}))
+    )
+    bg = core.std.BlankClip(fg).std.CopyFrameProps(fg)
+    size = fg.width, fg.height
+    for timing in ("fg", "bg"):
+        result = overlay(
+            bg, fg, timeline=timeline(list(range(12)), 12), placement=Placement.neutral(size, size), timing=timing
+        )
+        assert result.num_frames == 12
+        for got, want in zip(result.frames(close=True), fg.frames(close=True), strict=True):
+            for plane in range(fg.format.num_planes):
+                assert np.array_equal(np.asarray(got[plane]), np.asarray(want[plane]))
+            assert [got.props[f"VSAlign{name}"] for name in ("X", "Y", "ScaleX", "ScaleY", "Rotation")] == [
+                0,
+                0,
+                1,
+                1,
+                0,
+            ]
+
+
+def test_props_say_where_fg_lies_and_how_sure_that_is() -> None:
+    turned = Transform.from_parts(BG, FG, rotation=30, scale_x=0.25, scale_y=0.5, shift=(1, 2))
+    scenes = (placed(3.5, -2, 0.75, confidence=0.8), placed(-1, 4, 1.0, first=6), Scene(9, turned, 0.3))
+    given = timeline(list(range(12)), 40, confidences=[0.9] * 11 + [0.1])
+    bg = background(40).std.SetFrameProps(VSAlignX=99.0, Mine=5, VSAlignVerdict="exact")
+    result = overlay(bg, foreground(12), timeline=given, placement=Placement(BG, FG, scenes))
+    props = [dict(frame.props) for frame in result.frames(close=True)]
+    first = props[0]
+    assert (first["VSAlignX"], first["VSAlignY"]) == (pytest.approx(3.5), pytest.approx(-2))
+    assert (first["VSAlignScaleX"], first["VSAlignScaleY"], first["VSAlignRotation"]) == pytest.approx((0.75, 0.75, 0))
+    assert (props[6]["VSAlignX"], props[6]["VSAlignScaleX"]) == (-1, 1)
+    assert [p["VSAlignConfidence"] for p in props] == pytest.approx([0.8] * 6 + [0.9] * 3 + [0.3] * 2 + [0.1])
+    assert props[9]["VSAlignRotation"] == pytest.approx(30)
+    # twice as many pixels across and down, by which scales of whole pictures are measured
+    assert (props[9]["VSAlignScaleX"], props[9]["VSAlignScaleY"]) == pytest.approx((0.5, 1.0))
+    corner = turned.apply([-0.5, -0.5]) + 0.5
+    assert (props[9]["VSAlignX"], props[9]["VSAlignY"]) == pytest.approx(tuple(corner))
+    # nobody has judged them, and what bg brought from elsewhere is gone
+    assert all(p["Mine"] == 5 and "VSAlignVerdict" not in p for p in props)
+
+
+def test_colours_are_fitted_once_for_a_shot_in_which_the_picture_moves() -> None:
+    from vs_align.overlay_compositing import _scene_starts
+    from vs_align.overlay_schedule import schedule_of
+
+    scenes = (placed(), placed(first=5, moving=True), placed(first=8, moving=True), placed(first=12), placed(first=15))
+    schedule = schedule_of(timeline([*range(3, 23)], 40), Timing.BG, trim=False)
+    assert _scene_starts(schedule, Placement(BG, FG, scenes)) == [0, 8, 18]
+    assert _scene_starts(schedule, PLACED) == [0]
+
+
+def test_masks_follow_their_clips() -> None:
+    frames = [5, 6, 7, 7, 9]
+    shown = numbered_clip(5, vs.GRAY8, *FG).std.Expr("x 1 = x 3 = or 255 0 ?")
+    result = overlay(background(20), foreground(5), timeline=timeline(frames, 20), placement=PLACED, mask=shown)
+    inside = [int(np.asarray(frame[0])[TOP, LEFT]) for frame in result.frames(close=True)]
+    assert inside == [5, ABOVE + 1, 7, ABOVE + 3, 9]
+    covered = numbered_clip(20, vs.GRAY8, *BG).std.Expr("x 7 = 255 0 ?")
+    result = overlay(background(20), foreground(5), timeline=timeline(frames, 20), placement=PLACED, bg_mask=covered)
+    inside = [int(np.asarray(frame[0])[TOP, LEFT]) for frame in result.frames(close=True)]
+    assert inside == [5, 6, ABOVE + 2, ABOVE + 3, 9]
+    one = core.std.BlankClip(width=16, height=12, format=vs.GRAY8, length=1, color=0)
+    nothing = overlay(background(20), foreground(5), timeline=timeline(frames, 20), placement=PLACED, mask=one)
+    assert [int(np.asarray(frame[0])[TOP, LEFT]) for frame in nothing.frames(close=True)] == frames
+
+
+def test_files_instead_of_objects(tmp_path: Path) -> None:
+    timeline(list(range(4, 14)), 20).save(tmp_path / "time.json")
+    PLACED.save(tmp_path / "place.json")
+    result = overlay(
+        background(20), foreground(10), timeline=tmp_path / "time.json", placement=str(tmp_path / "place.json")
+    )
+    assert seen(result) == [(n + 4, n) for n in range(10)]
+
+
+@pytest.mark.parametrize("timing", ["fg", "bg"])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_no_frame_is_asked_for_before_one_of_the_result_is(timing: str, scattered: bool) -> None:
+    asked: list[int] = []
+
+    def count(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+        asked.append(n)
+        return f
+
+    bg, fg = (clip.std.ModifyFrame(clip, count) for clip in (background(900), foreground(900)))
+    order = [(n * 7) % 900 for n in range(900)] if scattered else list(range(900))
+    result = overlay(
+        bg, fg, timeline=timeline(order, 900), placement=PLACED, timing=timing, colour_match=False, background="black"
+    )
+    assert asked == []
+    with result.get_frame(4) as frame:
+        assert frame.props["VSAlignMatch"] == (28 if scattered and timing == "fg" else 4)
+    assert 2 <= len(asked) < 60  # one of each, and what the core reads ahead
+
+
+def test_nothing_is_found_anew_when_the_script_is_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is searched for where none is given, with the options that were given, and only once."""
+    from vs_align import overlay_compositing
+
+    calls: list[dict[str, Any]] = []
+
+    def found(clip: vs.VideoNode, ref: vs.VideoNode, **options: Any) -> Timeline:
+        calls.append({"lengths": (clip.num_frames, ref.num_frames), **options})
+        return timeline(list(range(ref.num_frames)), clip.num_frames)
+
+    monkeypatch.setattr(overlay_compositing, "sync", found)
+    result = overlay(
+        background(30), foreground(20), placement=PLACED, engine="border", margin=12, window=50, cache=tmp_path
+    )
+    assert seen(result) == [(n, n) for n in range(20)]
+    assert len(calls) == 1
+    assert calls[0]["lengths"] == (30, 20)
+    assert (calls[0]["engine"], calls[0]["margin"], calls[0]["window"]) == ("border", 12, 50)
+    assert calls[0]["cache"] == tmp_path
+    ref = core.std.BlankClip(width=8, height=8, length=15)
+    overlay(background(30), foreground(20), placement=PLACED, timing="ref", ref=ref, margin=0)
+    assert [call["lengths"] for call in calls[1:]] == [(30, 15), (20, 15)]
+    assert calls[1]["margin"] == 8
+
+
+@pytest.mark.parametrize("timing", ["fg", "bg", "ref"])
+def test_the_place_is_asked_for_with_what_was_given(
+    timing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[vs.VideoNode, vs.VideoNode, Timeline, dict[str, Any]]] = []
+
+    def found(clip: vs.VideoNode, ref: vs.VideoNode, given: Timeline, **options: Any) -> Placement:
+        calls.append((clip, ref, given, options))
+        return PLACED
+
+    monkeypatch.setitem(sys.modules, "vs_align.registering", SimpleNamespace(register=found))
+    bg, fg, ref = background(40), foreground(20), core.std.BlankClip(width=8, height=8, length=25)
+    fg_mask, bg_mask = (core.std.BlankClip(clip, format=vs.GRAY8, color=255, length=1) for clip in (fg, bg))
+    direct = timeline(list(range(7, 27)), 40)
+    pair = timeline(list(range(5, 30)), 40), timeline([None, None, *range(20), None, None, None], 20)
+    by_ref = timing == "ref"
+    result = overlay(
+        bg, fg, timeline=pair if by_ref else direct, timing=timing, ref=ref if by_ref else None, place=(LEFT, TOP),
+        scale=1, mask=fg_mask, bg_mask=bg_mask, track="scan", cache=tmp_path,
+    )  # fmt: skip
+    assert seen(result) == [(n + 7, n) for n in range(20)]
+    ((clip, other, given, options),) = calls
+    assert (clip, other) == (bg, fg)
+    # against a third clip, the way from bg to fg leads over it
+    assert given.frame_map == direct.frame_map
+    assert options["method"] == (LEFT, TOP)
+    assert (options["scale"], options["track"], options["cache"]) == (1, "scan", tmp_path)
+    assert (options["mask"], options["ref_mask"]) == (bg_mask, fg_mask)
+
+
+def test_doubts_are_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from vs_align import overlay_compositing
+
+    def found(clip: vs.VideoNode, ref: vs.VideoNode, **_options: Any) -> Timeline:
+        segments = timeline(list(range(ref.num_frames)), clip.num_frames).segments
+        return Timeline(
+            segments, Fraction(24), Fraction(24), clip.num_frames, ref.num_frames, verdict="doubtful", reasons=("fog",)
+        )
+
+    monkeypatch.setattr(overlay_compositing, "sync", found)
+    with caplog.at_level(logging.WARNING):
+        result = overlay(background(30), foreground(20), placement=PLACED)
+    assert "sync(bg, fg) is doubtful: fog" in caplog.text
+    with result.get_frame(0) as frame:
+        assert frame.props["VSAlignVerdict"] == "doubtful"
+    # the worse of both counts
+    for verdict, worse in (("exact", "good"), ("doubtful", "doubtful"), (None, "good")):
+        judged = replace(timeline(list(range(20)), 30), verdict="good")
+        result = overlay(background(30), foreground(20), timeline=judged, placement=replace(PLACED, verdict=verdict))
+        with result.get_frame(0) as frame:
+            assert frame.props["VSAlignVerdict"] == worse
+
+
+def test_clips_that_have_nothing_in_common() -> None:
+    nothing = Timeline.from_frame_map([None] * 20, clip_rate=24, ref_rate=24, clip_length=30)
+    nothing = Timeline(
+        nothing.segments,
+        nothing.clip_rate,
+        nothing.ref_rate,
+        30,
+        20,
+        verdict="unrelated",
+        reasons=("no shot is shared",),
+    )
+    message = r"timeline must match frames: give timeline= and placement= by hand.* got unrelated; no shot is shared"
+    with pytest.raises(ArgumentError, match=message):
+        overlay(background(30), foreground(20), timeline=nothing, placement=PLACED)
+
+
+def test_missing_numbers_are_those_of_the_nearest() -> None:
+    assert filled([None, 4, None, None, None, 9, None]) == [4, 4, 4, 4, 9, 9, 9]
+    assert filled([None, None]) == [0, 0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_of_frames(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    numbers: list[int] = []
+    while len(numbers) < (60 if seed % 2 else 900):
+        first, length = int(rng.integers(0, 40)), int(rng.integers(1, 9))
+        step = int(rng.choice([1, 1, 1, 0, -1, 2]))
+        numbers += [first + step * i for i in range(length)]
+        numbers = [min(max(int(n), 0), 49) for n in numbers]
+    result = arranged(numbered_clip(50), numbers)
+    assert result.num_frames == len(numbers)
+    assert [int(np.asarray(frame[0])[0, 0]) for frame in result.frames(close=True)] == numbers

@@ -1,0 +1,191 @@
+"""`vs-align overlay`: one video laid on another, at the right place, at the right time, with sound."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vs_align.cli.console import failure, hushed
+from vs_align.cli.options import Codec, Crf, KeepScript, Preset, absolute
+from vs_align.cli.overlay_request import Clock, Coding, Look, Preview, Request, Search, parse_bitrate, parse_place
+from vs_align.enums import Background, Canvas, OverlayAudio, PlaceMethod, SyncEngine, Timing, Track
+from vs_align.errors import MediaError
+
+UNRELATED = 3
+"""Exit code where the two have nothing in common."""
+
+
+def _check_place(text: str) -> str:
+    if parse_place(text) is None:
+        names = ", ".join(PlaceMethod)
+        raise typer.BadParameter(f"must be one of {names}, or X,Y or X,Y,SCALE in pixels of BG, SCALE above 0.")
+    return text
+
+
+def _check_bitrate(text: str) -> str:
+    if parse_bitrate(text) is None:
+        raise typer.BadParameter("must be bits a second from 8k to 4M, such as 192k.")
+    return text
+
+
+def _check_scale(value: float | None) -> float | None:
+    if value is not None and not 0.01 <= value <= 100:
+        raise typer.BadParameter("must lie in 0.01..100.")
+    return value
+
+
+_Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="File to write. Default: BG_overlay_FG.mp4 here.", show_default=False),
+]
+_Further = Annotated[
+    list[Path] | None,
+    typer.Option("--fg", metavar="FILE", help="A further video to lay on top; may be repeated.", show_default=False),
+]
+_Place = Annotated[
+    str,
+    typer.Option(callback=_check_place, metavar="METHOD|X,Y[,SCALE]", help="What finds the place: "
+                 f"{', '.join(PlaceMethod)}; or where FG's top left corner lies in BG."),
+]  # fmt: skip
+_Scale = Annotated[
+    float | None, typer.Option(callback=_check_scale, help="Pixels of BG a pixel of FG, where that is known.")
+]
+_Skip = Annotated[bool, typer.Option("--skip-spatial", help="Search no place: FG in the middle of BG, at its size.")]
+_Margin = Annotated[int, typer.Option(min=1, help="Pixels: of --smooth, and of the edge for the engine border.")]
+_Opacity = Annotated[float, typer.Option(min=0, max=1, help="0: FG cannot be seen; 1: nothing of BG behind it.")]
+_Mask = Annotated[Path | None, typer.Option(help="Picture or video, white where FG is shown.")]
+_BgMask = Annotated[Path | None, typer.Option(help="Likewise, white where BG may be covered.")]
+_Pixels = Annotated[str, typer.Option(help="Format of the result's pixels, such as yuv420p10le.")]
+_Bitrate = Annotated[
+    str, typer.Option(callback=_check_bitrate, metavar="BITS", help="Of sound that must be encoded: 192k.")
+]
+_Gpu = Annotated[bool, typer.Option("--gpu", help="Let a graphics card encode, where one can.")]
+_Page = Annotated[bool, typer.Option("--report", help="Write OUT.report.html: what was found, with pictures.")]
+_Timeline = Annotated[Path | None, typer.Option(help="What `vs-align sync BG FG --json` wrote: search no frames.")]
+_Placement = Annotated[Path | None, typer.Option(help="What --keep-script wrote: search no place.")]
+_Json = Annotated[str | None, typer.Option("--json", help="Write the report as JSON; - is stdout.")]
+_Dry = Annotated[bool, typer.Option("--dry-run", help="Say where FG lies in place and time, and write no video.")]
+_Force = Annotated[bool, typer.Option("--force", help="Go on where the two have nothing in common, by their middles.")]
+_Cache = Annotated[Path | None, typer.Option(help="Folder for what was found. Default: the user's cache.")]
+
+
+def overlay(
+    bg: Annotated[Path, typer.Argument(metavar="BG", help="Video that is laid under.", show_default=False)],
+    fg: Annotated[Path, typer.Argument(metavar="FG", help="Video that is laid on it.", show_default=False)],
+    out: _Out = None,
+    further: _Further = None,
+    engine: Annotated[SyncEngine, typer.Option(case_sensitive=False, help="What finds the time.")] = SyncEngine.AUTO,
+    place: _Place = "auto",
+    scale: _Scale = None,
+    skip_spatial: _Skip = False,
+    track: Annotated[Track, typer.Option(help="One place a scene, or slow moves followed.")] = Track.SCENE,
+    timing: Annotated[Clock, typer.Option(help="Whose time the result has.")] = Clock.FG,
+    trim: Annotated[bool, typer.Option("--trim/--no-trim", help="Whether only what both show is kept.")] = True,
+    window: Annotated[int, typer.Option(min=1, help="Frames to either side: fast to tunnel_mask.")] = 100,
+    drift_interval: Annotated[int, typer.Option(min=1, help="Frames between measurings: precise, mask, border.")] = 100,
+    margin: _Margin = 8,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Soften FG's edges that lie inside BG.")] = False,
+    opacity: _Opacity = 1.0,
+    mask: _Mask = None,
+    bg_mask: _BgMask = None,
+    background: Annotated[Background, typer.Option(help="What is seen where no picture is.")] = Background.KEEP,
+    canvas: Annotated[Canvas, typer.Option(help="Whose picture the result is; union: both whole.")] = Canvas.BG,
+    colour_match: Annotated[bool, typer.Option("--colour-match", help="Give FG the colours of BG.")] = False,
+    audio: Annotated[OverlayAudio, typer.Option(help="Whose sound; fg: BG's where FG has none.")] = OverlayAudio.FG,
+    codec: Codec = "libx264",
+    crf: Crf = 18,
+    preset: Preset = "medium",
+    pixel_format: _Pixels = "yuv420p",
+    audio_bitrate: _Bitrate = "192k",
+    gpu: _Gpu = False,
+    preview: Annotated[Preview, typer.Option(help="Smaller and quicker.")] = Preview.FULL,
+    report: _Page = False,
+    keep_script: KeepScript = False,
+    timeline: _Timeline = None,
+    placement: _Placement = None,
+    json: _Json = None,
+    dry_run: _Dry = False,
+    force: _Force = False,
+    cache: _Cache = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and begin anew.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")] = False,
+) -> None:
+    """Lay FG on BG: where it belongs, when it belongs there, and with sound.
+
+    Exit code 3: the two have nothing in common.
+    """
+    if skip_spatial and (place not in ("auto", "center") or placement is not None):
+        raise MediaError("--skip-spatial searches no place: leave out --place and --placement.")
+    if skip_spatial:
+        place, scale = "center", 1.0 if scale is None else scale
+    search = Search(
+        engine=engine,
+        place=parse_place(place) or PlaceMethod.AUTO,
+        scale=scale,
+        track=track,
+        window=window,
+        drift_interval=drift_interval,
+        # so that the width of a soft edge is no reason to search again
+        margin=margin if engine is SyncEngine.BORDER else 8,
+        timeline=absolute(timeline),
+        placement=absolute(placement),
+        force=force,
+    )
+    look = Look(Timing(timing.value), trim, margin, smooth, opacity, background, canvas, colour_match)
+    coding = Coding(codec, crf, preset, pixel_format, audio, parse_bitrate(audio_bitrate) or 0, gpu, preview)
+    given = Request(
+        bg=bg.absolute(),
+        fgs=(fg.absolute(), *(path.absolute() for path in further or ())),
+        out=_target(bg, fg, out, preview),
+        search=search,
+        look=look,
+        coding=coding,
+        mask=absolute(mask),
+        bg_mask=absolute(bg_mask),
+        cache=absolute(cache),
+        keep=not no_cache,
+        page=report,
+        keep_script=keep_script,
+        json=json,
+        dry_run=dry_run,
+    )
+    if verbose:
+        # what other packages log on this level is for their makers
+        logging.basicConfig(format="%(name)s: %(message)s")
+        logging.getLogger("vs_align").setLevel(logging.DEBUG)
+    with hushed(quiet):
+        refusal = _work(given)
+    if refusal is not None:
+        failure(refusal)
+        raise typer.Exit(UNRELATED)
+
+
+def _target(bg: Path, fg: Path, out: Path | None, preview: Preview) -> Path:
+    if out is not None:
+        return out.absolute()
+    # a preview must not replace what took hours
+    suffix = ".mp4" if preview is Preview.FULL else f".{preview.value}.mp4"
+    return Path.cwd() / f"{bg.stem}_overlay_{fg.stem}{suffix}"
+
+
+def _work(given: Request) -> str | None:
+    """Do all of it; return why it was refused, None where it was done."""
+    from vs_align.cli.overlay_checks import prepared
+    from vs_align.cli.overlay_layers import found_layers
+    from vs_align.cli.overlay_render import render
+    from vs_align.cli.overlay_summary import show_dry_run, show_summary
+
+    started = time.monotonic()
+    means = prepared(given)
+    found = found_layers(given, means)
+    if isinstance(found, str):
+        return found
+    if given.dry_run:
+        show_dry_run(given, found)
+        return None
+    done = render(given, means, found)
+    show_summary(given, found, done, time.monotonic() - started)
+    return None

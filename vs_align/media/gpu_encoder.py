@@ -1,0 +1,100 @@
+"""Encoders of graphics cards: which one does what an encoder in software does, and whether it runs here."""
+
+import subprocess
+from dataclasses import dataclass
+
+from vs_align.errors import MediaError
+from vs_align.media.ffmpeg import Encoder, find_encoder, find_ffmpeg
+
+_TIMEOUT = 30
+# What each encoder in software makes, in the words of which those of the cards are named.
+_MADE = {
+    "libx264": "h264", "libopenh264": "h264", "libx265": "hevc", "libkvazaar": "hevc",
+    "libsvtav1": "av1", "libaom-av1": "av1", "librav1e": "av1",
+}  # fmt: skip
+_MAKERS = ("nvenc", "qsv", "amf", "videotoolbox")
+# NVENC knows seven presets, and the names of the three in the middle; x264 has ten.
+_NVENC_PRESETS = {
+    "ultrafast": "p1", "superfast": "p1", "veryfast": "p2", "faster": "p3", "fast": "p4",
+    "medium": "p5", "slow": "p6", "slower": "p7", "veryslow": "p7", "placebo": "p7",
+}  # fmt: skip
+_QSV_PRESETS = ("veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuEncoder:
+    """An encoder that runs on this machine's graphics card.
+
+    Args:
+        encoder: What it can be told.
+        preset: Name of its preset that is nearest to the wanted one; None where it has none.
+        arguments: Options that ask for the wanted quality.
+    """
+
+    encoder: Encoder
+    preset: str | None
+    arguments: tuple[str, ...]
+
+
+def find_gpu_encoder(codec: str, crf: float, preset: str) -> GpuEncoder | None:
+    """Return an encoder that makes what `codec` makes and that encodes a few frames here, None where there is none.
+
+    Args:
+        codec: An encoder in software, or one of a card.
+        crf: Wanted quality on the scale of x264; lower is better.
+        preset: Wanted preset in the words of x264.
+    """
+    for name in _candidates(codec):
+        try:
+            encoder = find_encoder(name)
+        except MediaError:
+            continue  # this ffmpeg was built without it
+        found = GpuEncoder(encoder, _preset(name, preset), _quality(name, crf))
+        if _runs(found):
+            return found
+    return None
+
+
+def _candidates(codec: str) -> list[str]:
+    if codec.rpartition("_")[2] in _MAKERS:
+        return [codec]
+    made = _MADE.get(codec)
+    return [] if made is None else [f"{made}_{maker}" for maker in _MAKERS]
+
+
+def _preset(name: str, preset: str) -> str | None:
+    if name.endswith("_nvenc"):
+        return _NVENC_PRESETS.get(preset, preset)
+    if name.endswith("_qsv"):
+        return preset if preset in _QSV_PRESETS else _QSV_PRESETS[0] if preset in _NVENC_PRESETS else preset
+    return None
+
+
+def _quality(name: str, crf: float) -> tuple[str, ...]:
+    level = f"{crf:g}"
+    if name.endswith("_nvenc"):
+        return ("-rc", "vbr", "-cq", level, "-b:v", "0")
+    if name.endswith("_qsv"):
+        return ("-global_quality", str(round(crf)))
+    if name.endswith("_amf"):
+        return ("-rc", "cqp", "-qp_i", str(round(crf)), "-qp_p", str(round(crf)))
+    # VideoToolbox counts from 1 to 100, and upwards
+    return ("-q:v", str(min(max(round(100 - 2 * crf), 1), 100)))
+
+
+def _runs(found: GpuEncoder) -> bool:
+    """Encode a few frames: that ffmpeg knows the encoder does not mean that there is a card, or a driver for it."""
+    command = [str(find_ffmpeg()), "-v", "error", "-f", "lavfi", "-i", "color=gray:size=320x240:rate=25", "-frames:v"]
+    command += ["5", "-pix_fmt", "yuv420p", "-c:v", found.encoder.name, *found.arguments]
+    command += ["-preset", found.preset] if found.preset is not None else []
+    try:
+        done = subprocess.run(
+            [*command, "-f", "null", "-"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

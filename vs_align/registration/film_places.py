@@ -1,0 +1,261 @@
+"""`place_films`: where one film's picture lies in another's, one transform for each scene."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import vapoursynth as vs
+
+from vs_align.enums import PlaceMethod, Track
+from vs_align.flow.field import Matrix, neutral_matrix
+from vs_align.placement import Placement, Scene, Transform
+from vs_align.registration.fine_place import FinePlace, corner_difference, fine_place
+from vs_align.registration.near_pictures import ROOM, NearPictures, near_pictures, shared_boxes
+from vs_align.registration.place_starts import centred, plain_starts, small_starts
+from vs_align.registration.views import Luma
+from vs_align.sync_options import Progress
+from vs_align.timing.fingerprint import Fingerprints
+
+# Pairs of frames that one transform for all is found from; those of one scene; candidates beside each.
+_ANCHORS, _SCENE_ANCHORS, _AROUND, _SCENE_AROUND = 16, 4, 4, 2
+_LONGEST = 640
+# Frames for a look at small pictures.
+_SMALL_ANCHORS, _SMALL_AROUND = 24, 3
+# So many scenes are looked at closely; of longer films those that stand out.
+_MOST_SCENES = 48
+# By how many pixels of the small pictures a scene may lie elsewhere until it stands out, and by how many pixels of
+# clip until it has a transform of its own.
+_STANDS_OUT, _ELSEWHERE = 0.4, 0.3
+# Agreement below which other ways to begin are tried, below which nothing is believed, and from which on all is.
+_CONVINCING, _NOTHING, _WORTH = 0.5, 0.1, 0.3
+# Pixels by which halves of the anchors may disagree, and confidences that make verdicts.
+_SPREAD, _EXACT_SPREAD = 1.0, 0.15
+_DOUBTFUL, _SURE = 0.4, 0.8
+_SHORTEST_SCENE = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two films.
+
+    Args:
+        node: Its frames, of any constant format.
+        film: Its fingerprints.
+        excluded: Areas of the whole picture that do not count, bool (h, w); or None.
+        identity: A text that differs where films do.
+    """
+
+    node: vs.VideoNode
+    film: Fingerprints
+    excluded: npt.NDArray[np.bool_] | None = None
+    identity: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.node.width, self.node.height
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """How to look.
+
+    Args:
+        method: What finds the place.
+        scale: Clip pixels per ref pixel, where it is known.
+        track: How steady a placement is.
+    """
+
+    method: PlaceMethod = PlaceMethod.AUTO
+    scale: float | None = None
+    track: Track = Track.SCENE
+
+
+def place_films(
+    clip: Side,
+    ref: Side,
+    frames: Sequence[int | None],
+    options: PlaceOptions,
+    progress: Progress | None = None,
+) -> Placement:
+    """Find where ref's picture lies in clip's.
+
+    Args:
+        clip: The film in which the other one lies.
+        ref: The other one; its frames count.
+        frames: The clip frame of each ref frame, or None.
+        options: How to look.
+        progress: Told how many places are done.
+    """
+    return _Search(clip, ref, frames, options, progress).placement()
+
+
+class _Search:
+    def __init__(
+        self, clip: Side, ref: Side, frames: Sequence[int | None], options: PlaceOptions, progress: Progress | None
+    ) -> None:
+        self._clip, self._ref, self._options = clip, ref, options
+        self._sizes = clip.size, ref.size
+        self._tell = progress or (lambda *_: None)
+        flat = clip.film.flat, ref.film.flat
+        self._pairs = [
+            (n, k) for n, k in enumerate(frames) if k is not None and not flat[1][n] and not flat[0][k]
+        ]  # fmt: skip
+        self._length = len(frames)
+
+    def placement(self) -> Placement:
+        """Find one place for all, then those scenes that lie elsewhere."""
+        if self._options.method is PlaceMethod.CENTER:
+            return self._centre(("the middle of one on the middle of the other; nothing was compared",))
+        if not self._pairs:
+            return self._centre(("no frames of the two show the same",))
+        self._tell("placing", 0, 1)
+        whole = self._place_of_all()
+        confidence = _confidence(whole)
+        if whole is None or confidence < _DOUBTFUL:
+            why = "no place explains the pictures" if whole is None else f"pictures agree by {whole.agreement:.2f} only"
+            return self._centre((f"{why}: the middle of one on the middle of the other",))
+        scenes = self._scenes(whole)
+        self._tell("placing", 1, 1)
+        if self._options.track is Track.SCAN:
+            from vs_align.registration.scan import scanned
+
+            scenes = scanned(self._clip, self._ref, self._pairs, scenes, self._tell)
+        return self._judged(whole, confidence, scenes)
+
+    def _centre(self, reasons: tuple[str, ...]) -> Placement:
+        place = Transform(_rows(centred(*self._sizes, self._options.scale)), *self._sizes)
+        asked = self._options.method is PlaceMethod.CENTER
+        return Placement(
+            *self._sizes, (Scene(0, place, None if asked else 0.0, "center"),), verdict="doubtful", reasons=reasons
+        )
+
+    def _judged(self, whole: FinePlace, confidence: float, scenes: Sequence[Scene]) -> Placement:
+        word = "good" if confidence >= _SURE else "doubtful"
+        if confidence >= _SURE and whole.spread <= _EXACT_SPREAD:
+            word = "exact"
+        own = sum(scene.transform != scenes[0].transform for scene in scenes)
+        reasons = [f"pictures agree by {whole.agreement:.3f}; halves of them place it within {whole.spread:.2f} pixels"]
+        if own:
+            reasons.append(f"{own} of {len(scenes)} scenes lie elsewhere than the first")
+        return Placement(*self._sizes, tuple(scenes), verdict=word, reasons=tuple(reasons))
+
+    def _place_of_all(self) -> FinePlace | None:
+        """The place that explains the most of the film."""
+        method = self._options.method
+        chosen = _spread_out(self._pairs, _ANCHORS)
+        best: FinePlace | None = None
+        if method in (PlaceMethod.AUTO, PlaceMethod.TEMPLATE):
+            for start in self._small_starts()[:2]:
+                best = _better(best, self._fine(chosen, start, _AROUND))
+        if method is PlaceMethod.AUTO and best is not None and best.agreement >= _CONVINCING:
+            return best
+        if method is not PlaceMethod.TEMPLATE:
+            kinds = [PlaceMethod.FEATURE, PlaceMethod.ECC] if method is PlaceMethod.AUTO else [method]
+            whole = self._near(chosen, 0, neutral_matrix(*self._sizes), room=1.0)
+            for kind in kinds:
+                for start in plain_starts(kind, whole, self._sizes):
+                    best = _better(best, self._fine(chosen, start, _AROUND))
+        return best
+
+    def _fine(
+        self, pairs: Sequence[tuple[int, int]], start: Matrix, around: int, known: Sequence[Matrix] = ()
+    ) -> FinePlace:
+        return fine_place(self._near(pairs, around, start), start, self._sizes, known)
+
+    def _near(self, pairs: Sequence[tuple[int, int]], around: int, start: Matrix, room: float = ROOM) -> NearPictures:
+        excluded = self._clip.excluded, self._ref.excluded
+        boxes = shared_boxes(start, *self._sizes, room)
+        return near_pictures(self._clip.node, self._ref.node, pairs, around, boxes, _LONGEST, excluded)
+
+    def _small_starts(self, pairs: Sequence[tuple[int, int]] | None = None) -> list[Matrix]:
+        chosen = _spread_out(self._pairs, _SMALL_ANCHORS) if pairs is None else pairs
+        clips: list[Luma] = []
+        refs: list[Luma] = []
+        windows: list[range] = []
+        for n, k in chosen:
+            first, stop = max(0, k - _SMALL_AROUND), min(len(self._clip.film), k + _SMALL_AROUND + 1)
+            windows.append(range(len(clips), len(clips) + stop - first))
+            clips += _lumas(self._clip.film, first, stop)
+            refs += _lumas(self._ref.film, n, n + 1)
+        return small_starts(clips, refs, windows, self._sizes, self._options.scale)
+
+    def _scenes(self, whole: FinePlace) -> list[Scene]:
+        """One entry for each scene of ref; those that lie elsewhere have transforms of their own."""
+        starts = [0, *self._ref.film.cuts.tolist()]
+        groups = self._grouped(starts)
+        standing_out = self._standing_out(groups, whole)
+        shared = Transform(_rows(whole.matrix), *self._sizes)
+        sure = _confidence(whole)
+        scenes: list[Scene] = []
+        done = 0
+        for number, (first, pairs) in enumerate(zip(starts, groups, strict=True)):
+            scene = Scene(first, shared, sure, whole.kind)
+            if number in standing_out:
+                done += 1
+                self._tell("placing", done, len(standing_out) + 1)
+                scene = self._own(scene, pairs, whole)
+            scenes.append(scene)
+        return scenes
+
+    def _grouped(self, starts: Sequence[int]) -> list[list[tuple[int, int]]]:
+        groups: list[list[tuple[int, int]]] = [[] for _ in starts]
+        places = np.searchsorted(starts, [n for n, _ in self._pairs], side="right") - 1
+        for place, pair in zip(places, self._pairs, strict=True):
+            groups[place].append(pair)
+        return groups
+
+    def _standing_out(self, groups: Sequence[Sequence[tuple[int, int]]], whole: FinePlace) -> set[int]:
+        """Scenes that are looked at closely."""
+        from vs_align.registration.scene_look import misplaced
+
+        possible = [i for i, pairs in enumerate(groups) if len(pairs) >= _SHORTEST_SCENE]
+        if len(possible) <= 1:
+            return set()
+        if len(possible) <= _MOST_SCENES:
+            return set(possible)
+        off = {i: misplaced(self._clip, self._ref, groups[i], whole.matrix) for i in possible}
+        elsewhere = sorted((i for i in possible if off[i] > _STANDS_OUT), key=lambda i: -off[i])
+        return set(elsewhere[:_MOST_SCENES])
+
+    def _own(self, scene: Scene, pairs: Sequence[tuple[int, int]], whole: FinePlace) -> Scene:
+        """The transform of one scene, which is the common one where that explains it as well."""
+        chosen = _spread_out(pairs, _SCENE_ANCHORS)
+        found = self._fine(chosen, whole.matrix, _SCENE_AROUND, [whole.matrix])
+        if found.agreement < _CONVINCING * whole.agreement or found.agreement < _NOTHING:
+            for start in self._small_starts(chosen)[:1]:
+                found = max(found, self._fine(chosen, start, _SCENE_AROUND, [whole.matrix]), key=lambda f: f.worth)
+        sure = _confidence(found)
+        if found.kind == "known" or sure < _DOUBTFUL:
+            return replace(scene, confidence=max(sure, 0.5 * (scene.confidence or 0)))
+        if corner_difference(found.matrix, whole.matrix, self._ref.size) < _ELSEWHERE:
+            return scene
+        return Scene(scene.ref_first, Transform(_rows(found.matrix), *self._sizes), sure, found.kind)
+
+
+def _rows(matrix: Matrix) -> Any:
+    (a, b, c), (d, e, f), (g, h, i) = (matrix / matrix[2, 2]).tolist()
+    return ((a, b, c), (d, e, f), (g, h, i))
+
+
+def _better(one: FinePlace | None, other: FinePlace) -> FinePlace:
+    return other if one is None or other.worth > one.worth else one
+
+
+def _confidence(place: FinePlace | None) -> float:
+    """How sure a place is: pictures agree, and halves of the anchors say the same."""
+    if place is None:
+        return 0.0
+    alike = float(np.clip((place.agreement - _NOTHING) / (_WORTH - _NOTHING), 0, 1))
+    spread = place.spread if np.isfinite(place.spread) else 1.0
+    return round(alike / (1 + (spread / _SPREAD) ** 2), 4)
+
+
+def _spread_out(pairs: Sequence[tuple[int, int]], count: int) -> list[tuple[int, int]]:
+    return [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int))]
+
+
+def _lumas(film: Fingerprints, first: int, stop: int) -> list[Luma]:
+    return [picture.astype(np.float32) * np.float32(1 / 255) for picture in film.pictures(first, stop)]

@@ -1,0 +1,260 @@
+"""`fine_place`: from a place that is right to a few pixels to one that is right to a fraction of one.
+
+Moments are looked for beside those that are given at every level of a pyramid, because in a pan a moment that is a
+frame off looks like a place that is a few pixels off; only all frames together tell the two apart.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.flow.field import Matrix, neutral_matrix
+from vs_align.registration.near_pictures import NearPictures
+from vs_align.registration.plausibility import objection
+from vs_align.registration.refinement import AFFINE, HOMOGRAPHY, SHIFT, SIMILARITY, STRETCH, UNIFORM
+from vs_align.registration.sequences import Matched, Sequences, Windows
+from vs_align.registration.settling import (
+    COARSE_PAIRS,
+    FINE_PAIRS,
+    even_pairs,
+    moved_in_time,
+    narrowed,
+    resized,
+    settled,
+)
+
+_RADIUS = 7
+_SMALLEST = 80
+_COARSE_ROUNDS, _ROUNDS = 8, 2
+_STEPS = 6
+# A simpler transform may leave so much more disagreement: a share of it, a part of the whole, and what is no more than
+# so many times the error of the mean.
+_SLACK, _GRAIN, _SURE = 0.005, 0.0001, 2.5
+# Pictures whose sizes differ by less, seen through a transform, may be of one size.
+_SAME_SIZE = 0.015
+# How near to a whole number of pixels an edge may be meant to lie there, and how near it is in any case.
+_HAIR, _TOUCH = 0.2, 0.05
+_MOST_ALIKE = 0.9999
+
+
+@dataclass(frozen=True, eq=False)
+class FinePlace:
+    """A place, and how well it explains the pictures.
+
+    Args:
+        matrix: (3, 3), from pixels of ref to pixels of clip, both whole pictures.
+        kind: "known", "shift", "scale", "stretch", "similarity", "affine" or "homography".
+        agreement: Mean correlation of the anchors, -1..1.
+        covered: Pixels of the working pictures that were compared.
+        moments: Candidate of each anchor, -1 for none.
+        spread: By how many pixels of clip two halves of the anchors disagree at the corners of ref; infinite where
+            there are too few.
+    """
+
+    matrix: Matrix
+    kind: str
+    agreement: float
+    covered: int
+    moments: npt.NDArray[np.int64]
+    spread: float
+
+    @property
+    def worth(self) -> float:
+        """How unlikely it is that pictures agree so well, on so many pixels, by chance."""
+        alike = min(max(self.agreement, 0.0), _MOST_ALIKE)
+        return -float(np.log(1 - alike * alike)) * self.covered
+
+
+def fine_place(
+    pictures: NearPictures,
+    start: Matrix,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    known: Sequence[Matrix] = (),
+) -> FinePlace:
+    """Find the exact place near a start.
+
+    Args:
+        pictures: Frames at anchors.
+        start: Where to begin, between whole pictures in their pixels.
+        sizes: Width and height of the whole pictures of clip and of ref.
+        known: Transforms that are taken as they are if they explain the pictures as well as any.
+    """
+    matrix, windows = pictures.inner(start), list(pictures.windows)
+    size = pictures.size
+    before = size
+    for level, rounds in _levels(size):
+        sequences = _sequences(pictures, level)
+        matrix = resized(matrix, before, level)
+        before = level
+        matrix, matched = settled(sequences, matrix, windows, rounds, COARSE_PAIRS if level != size else FINE_PAIRS)
+        if rounds == _COARSE_ROUNDS:
+            for step in (1, -1):
+                matrix, matched = moved_in_time(sequences, matrix, matched, windows, step)
+        windows = narrowed(windows, matched)
+    moments = [range(k, k + 1) if k >= 0 else range(0) for k in matched.candidates.tolist()]
+    return _Judge(pictures, sequences, moments, sizes).simplest(matrix, known)
+
+
+def _levels(size: tuple[int, int]) -> Iterator[tuple[tuple[int, int], int]]:
+    """Sizes from coarse to fine, and how many rounds each takes."""
+    factor = 1
+    while max(size) / (2 * factor) >= 2 * _SMALLEST and factor < 8:
+        factor *= 2
+    rounds = _COARSE_ROUNDS
+    while factor >= 1:
+        yield (max(8, round(size[0] / factor)), max(8, round(size[1] / factor))), rounds
+        factor //= 2
+        rounds = _ROUNDS
+
+
+def _sequences(pictures: NearPictures, level: tuple[int, int]) -> Sequences:
+    clip, ref = pictures.weights
+    return Sequences(pictures.clip, pictures.ref, clip, ref, level, _RADIUS)
+
+
+class _Judge:
+    """Tries simpler transforms at full size and says which one is as good as any."""
+
+    def __init__(
+        self,
+        pictures: NearPictures,
+        sequences: Sequences,
+        windows: Windows,
+        sizes: tuple[tuple[int, int], tuple[int, int]],
+    ) -> None:
+        self._pictures, self._sequences, self._windows = pictures, sequences, windows
+        self._clip_size, self._ref_size = sizes
+
+    def simplest(self, inner: Matrix, known: Sequence[Matrix]) -> FinePlace:
+        """Of all kinds of transforms the one with the fewest numbers that explains the pictures as well."""
+        best, kind = inner, "affine"
+        bent = self._brought(inner, None, HOMOGRAPHY)
+        if self._is_worse(best, bent) and not objection(self._pictures.outer(bent), *self._sizes):
+            best, kind = bent, "homography"
+        flexible = best
+        given = [("known", self._pictures.inner(each), None) for each in known]
+        for name, simple, basis in chain(given, self._simpler(inner)):
+            tried = simple if basis is None else self._brought(simple, basis, AFFINE)
+            if not self._is_worse(tried, flexible):
+                best, kind = tried, name
+                break
+        chosen = [each for each in known if kind == "known" and np.array_equal(self._pictures.inner(each), best)]
+        outer = chosen[0] if chosen else self._pictures.outer(best)
+        if kind in ("scale", "stretch", "shift"):
+            outer = self._snapped(outer, kind, flexible)
+        matched = self._matched(self._pictures.inner(outer))
+        covered = int((self._sequences.covered(self._pictures.inner(outer)) * self._pictures.weights[1] > 0).sum())
+        spread = self._spread(outer, kind)
+        return FinePlace(outer, kind, matched.agreement_of_found, covered, matched.candidates, spread)
+
+    @property
+    def _sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return self._clip_size, self._ref_size
+
+    def _is_worse(self, simple: Matrix, flexible: Matrix) -> bool:
+        """Whether a transform leaves more disagreement than another one, and does so on most anchors alike."""
+        one, other = self._matched(simple), self._matched(flexible)
+        found = (one.candidates >= 0) & (other.candidates >= 0)
+        if not found.any():
+            return True
+        lost = other.agreements[found] - one.agreements[found]
+        noise = float(lost.std()) / max(1.0, float(np.count_nonzero(found) - 1)) ** 0.5
+        left = 1 - float(other.agreements[found].mean())
+        return bool(lost.mean() > max(_SURE * noise, _SLACK * left, _GRAIN))
+
+    def _matched(self, inner: Matrix) -> Matched:
+        return self._sequences.matched(inner, self._windows)
+
+    def _brought(self, inner: Matrix, basis: Matrix | None, parameters: int, chosen: slice = slice(None)) -> Matrix:
+        """A transform brought closer in what may change, on some of the anchors."""
+        for _ in range(_ROUNDS):
+            pairs = even_pairs(self._matched(inner), FINE_PAIRS)[chosen]
+            if not pairs:
+                break
+            inner = self._sequences.refined(inner, pairs, parameters, _STEPS, basis)
+        return inner
+
+    def _simpler(self, inner: Matrix) -> Iterator[tuple[str, Matrix, Matrix | None]]:
+        """Kinds of transforms, the simplest first: a name, where to begin, and what may change."""
+        outer = self._pictures.outer(inner)
+        yield "stretch", self._pictures.inner(neutral_matrix(*self._sizes)), None
+        linear = outer[:2, :2]
+        centre = np.array([(side - 1) / 2 for side in self._ref_size])
+        middle = outer @ [*centre, 1]
+        middle = middle[:2] / middle[2]
+        wide, high = float(np.hypot(*linear[:, 0])), float(np.hypot(*linear[:, 1]))
+        shapes = [1.0, (self._clip_size[0] / self._ref_size[0]) / (self._clip_size[1] / self._ref_size[1])]
+        if abs(wide - 1) < _SAME_SIZE and abs(high - 1) < _SAME_SIZE:
+            yield "shift", self._about(middle, centre, 1.0, 1.0), SHIFT
+        for shape in shapes:
+            each = (wide * high * shape) ** 0.5, (wide * high / shape) ** 0.5
+            yield "scale", self._about(middle, centre, *each), UNIFORM
+        yield "stretch", self._about(middle, centre, wide, high), STRETCH
+        even = (wide * high) ** 0.5
+        turn = np.arctan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
+        turned = even * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        yield "similarity", self._placed(middle, centre, turned), SIMILARITY
+
+    def _about(self, middle: Matrix, centre: Matrix, wide: float, high: float) -> Matrix:
+        return self._placed(middle, centre, np.diag([wide, high]))
+
+    def _placed(self, middle: Matrix, centre: Matrix, linear: Matrix) -> Matrix:
+        outer = np.eye(3)
+        outer[:2, :2] = linear
+        outer[:2, 2] = middle - linear @ centre
+        return self._pictures.inner(outer)
+
+    def _snapped(self, outer: Matrix, kind: str, flexible: Matrix) -> Matrix:
+        """The transform with its edges on whole pixels of clip where they nearly are, if it is as good."""
+        edges = np.array(edges_of(outer, self._ref_size))
+        whole = np.rint(edges)
+        near = np.abs(edges - whole) < _HAIR
+        if kind == "shift":
+            near[:2] &= near[2:]
+            near[2:] = near[:2]
+        elif kind == "scale" and not near.all():
+            # two edges alone would change the shape
+            near[:] = False
+        tried = placed_on(np.where(near, whole, edges), self._ref_size)
+        if np.abs(edges - whole)[near].max(initial=0.0) < _TOUCH:
+            return tried
+        return outer if self._is_worse(self._pictures.inner(tried), flexible) else tried
+
+    def _spread(self, outer: Matrix, kind: str) -> float:
+        """By how much the place differs when it is found from every other anchor only."""
+        basis = {"shift": SHIFT, "scale": UNIFORM, "stretch": STRETCH, "similarity": SIMILARITY}.get(kind)
+        parameters = HOMOGRAPHY if kind == "homography" else AFFINE
+        inner = self._pictures.inner(outer)
+        pairs = even_pairs(self._matched(inner), FINE_PAIRS)
+        if len(pairs) < 4:
+            return float("inf")
+        halves = [
+            self._pictures.outer(self._sequences.refined(inner, pairs[part::2], parameters, _STEPS, basis))
+            for part in (0, 1)
+        ]
+        return corner_difference(halves[0], halves[1], self._ref_size)
+
+
+def edges_of(matrix: Matrix, ref_size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom edge of ref in clip, in clip pixels from its edges, where nothing turns."""
+    (width, height), (kx, ky) = ref_size, (matrix[0, 0], matrix[1, 1])
+    left, top = matrix[0, 2] - (kx - 1) / 2, matrix[1, 2] - (ky - 1) / 2
+    return float(left), float(top), float(left + kx * width), float(top + ky * height)
+
+
+def placed_on(edges: Sequence[float] | npt.NDArray[np.float64], ref_size: tuple[int, int]) -> Matrix:
+    """The transform that lays ref's edges on some lines of clip."""
+    left, top, right, bottom = (float(edge) for edge in edges)
+    kx, ky = (right - left) / ref_size[0], (bottom - top) / ref_size[1]
+    return np.array([[kx, 0, left + (kx - 1) / 2], [0, ky, top + (ky - 1) / 2], [0, 0, 1]], np.float64)
+
+
+def corner_difference(one: Matrix, other: Matrix, ref_size: tuple[int, int]) -> float:
+    """By how many clip pixels two transforms differ at the corners of ref, at most."""
+    width, height = ref_size
+    corners = np.array([(x, y, 1) for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
+    a, b = corners @ one.T, corners @ other.T
+    return float(np.hypot(*(a[:, :2] / a[:, 2:] - b[:, :2] / b[:, 2:]).T).max())

@@ -1,0 +1,128 @@
+"""`scanned`: placements that move slowly within a scene, as in pan and scan."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import savgol_filter
+
+from vs_align.flow.field import Matrix
+from vs_align.placement import Scene, Transform
+from vs_align.registration.fine_place import edges_of, placed_on
+from vs_align.registration.near_pictures import NearPictures, near_pictures, shared_boxes
+from vs_align.registration.refinement import AFFINE, UNIFORM
+from vs_align.registration.sequences import Sequences
+
+if TYPE_CHECKING:
+    from vs_align.registration.film_places import Side
+
+# Frames from one look to the next, and looks that a scene must have to be followed.
+_STEP, _FEWEST = 12, 3
+_LONGEST, _RADIUS, _STEPS, _ROUNDS = 480, 7, 8, 2
+# How far beyond its place at first a scene may wander, as a share of what both pictures share.
+_ROOM = 0.4
+# What looks must agree by to be believed, and pixels of clip by which an edge must move to be called moving.
+_BELIEVED, _MOVES = 0.2, 0.75
+_SMOOTHED = 5
+
+Edges = npt.NDArray[np.float64]
+
+
+def scanned(
+    clip: "Side",
+    ref: "Side",
+    pairs: Sequence[tuple[int, int]],
+    scenes: Sequence[Scene],
+    tell: Callable[[str, int, int], Any],
+) -> list[Scene]:
+    """Follow the place within each scene.
+
+    Args:
+        clip: The film in which the other one lies.
+        ref: The other one.
+        pairs: Ref frames and clip frames that show the same, in order.
+        scenes: One steady transform for each scene of ref. Those that turn or shear stay as they are.
+        tell: Told how many scenes are done.
+
+    Returns:
+        The scenes; where one moves, several that lead from one place to the next, smoothly.
+    """
+    numbers = np.array([n for n, _ in pairs])
+    out: list[Scene] = []
+    for i, scene in enumerate(scenes):
+        tell("following", i, len(scenes))
+        stop = scenes[i + 1].ref_first if i + 1 < len(scenes) else int(numbers[-1]) + 1
+        inside = pairs[int(np.searchsorted(numbers, scene.ref_first)) : int(np.searchsorted(numbers, stop))]
+        out += _followed(clip, ref, inside, scene)
+    tell("following", len(scenes), len(scenes))
+    return out
+
+
+def _followed(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], scene: Scene) -> list[Scene]:
+    count = len(pairs) // _STEP + 1
+    matrix = scene.transform.array
+    turned = abs(matrix[0, 1]) + abs(matrix[1, 0]) + np.abs(matrix[2, :2]).sum() > 1e-9
+    if len(pairs) < 2 or count < _FEWEST or turned:
+        return [scene]
+    looks = [pairs[j] for j in np.unique(np.linspace(0, len(pairs) - 1, count).astype(int))]
+    boxes = shared_boxes(matrix, clip.size, ref.size, _ROOM)
+    excluded = clip.excluded, ref.excluded
+    pictures = near_pictures(clip.node, ref.node, looks, 1, boxes, _LONGEST, excluded)
+    edges, alike = _tracked(pictures, matrix, ref.size)
+    known = np.flatnonzero(alike > _BELIEVED)
+    if len(known) < _FEWEST or np.ptp(edges[known], axis=0).max() < _MOVES:
+        return [scene]
+    path = _smooth(edges[known])
+    if np.ptp(path, axis=0).max() < _MOVES:
+        return [scene]
+    places = [_transform(placed_on(each, ref.size), scene.transform) for each in path]
+    frames = [looks[j][0] for j in known]
+    moving = [
+        replace(scene, ref_first=n, transform=place, moving=j + 1 < len(frames), method="scan")
+        for j, (n, place) in enumerate(zip(frames, places, strict=True))
+    ]
+    if frames[0] > scene.ref_first:
+        moving.insert(0, replace(scene, transform=places[0], method="scan"))
+    return moving
+
+
+def _tracked(pictures: NearPictures, matrix: Matrix, ref_size: tuple[int, int]) -> tuple[Edges, Edges]:
+    """Edges of ref in clip at each look, and how well the pictures agree: from the best look on to either side."""
+    sequences = Sequences(pictures.clip, pictures.ref, *pictures.weights, pictures.size, _RADIUS)
+    start = pictures.inner(matrix)
+    first = int(sequences.matched(start, pictures.windows).agreements.argmax())
+    count = len(pictures.ref)
+    edges, alike = np.zeros((count, 4)), np.zeros(count)
+    for order in (range(first, count), range(first, -1, -1)):
+        here = start
+        for i in order:
+            window = [pictures.windows[j] if j == i else range(0) for j in range(count)]
+            for _ in range(_ROUNDS):
+                matched = sequences.matched(here, window)
+                candidate = int(matched.candidates[i])
+                if candidate < 0:
+                    break
+                here = sequences.refined(here, [(i, candidate)], AFFINE, _STEPS, UNIFORM)
+            alike[i] = sequences.matched(here, window).agreements[i]
+            edges[i] = edges_of(pictures.outer(here), ref_size)
+            if alike[i] < _BELIEVED:
+                here = start
+            else:
+                start = here if i == first else start
+    return edges, alike
+
+
+def _smooth(edges: Edges) -> Edges:
+    """The path without trembling: local parabolas (A. Savitzky and M. Golay, Analytical Chemistry 36, 1964)."""
+    length = min(_SMOOTHED, len(edges) - 1 + len(edges) % 2)
+    if length < 3:
+        return edges
+    out: Edges = savgol_filter(edges, length, min(2, length - 1), axis=0)
+    return out
+
+
+def _transform(matrix: Matrix, example: Transform) -> Transform:
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    return Transform(((a, b, c), (d, e, f), (g, h, i)), example.clip_size, example.ref_size)

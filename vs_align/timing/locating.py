@@ -1,0 +1,64 @@
+"""`located`: where one film's picture lies in the other's, when nobody knows which frames show the same."""
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.registration.template_search import Place, template_places
+from vs_align.registration.views import Luma, scaled, weight_of
+from vs_align.timing.chain import sampled
+from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
+
+# Frames of ref that ask, and of clip that answer; of long films more, at half the size, whose best answers count.
+_ASKING, _ANSWERING = 8, 40
+_MORE_ASKING, _MORE_ANSWERING = 12, 600
+_BEST = 6
+
+
+def located(clip: Fingerprints, ref: Fingerprints) -> list[Place]:
+    """Find the places at which frames of ref find frames of clip that look like them.
+
+    Args:
+        clip: One film.
+        ref: The other one.
+
+    Returns:
+        Transforms from pixels of ref's small pictures to pixels of clip's, the best first; empty where nothing is to
+        be seen.
+    """
+    asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
+    if not len(asking) or not len(answering):
+        return []
+    if len(answering) <= _MORE_ANSWERING // 2:
+        return _placed(clip, ref, _some(answering, _ANSWERING), _some(asking, _ASKING), (WIDTH, HEIGHT))
+    # long films have too many scenes for a few frames to meet one
+    asking, answering = _some(asking, _MORE_ASKING), _some(answering, _MORE_ANSWERING)
+    half = WIDTH // 2, HEIGHT // 2
+    return _placed(clip, ref, answering, asking, half)
+
+
+def _some(frames: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Some frames, evenly spread."""
+    out: npt.NDArray[np.int64] = frames[np.unique(np.linspace(0, len(frames) - 1, count).astype(int))]
+    return out
+
+
+def _placed(
+    clip: Fingerprints,
+    ref: Fingerprints,
+    answering: npt.NDArray[np.int64],
+    asking: npt.NDArray[np.int64],
+    size: tuple[int, int],
+) -> list[Place]:
+    clips, refs = _lumas(clip, answering, size), _lumas(ref, asking, size)
+    weights = _still_weight(clips), _still_weight(refs)
+    return template_places(clips, refs, [range(len(clips))] * len(refs), weights, (clip.size, ref.size))
+
+
+def _lumas(film: Fingerprints, frames: npt.NDArray[np.int64], size: tuple[int, int]) -> list[Luma]:
+    pictures = (film.pictures(n, n + 1)[0].astype(np.float32) * np.float32(1 / 255) for n in frames.tolist())
+    return [scaled(picture, size) for picture in pictures]
+
+
+def _still_weight(pictures: list[Luma]) -> Luma:
+    """What is border in the brightest moments is border in all."""
+    return weight_of(np.asarray(np.max(np.stack(pictures), axis=0), np.float32), None)
