@@ -138,12 +138,22 @@ def test_a_matrix_that_is_none_is_refused(matrix: Any, words: str) -> None:
         (lambda: placement(1), r"scenes\[0\].ref_first must be 0"),
         (lambda: placement(0, 5, 5), r"scenes\[2\].ref_first must be after the scene before \(5\)"),
         (lambda: placement(0).at(-1), "Placement.at: n must be at least 0, got -1"),
+        (lambda: Scene(0, PERSPECTIVE, moving=1), "Scene: moving must be True or False, got 1"),  # type: ignore[arg-type]
+        (lambda: judged("fine"), "Placement: verdict must be one of exact, good, doubtful, got 'fine'"),
+        (lambda: judged("unrelated"), "Placement: verdict must be one of"),
+        (lambda: judged(None, "one text"), "Placement: reasons must be"),  # type: ignore[arg-type]
+        (lambda: Placement.from_corner(CLIP, REF, 0, 0, 0), "Placement.from_corner: scale must be above 0, got 0"),
+        (lambda: Placement.from_corner(CLIP, REF, 0, 0, math.nan), "Placement.from_corner: scale must be above 0"),
         (lambda: Placement(CLIP, REF, placement(0).scenes, {"scenes": 1}), "notes must have text keys"),
     ],
 )
 def test_what_is_wrong_is_named(call: Any, words: str) -> None:
     with pytest.raises(ArgumentError, match=words):
         call()
+
+
+def judged(verdict: str | None, reasons: tuple[str, ...] = ()) -> Placement:
+    return Placement((640, 360), (640, 360), (Scene(0, PERSPECTIVE),), {}, verdict, reasons)
 
 
 def placement(*firsts: int) -> Placement:
@@ -163,3 +173,59 @@ def test_a_placement_is_carried_to_other_sizes() -> None:
     assert (p.clip_size, p.ref_size) == ((960, 540), (360, 200))
     assert p.at(30).shift[0] == pytest.approx(30 * 360 / 721)
     assert p.scenes[1].confidence == 0.3
+
+
+def moved(dx: float, dy: float = 0.0, scale: float = 1.0) -> Transform:
+    return Transform.from_parts(CLIP, REF, shift=(dx, dy), scale_x=scale, scale_y=scale)
+
+
+def test_a_moving_scene_goes_evenly_to_the_next() -> None:
+    here, there, last = moved(2, -3), moved(12, 1, 1.1), moved(50)
+    p = Placement(CLIP, REF, (Scene(0, here, moving=True), Scene(8, there), Scene(20, last, moving=True)))
+    for n in range(9):
+        wanted = here.array + n / 8 * (there.array - here.array)
+        assert p.at(n).array == pytest.approx(wanted, abs=1e-12)
+    assert p.at(4).apply((100, 50)) == pytest.approx((here.apply((100, 50)) + there.apply((100, 50))) / 2)
+    assert p.at(0) is here and p.at(8) is there, "its own frames have the numbers that were measured"
+    assert p.at(3) != p.at(4)
+    # one object for a steady scene, so that whoever draws it sees that nothing changes
+    assert all(p.at(n) is there for n in range(8, 20))
+    # there is nothing to go to
+    assert all(p.at(n) is last for n in (20, 21, 10**9))
+    assert p.scene_at(5).transform is here
+
+
+def test_towards_moves_points_in_straight_lines() -> None:
+    here, there = moved(2, -3, 0.9), moved(12, 1, 1.1)
+    points = np.random.default_rng(0).uniform(0, 400, (20, 2))
+    for share in (0.0, 0.25, 0.7, 1.0):
+        between = here.towards(there, share)
+        assert between.apply(points) == pytest.approx((1 - share) * here.apply(points) + share * there.apply(points))
+        assert (between.clip_size, between.ref_size) == (CLIP, REF)
+    assert here.towards(there, 0).matrix == here.matrix
+    assert here.towards(there, 1).matrix == there.matrix
+
+
+@pytest.mark.parametrize(("x", "y", "scale"), [(0, 0, 1), (13, -4, 1), (2.5, 7.25, 0.5), (-30, 0.1, 2.66)])
+def test_a_corner_is_where_the_edge_lies(x: float, y: float, scale: float) -> None:
+    p = Placement.from_corner(CLIP, REF, x, y, scale, "by hand")
+    corners = p.at(7).apply([(-0.5, -0.5), (720.5, 404.5)])
+    assert corners[0] == pytest.approx([x - 0.5, y - 0.5])
+    assert corners[1] == pytest.approx([x + 721 * scale - 0.5, y + 405 * scale - 0.5])
+    assert [scene.method for scene in p.scenes] == ["by hand"] and p.confidence is None and p.verdict is None
+
+
+def test_pixels_at_whole_corners_are_pixels() -> None:
+    assert Placement.from_corner(CLIP, REF, 13, -4).at(0).matrix == ((1, 0, 13), (0, 1, -4), (0, 0, 1))
+    assert Placement.from_corner(REF, REF, 0, 0) == Placement.neutral(REF, REF)
+
+
+def test_what_it_is_worth_goes_with_it() -> None:
+    p = judged("doubtful", ("little is to be seen", "and that moves"))
+    assert p.resized((320, 180), (64, 36)).verdict == "doubtful"
+    assert p.resized((320, 180), (64, 36)).reasons == p.reasons
+    assert p != judged("good", p.reasons) and p != judged(None)
+    assert pickle.loads(pickle.dumps(p)) == p and hash(p) == hash(pickle.loads(pickle.dumps(p)))  # noqa: S301
+    scenes = Scene(0, PERSPECTIVE, moving=True), Scene(9, PERSPECTIVE)
+    small = Placement((640, 360), (640, 360), scenes).resized((320, 180), (640, 360))
+    assert [scene.moving for scene in small.scenes] == [True, False]

@@ -15,7 +15,11 @@ from vs_align.placement import FILE_KEYS, Placement, Scene, Transform
 CLIP, REF = (640, 480), (320, 180)
 TILTED = Transform(((1.9, 0.1, 3.0), (-0.05, 2.4, 8.0), (1e-4, -2e-4, 1.0)), CLIP, REF)
 PARTS = Transform.from_parts(CLIP, REF, shift=(4, -2.5), rotation=3, scale_x=1.03, scale_y=0.98, shear=0.1)
-EXAMPLE = Placement(CLIP, REF, (Scene(0, PARTS, 0.75, "sift affine"), Scene(24, TILTED)), {"note": [1, None, "ä"]})
+SCENES = Scene(0, PARTS, 0.75, "sift affine"), Scene(24, TILTED)
+EXAMPLE = Placement(CLIP, REF, SCENES, {"note": [1, None, "ä"]})
+MOVING = Placement(
+    CLIP, REF, (Scene(0, PARTS, 1.0, "template", moving=True), *SCENES[1:]), {}, "doubtful", ('it "moves"', "ä")
+)
 
 
 def edited(edit: Callable[[dict[str, Any]], object], placement: Placement = EXAMPLE) -> Placement:
@@ -169,7 +173,46 @@ def test_notes_that_are_no_json_are_named() -> None:
     assert json.loads(infinite.to_json())["x"] is None
 
 
+def test_what_it_is_worth_and_what_moves_are_written_where_they_are_there(tmp_path: Path) -> None:
+    again = Placement.from_json(MOVING.to_json())
+    assert again == MOVING
+    assert (again.verdict, again.reasons) == ("doubtful", ('it "moves"', "ä"))
+    assert [scene.moving for scene in again.scenes] == [True, False]
+    assert again.at(12) == MOVING.at(12) != MOVING.at(0)
+    data = json.loads(MOVING.to_json())
+    assert list(data) == ["format", "version", "verdict", "reasons", "clip", "ref", "scenes"]
+    assert data["scenes"][0]["moving"] is True and "moving" not in data["scenes"][1]
+    assert {"verdict", "reasons"}.isdisjoint(json.loads(EXAMPLE.to_json()))
+
+
+def test_files_from_before_these_keys_are_read() -> None:
+    old = json.loads(EXAMPLE.to_json())
+    assert set(old) == {"format", "version", "note", "clip", "ref", "scenes"}
+    found = Placement.from_json(json.dumps(old))
+    assert (found.verdict, found.reasons) == (None, ())
+    assert not any(scene.moving for scene in found.scenes)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda data: data.update(verdict="fine"), "verdict must be "),
+        (lambda data: data.update(verdict="unrelated"), "verdict must be "),
+        (lambda data: data.update(reasons="one"), "reasons must be "),
+        (lambda data: data.update(reasons=[1]), r"reasons\[0\] must be "),
+        (lambda data: data["scenes"][0].update(moving=1), r"scenes\[0\].moving must be "),
+        (lambda data: data["scenes"][0].update(moving="yes"), r"scenes\[0\].moving must be "),
+    ],
+)
+def test_wrong_values_of_these_keys_are_named(edit: Callable[[dict[str, Any]], object], words: str) -> None:
+    with pytest.raises(ArgumentError, match=f"vs_align.Placement.from_json: {words}"):
+        edited(edit, MOVING)
+
+
 def test_the_schema_knows_the_keys() -> None:
     schema = Placement.json_schema()
     assert set(schema["properties"]) == set(FILE_KEYS)
-    assert set(json.loads(EXAMPLE.to_json())["scenes"][0]) == set(schema["$defs"]["SceneRecord"]["properties"])
+    keys = set(schema["$defs"]["SceneRecord"]["properties"])
+    # what stands still does not say so
+    assert set(json.loads(EXAMPLE.to_json())["scenes"][0]) == keys - {"moving"}
+    assert set(json.loads(MOVING.to_json())["scenes"][0]) == keys

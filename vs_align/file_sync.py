@@ -12,6 +12,7 @@ from vs_align.timeline import Timeline
 if TYPE_CHECKING:
     from vs_align.media.probe import VideoFile
     from vs_align.media.sound_track import Sound
+    from vs_align.timing.close_look import CloseLook
 
 
 def sync_files(
@@ -22,6 +23,7 @@ def sync_files(
     progress: Progress | None = None,
     *,
     listen: bool = True,
+    closer: "CloseLook | None" = None,
 ) -> Timeline:
     """Find which frame of one file belongs to which frame of another.
 
@@ -32,6 +34,7 @@ def sync_files(
         folder: Where fingerprints and conclusions are kept; None: nowhere.
         progress: Told what is being done, how much of it is done, and how much there is.
         listen: Whether the sound is used where both have some.
+        closer: Compares frames that fingerprints do not tell apart; its placement is that of the options.
 
     Raises:
         MediaError: A file cannot be decoded, has no sound where the engine needs it, or the folder cannot be written.
@@ -48,9 +51,11 @@ def sync_files(
 
         films = [file_fingerprints(file, folder, progress) for file in (clip, ref)]
         sounds = (_sound(clip, progress), _sound(ref, progress)) if heard else None
-        return sync_films(films[0], films[1], options, sounds, progress)
+        return sync_films(films[0], films[1], options, sounds, progress, closer)
 
-    return remembered(folder, (file_identity(clip.path), file_identity(ref.path), options, heard), find)
+    return remembered(
+        folder, (file_identity(clip.path), file_identity(ref.path), options, heard, closer is not None), find
+    )
 
 
 def _sound(file: "VideoFile", progress: Progress | None) -> "Sound":

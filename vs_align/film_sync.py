@@ -21,6 +21,7 @@ from vs_align.timing.sync_verdict import SyncVerdict, judge_sync
 
 if TYPE_CHECKING:
     from vs_align.timing.audio import SoundMatch
+    from vs_align.timing.close_look import CloseLook
 
 # Of engines whose scores are no correlations, confidences tell what shows the same.
 _BELIEVED = 0.3
@@ -33,6 +34,7 @@ def sync_films(
     options: SyncOptions,
     sounds: tuple[Sound, Sound] | None = None,
     progress: Progress | None = None,
+    closer: "CloseLook | None" = None,
 ) -> Timeline:
     """Find which frame of clip belongs to which frame of ref.
 
@@ -42,6 +44,7 @@ def sync_films(
         options: How to look.
         sounds: Sound of clip and of ref, where there is any.
         progress: Told what is being done, how much of it is done, and how much there is.
+        closer: Compares frames that fingerprints do not tell apart, for the engine auto; None: nobody does.
     """
     sound = None
     if sounds is not None:
@@ -51,7 +54,7 @@ def sync_films(
             progress("listening", 0, 1)
         sound = match_sound(*sounds)
     if options.engine is SyncEngine.AUTO:
-        match, remarks = _by_pictures(clip, ref, options, sound, progress)
+        match, remarks = _by_pictures(clip, ref, options, sound, progress, closer)
         verdict = judge_sync(match, clip, ref, remarks)
         if verdict.verdict == "unrelated":
             return _unrelated(clip, ref, _with_sound(verdict, sound))
@@ -65,10 +68,15 @@ def sync_films(
 
 
 def _by_pictures(
-    clip: Fingerprints, ref: Fingerprints, options: SyncOptions, sound: "SoundMatch | None", progress: Progress | None
+    clip: Fingerprints,
+    ref: Fingerprints,
+    options: SyncOptions,
+    sound: "SoundMatch | None",
+    progress: Progress | None,
+    closer: "CloseLook | None",
 ) -> tuple[FilmMatch, list[str]]:
     hints = sound_hints(sound) if sound is not None else []
-    seen = match_pictures(clip, ref, hints, options.reach, progress, options.placement)
+    seen = match_pictures(clip, ref, hints, options.reach, progress, options.placement, closer)
     least = ceil(options.min_segment * float(ref.rate))
     match = film_match(seen.found, seen.differences, seen.evidence, known_rates(clip.rate, ref.rate), least)
     if sound is None:

@@ -13,7 +13,7 @@ from vs_align.enums import Background, Canvas, PlaceMethod, SyncEngine, Timing, 
 from vs_align.overlay_checks import NAME, AnyTimeline
 from vs_align.overlay_schedule import Schedule, schedule_of
 from vs_align.placement import Placement
-from vs_align.synchronisation import sync
+from vs_align.synchronisation import is_worth_another_look, sync
 from vs_align.timeline import Timeline
 from vs_align.vapour.clips import steady_timing, tiny_clip
 
@@ -88,14 +88,13 @@ def overlay(
         smooth: Let `fg` fade in over `margin` pixels inside those of its edges that do not touch an edge of `bg`.
         margin: Width of that fade in pixels of `bg`, at least 0; and of the band of `engine="border"`, in pixels of
             `fg`.
-        mask: White where `fg` is shown: size of `fg`, and as long, or one frame for all. It also tells `register`
-            where to look.
+        mask: White where `fg` is shown: size of `fg`, and as long, or one frame for all. What its first frame hides
+            does not count for `register` either.
         opacity: How much of `fg` is seen, 0..1.
         background: What is seen where there is no picture; see `Background`.
         colour_match: Fit the colours of `fg` to those of `bg`, scene by scene.
         canvas: What the picture of the result holds; see `Canvas`.
-        bg_mask: White where `bg` may be covered: size of `bg`, and as long, or one frame for all. `register` looks
-            only there.
+        bg_mask: White where `bg` may be covered: size of `bg`, and as long, or one frame for all.
         ref: The clip whose time counts for `timing="ref"`.
         track: How steady the place is that `register` finds; see `Track`.
         cache: As in `sync`.
@@ -159,10 +158,17 @@ def overlay(
         from vs_align.registering import register
 
         both = times if isinstance(times, Timeline) else times[0].then(times[1].inverse())
+        hidden = None if mask is None else mask.std.Invert()
         placed = register(
-            bg, fg, both, method=method, scale=known_scale, track=steadiness, mask=bg_mask, ref_mask=mask,
+            bg, fg, both, method=method, scale=known_scale, track=steadiness, ref_mask=hidden,
             cache=cache, progress=progress,
         )  # fmt: skip
+        if placed.verdict == "doubtful":
+            _log.warning("%s: the place of fg is doubtful: %s", NAME, "; ".join(placed.reasons))
+        elif isinstance(times, Timeline) and timeline is None and is_worth_another_look(times, chosen):
+            # exact numbers tell frames apart that hardly differ
+            times = sync(bg, fg, **searching, placement=placed)
+            schedule = schedule_of(times, clock, trim)
     timed = ref if ref is not None else bg if clock is Timing.BG else fg
     return _rendered(bg, fg, timed, schedule, placed, look, mask, bg_mask)
 

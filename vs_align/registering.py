@@ -99,7 +99,7 @@ def register(
         for node, name, identity in zip((clip, ref), ("clip", "ref"), names, strict=True)
     ]
     sides = [
-        Side(node, film, _white(mask, node), name)
+        Side(node, film, white_of(mask, node), name)
         for node, film, mask, name in zip((clip, ref), films, masks, names, strict=True)
     ]
     return kept_placement(folder, sides[0], sides[1], frames, PlaceOptions(kind, factor, follow), progress)
@@ -148,7 +148,8 @@ def _check_timeline(timeline: object, clip: vs.VideoNode, ref: vs.VideoNode) -> 
     return timeline.frame_map
 
 
-def _white(mask: vs.VideoNode | None, node: vs.VideoNode) -> "npt.NDArray[np.bool_] | None":
+def white_of(mask: vs.VideoNode | None, node: vs.VideoNode) -> "npt.NDArray[np.bool_] | None":
+    """Where the first frame of a mask is white, stretched to a clip; None without a mask, and for a black one."""
     if mask is None:
         return None
     from vs_align.vapour.frames import mask_array

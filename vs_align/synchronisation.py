@@ -1,5 +1,6 @@
 """`sync`: which frame of one clip belongs to which frame of another, over their whole lengths."""
 
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,11 @@ import vapoursynth as vs
 from vs_align import checks
 from vs_align.enums import SyncEngine
 from vs_align.errors import ArgumentError, MediaError
+from vs_align.placement import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vs_align.media.sound_track import Sound
     from vs_align.sync_options import Progress, SyncOptions
     from vs_align.timeline import Timeline
@@ -27,6 +31,7 @@ def sync(
     ref_audio: "vs.AudioNode | str | PathLike[str] | None" = None,
     search: float | str = "all",
     min_segment: float = 1.0,
+    placement: "Placement | str | PathLike[str] | None" = None,
     cache: "str | PathLike[str] | bool | None" = None,
     progress: "Progress | None" = None,
     window: int = 100,
@@ -57,6 +62,8 @@ def sync(
         search: "all", or how many seconds the times of both may be apart at most, above 0.
         min_segment: Seconds that a stretch between two jumps must last to be believed, at least 0. Single frames that
             are dropped or repeated are no jumps.
+        placement: Where `clip` lies on `ref`, as `register` found it, or the path of its file: then it is not looked
+            for, and frames that hardly differ are compared once more at a larger size. For "auto" only.
         cache: Folder for what is kept. None or True: a folder in the user's cache. False: nothing is kept. A clip is
             recognised by its format, its length and the pixels of 12 of its frames.
         progress: Called with what is being done, how much of it is done, and how much there is.
@@ -85,6 +92,8 @@ def sync(
     _check_sound("audio", audio)
     _check_sound("ref_audio", ref_audio)
     options = _check_options(engine, search, min_segment, window, drift_interval, margin)
+    if placement is not None:
+        options = replace(options, placement=_check_placement(placement, clip, ref, options.engine))
     if options.engine is SyncEngine.AUDIO and audio is None:
         raise ArgumentError(_NAME, "audio", "must be given for the engine 'audio'", "None")
 
@@ -103,12 +112,27 @@ def sync(
         sounds = None
         if audio is not None and ref_audio is not None:
             sounds = _sound(audio), _sound(ref_audio)
-        return sync_films(films[0], films[1], options, sounds, progress)
+        closer = None
+        if options.placement is not None:
+            from vs_align.timing.close_look import CloseLook
+
+            closer = CloseLook(clip, ref, options.placement, looked_closely(progress))
+        return sync_films(films[0], films[1], options, sounds, progress, closer)
 
     if folder is None:
         return find()
     heard = [None if sound is None else _sound_identity(sound) for sound in (audio, ref_audio)]
     return remembered(folder, (*known.values(), options, *heard), find)
+
+
+def looked_closely(progress: "Progress | None") -> "Callable[[int, int], object] | None":
+    """What a `CloseLook` tells how far it is."""
+    return None if progress is None else lambda done, total: progress("looking closely", done, total)
+
+
+def is_worth_another_look(timeline: "Timeline", engine: SyncEngine) -> bool:
+    """Whether a timeline that was found without a placement may be found better with one."""
+    return engine is SyncEngine.AUTO and timeline.verdict in ("good", "doubtful")
 
 
 def _check_options(
@@ -131,6 +155,21 @@ def _check_options(
         checks.check_integer(_NAME, "drift_interval", drift_interval, 1),
         checks.check_integer(_NAME, "margin", margin, 1),
     )
+
+
+def _check_placement(placement: object, clip: vs.VideoNode, ref: vs.VideoNode, engine: SyncEngine) -> "Placement":
+    if engine is not SyncEngine.AUTO:
+        raise ArgumentError(_NAME, "placement", "must be left out but for the engine 'auto'", repr(engine.value))
+    if isinstance(placement, str | PathLike):
+        placement = Placement.load(placement)
+    if not isinstance(placement, Placement):
+        rule = "must be a Placement or the path of its JSON file"
+        raise ArgumentError(_NAME, "placement", rule, type(placement).__name__)
+    sizes = (clip.width, clip.height), (ref.width, ref.height)
+    if (placement.clip_size, placement.ref_size) != sizes:
+        rule = "must be for a clip of {}x{} and a ref of {}x{}".format(*sizes[0], *sizes[1])
+        raise ArgumentError(_NAME, "placement", rule, f"{placement.clip_size} and {placement.ref_size}")
+    return placement
 
 
 def _check_sound(name: str, sound: object) -> None:

@@ -90,7 +90,7 @@ def found_layers(given: Request, means: Means) -> Found | str:
             # what shows something else is nowhere to be found
             place = PlaceMethod.CENTER if place is PlaceMethod.AUTO else place
         _check_readers(timeline, bg, fg)
-        sides = _Sides(bg, fg, masks[1], None if number else masks[0])
+        sides = _Sides(bg, fg, None if number else masks[0])
         placement = means.placement if number == 0 else None
         if placement is None:
             placement = _placed(given, means, sides, timeline, place)
@@ -102,6 +102,8 @@ def found_layers(given: Request, means: Means) -> Found | str:
             placement = replace(placement, verdict="doubtful")
         elif placement.verdict == "doubtful":
             note(f"where {fg.file.path.name} lies is doubtful: {'; '.join(placement.reasons)}.")
+        else:
+            timeline = _looked_again(given, means, sides, timeline, placement)
         layers.append(Layer(fg, timeline, placement))
     schedule = schedule_of(layers[0].timeline, given.look.timing, given.look.trim)
     return Found(bg, tuple(layers), schedule, *masks)
@@ -136,6 +138,27 @@ def _timeline(given: Request, means: Means, number: int) -> "Timeline":
         if times:
             note(f"{file.path.name} has a variable frame rate: its time stamps count.")
     return timeline
+
+
+def _looked_again(
+    given: Request, means: Means, sides: "_Sides", timeline: "Timeline", placement: "Placement"
+) -> "Timeline":
+    """Find the time once more, where the exact place may tell frames apart that hardly differ."""
+    from vs_align.file_sync import sync_files
+    from vs_align.synchronisation import is_worth_another_look, looked_closely
+    from vs_align.timing.close_look import CloseLook
+
+    if (
+        timeline is means.timeline
+        or placement is means.placement
+        or not is_worth_another_look(timeline, given.search.engine)
+    ):
+        return timeline
+    options = replace(_options(given), placement=placement)
+    with stage_progress() as progress:
+        closer = CloseLook(opened_node(sides.bg), opened_node(sides.fg), placement, looked_closely(progress))
+        found = sync_files(means.bg, sides.fg.file, options, means.cache, progress, closer=closer)
+    return timeline if found.verdict == "unrelated" else found
 
 
 def _forced(bg: "Source", fg: "Source") -> "Timeline":
@@ -203,41 +226,42 @@ def _check_sizes(placement: "Placement", bg: "Source", fg: "Source", where: str)
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Bg and a layer, each with what covers parts of it. The mask of fg belongs to the first layer alone."""
+    """Bg and a layer, with what hides parts of it. The mask belongs to the first layer alone."""
 
     bg: "Source"
     fg: "Source"
-    bg_mask: "Source | None"
     fg_mask: "Source | None"
 
 
-def _placed(given: Request, means: Means, sides: _Sides, timeline: "Timeline", place: Place) -> "Placement":
-    from vs_align.registering import register
+def _placed(given: Request, means: Means, sides: "_Sides", timeline: "Timeline", place: Place) -> "Placement":
+    from vs_align.file_registering import register_files
+    from vs_align.placement import Placement
+    from vs_align.registering import white_of
+    from vs_align.registration.film_places import PlaceOptions
 
+    sizes = (sides.bg.width, sides.bg.height), (sides.fg.width, sides.fg.height)
+    scale = given.search.scale
+    if not isinstance(place, PlaceMethod):
+        x, y, *rest = place
+        return Placement.from_corner(*sizes, x, y, rest[0] if rest else scale or 1.0)
+    bg, fg = opened_node(sides.bg), opened_node(sides.fg)
+    hidden = white_of(_opened_mask(sides.fg_mask, sides.fg), fg)
+    options = PlaceOptions(place, scale, given.search.track)
     with stage_progress() as progress:
-        return register(
-            opened_node(sides.bg),
-            opened_node(sides.fg),
-            timeline,
-            method=place,
-            scale=given.search.scale,
-            track=given.search.track,
-            mask=_opened_mask(sides.bg_mask, sides.bg),
-            ref_mask=_opened_mask(sides.fg_mask, sides.fg),
-            cache=means.cache or False,
-            progress=progress,
-        )
+        return register_files((sides.bg, bg), (sides.fg, fg), timeline, options, hidden, means.cache, progress)
 
 
 def _opened_mask(mask: "Source | None", covered: "Source") -> "vs.VideoNode | None":
+    """White where a picture is not shown, which is what does not count."""
     import vapoursynth as vs
 
     if mask is None:
         return None
     colours = {"matrix": 1} if mask.is_rgb else {}
     size = covered.width, covered.height
-    node: vs.VideoNode = opened_node(mask).resize.Bilinear(*size, format=vs.GRAY8, range=vs.RANGE_FULL, **colours)
-    return node
+    node = opened_node(mask).resize.Bilinear(*size, format=vs.GRAY8, range=vs.RANGE_FULL, **colours)
+    hidden: vs.VideoNode = node.std.Invert()
+    return hidden
 
 
 def opened_node(source: "Source") -> "vs.VideoNode":

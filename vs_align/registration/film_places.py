@@ -12,7 +12,7 @@ from vs_align.enums import PlaceMethod, Track
 from vs_align.flow.field import Matrix, neutral_matrix
 from vs_align.placement import Placement, Scene, Transform
 from vs_align.registration.fine_place import FinePlace, corner_difference, fine_place
-from vs_align.registration.near_pictures import ROOM, NearPictures, near_pictures, shared_boxes
+from vs_align.registration.near_pictures import ROOM, NearPictures, around, near_pictures, shared_boxes
 from vs_align.registration.place_starts import centred, plain_starts, small_starts
 from vs_align.registration.views import Luma
 from vs_align.sync_options import Progress
@@ -161,14 +161,15 @@ class _Search:
         return best
 
     def _fine(
-        self, pairs: Sequence[tuple[int, int]], start: Matrix, around: int, known: Sequence[Matrix] = ()
+        self, pairs: Sequence[tuple[int, int]], start: Matrix, reach: int, known: Sequence[Matrix] = ()
     ) -> FinePlace:
-        return fine_place(self._near(pairs, around, start), start, self._sizes, known)
+        return fine_place(self._near(pairs, reach, start), start, self._sizes, known)
 
-    def _near(self, pairs: Sequence[tuple[int, int]], around: int, start: Matrix, room: float = ROOM) -> NearPictures:
+    def _near(self, pairs: Sequence[tuple[int, int]], reach: int, start: Matrix, room: float = ROOM) -> NearPictures:
         excluded = self._clip.excluded, self._ref.excluded
         boxes = shared_boxes(start, *self._sizes, room)
-        return near_pictures(self._clip.node, self._ref.node, pairs, around, boxes, _LONGEST, excluded)
+        anchors = [(n, around(k, reach, self._clip.node.num_frames)) for n, k in pairs]
+        return near_pictures(self._clip.node, self._ref.node, anchors, boxes, _LONGEST, excluded)
 
     def _small_starts(self, pairs: Sequence[tuple[int, int]] | None = None) -> list[Matrix]:
         chosen = _spread_out(self._pairs, _SMALL_ANCHORS) if pairs is None else pairs

@@ -98,8 +98,7 @@ def working_size(boxes: tuple[Box, Box], longest: int) -> tuple[int, int]:
 def near_pictures(
     clip: vs.VideoNode,
     ref: vs.VideoNode,
-    pairs: Sequence[tuple[int, int]],
-    around: int,
+    anchors: Sequence[tuple[int, range]],
     boxes: tuple[Box, Box],
     longest: int,
     excluded: tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None] = (None, None),
@@ -109,21 +108,17 @@ def near_pictures(
     Args:
         clip: Any constant format.
         ref: Likewise.
-        pairs: Ref frame and clip frame of each anchor.
-        around: Candidates to either side of the clip frame.
+        anchors: Ref frame of each anchor, and the clip frames that may show the same; at least one.
         boxes: Parts of clip and of ref to look at.
         longest: Longer side of the pictures at most.
         excluded: Areas of the whole pictures of clip and of ref that do not count, bool (h, w), or None.
     """
     size = working_size(boxes, longest)
-    wanted = sorted({k for _, m in pairs for k in _window(m, around, clip.num_frames)})
+    wanted = sorted({k for _, window in anchors for k in window})
     place = {k: i for i, k in enumerate(wanted)}
-    windows = []
-    for _, m in pairs:
-        numbers = _window(m, around, clip.num_frames)
-        windows.append(range(place[numbers[0]], place[numbers[-1]] + 1))
+    windows = [range(place[window[0]], place[window[-1]] + 1) for _, window in anchors]
     clips = _read(_cut(clip, boxes[0], size), wanted)
-    refs = _read(_cut(ref, boxes[1], size), [n for n, _ in pairs])
+    refs = _read(_cut(ref, boxes[1], size), [n for n, _ in anchors])
     weights = [
         weight_of(np.max(np.stack(pictures), axis=0), _cut_mask(mask, box, size))
         for pictures, mask, box in zip((clips, refs), excluded, boxes, strict=True)
@@ -131,8 +126,9 @@ def near_pictures(
     return NearPictures(clips, refs, windows, (weights[0], weights[1]), *boxes)
 
 
-def _window(frame: int, around: int, length: int) -> range:
-    return range(max(0, frame - around), min(length, frame + around + 1))
+def around(frame: int, reach: int, length: int) -> range:
+    """Frames to either side of one that exist."""
+    return range(max(0, frame - reach), min(length, frame + reach + 1))
 
 
 def _cut(node: vs.VideoNode, box: Box, size: tuple[int, int]) -> vs.VideoNode:

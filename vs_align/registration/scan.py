@@ -11,7 +11,7 @@ from scipy.signal import savgol_filter
 from vs_align.flow.field import Matrix
 from vs_align.placement import Scene, Transform
 from vs_align.registration.fine_place import edges_of, placed_on
-from vs_align.registration.near_pictures import NearPictures, near_pictures, shared_boxes
+from vs_align.registration.near_pictures import NearPictures, around, near_pictures, shared_boxes
 from vs_align.registration.refinement import AFFINE, UNIFORM
 from vs_align.registration.sequences import Sequences
 
@@ -69,7 +69,8 @@ def _followed(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], scene
     looks = [pairs[j] for j in np.unique(np.linspace(0, len(pairs) - 1, count).astype(int))]
     boxes = shared_boxes(matrix, clip.size, ref.size, _ROOM)
     excluded = clip.excluded, ref.excluded
-    pictures = near_pictures(clip.node, ref.node, looks, 1, boxes, _LONGEST, excluded)
+    anchors = [(n, around(k, 1, clip.node.num_frames)) for n, k in looks]
+    pictures = near_pictures(clip.node, ref.node, anchors, boxes, _LONGEST, excluded)
     edges, alike = _tracked(pictures, matrix, ref.size)
     known = np.flatnonzero(alike > _BELIEVED)
     if len(known) < _FEWEST or np.ptp(edges[known], axis=0).max() < _MOVES:

@@ -104,25 +104,37 @@ class Sequences:
 
     def matched(self, matrix: Matrix, windows: Windows) -> Matched:
         """Find for each ref frame the candidate in its window that correlates best under a transform."""
-        asked = sorted({k for window in windows for k in window})
         nothing = Matched(np.full(len(windows), -1, np.int64), np.zeros(len(windows)))
-        if not asked:
+        alike = self.correlations(matrix, windows)
+        known = np.array([i for i, window in enumerate(windows) if len(window)], np.int64)
+        if not alike.size or not known.size:
             return nothing
+        found, scores = nothing.candidates, nothing.agreements
+        best = alike[known].argmax(axis=1)
+        found[known], scores[known] = best, alike[known, best]
+        return nothing
+
+    def correlations(self, matrix: Matrix, windows: Windows) -> Luma:
+        """Return how well each ref frame agrees with each of its candidates under a transform.
+
+        Returns:
+            (refs, candidates), -1..1; negative infinity for pairs that nobody asks for. Empty where hardly anything
+            is covered, or nothing is asked.
+        """
+        asked = sorted({k for window in windows for k in window})
         covered = self.covered(matrix)
         inside = np.flatnonzero(covered * self._ref_weight > 0)
-        if inside.size < 64:
-            return nothing
+        if not asked or inside.size < 64:
+            return np.empty((len(windows), 0), np.float32)
         candidates = _unit(self._pictures(matrix, asked, covered), len(asked), inside)
         wanted = _unit(iter(self._ref), len(self._ref), inside)
         begins = np.searchsorted(asked, [window.start for window in windows])
         ends = begins + [len(window) for window in windows]
         alike = np.empty((len(windows), len(asked)), np.float32)
         products(wanted, np.arange(len(wanted)), candidates, np.arange(len(candidates)), begins, ends, alike)
-        known = np.flatnonzero(ends > begins)
-        found, scores = nothing.candidates, nothing.agreements
-        best = alike[known].argmax(axis=1)
-        found[known], scores[known] = np.asarray(asked)[best], alike[known, best]
-        return Matched(found, scores)
+        out = np.full((len(windows), len(self._clip)), -np.inf, np.float32)
+        out[:, asked] = alike
+        return out
 
     def _pictures(self, matrix: Matrix, candidates: Sequence[int], covered: Luma) -> Iterator[Luma]:
         for i, k in enumerate(candidates):

@@ -14,6 +14,7 @@ from vs_align.registration.views import Luma
 from vs_align.sync_options import Progress
 from vs_align.timing.bands import Bands, are_short, bands_of, near_bands, whole_bands
 from vs_align.timing.chain import Stretch, chain, sampled
+from vs_align.timing.close_look import CloseLook
 from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
 from vs_align.timing.framing import framing_of
 from vs_align.timing.likeness import differences
@@ -28,7 +29,7 @@ _ANCHORS, _AROUND = 32, 6
 # Where films are so short that nothing is known, so many candidates are looked at for each.
 _CANDIDATES = 40
 # Agreement from which on nobody asks where else one picture may lie in the other; and how many places are looked at.
-_CONVINCING, _PLACES = 0.75, 2
+_CONVINCING, _PLACES, _SETTLED = 0.75, 2, 0.6
 _MOST_ALIKE = 0.98
 # Transforms of a placement that are tried.
 _MOST_KNOWN = 3
@@ -63,6 +64,7 @@ def match_pictures(
     reach: float | None = None,
     progress: Progress | None = None,
     placement: Placement | None = None,
+    closer: CloseLook | None = None,
 ) -> PictureMatch:
     """Find the clip frame of each ref frame.
 
@@ -73,6 +75,7 @@ def match_pictures(
         reach: Seconds by which the times of both may differ at most; None: any.
         progress: Told what is being done.
         placement: Where clip lies on ref, where that is known.
+        closer: Compares frames that small pictures do not tell apart; None: nobody does.
     """
     tell = progress or (lambda *_: None)
     tell("searching", 0, 3)
@@ -105,7 +108,14 @@ def match_pictures(
 
     unlike = differences(clip, ref, bands, placed, told)
     tell("comparing", len(ref), len(ref))
-    path = best_path(bands, unlike, paces(stretches, clip, ref), ref.cuts, clip.cuts)
+    rates = paces(stretches, clip, ref)
+    path = best_path(bands, unlike, rates, ref.cuts, clip.cuts)
+    if closer is not None:
+        beside = np.minimum(evidence(bands, unlike, path, -1), evidence(bands, unlike, path, 1))
+        again = closer.again(bands, unlike, path.frames, beside)
+        if again is not None:
+            bands, unlike = again
+            path = best_path(bands, unlike, rates, ref.cuts, clip.cuts)
     tell("searching", 3, 3)
     return _concluded(bands, unlike, path, placed)
 
@@ -125,6 +135,8 @@ def _searched(
             closer = _placed(clip, ref, others, [place.matrix])
             if closer and (not placed or _worth(closer[0]) > _worth(placed[0])):
                 stretches, placed = others, closer
+            if closer and closer[0].agreement >= _SETTLED:
+                break
     framing = framing_of(placed[0]) if placed else None
     if framing is not None:
         again = chain(clip, ref, *framing, reach)
