@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import vapoursynth as vs
@@ -26,6 +27,15 @@ def _world(seed: int) -> Luma:
     return scene(seed, (960, 640))
 
 
+def _with_disc(world: Luma, x: float, y: float, moment: int) -> Luma:
+    """The world with something in it that moves by itself."""
+    out = world.copy()
+    place = round(x + 170 + 70 * np.sin(moment / 5)), round(y + 95 + 40 * np.cos(moment / 4))
+    cv2.circle(out, place, 22, 0.9, -1, cv2.LINE_AA)
+    cv2.circle(out, place, 11, 0.1, -1, cv2.LINE_AA)
+    return out
+
+
 @dataclass(frozen=True)
 class PlacedFilms:
     """A camera pans over a world; ref sees a part of what clip sees, or more.
@@ -35,7 +45,8 @@ class PlacedFilms:
         ref_size: Width and height of ref.
         clip_size: Width and height of clip.
         shots: Moments at which shots begin; each shows another world.
-        pan: How far the camera moves from frame to frame, in clip pixels.
+        pan: How far the camera moves from frame to frame on average, in clip pixels. It sways, and a disc moves by
+            itself, so that no wrong moment looks like another place.
         length: Moments that there are.
     """
 
@@ -70,10 +81,12 @@ class PlacedFilms:
         pictures = []
         for i, m in enumerate(range(self.length) if moments is None else moments):
             shot = self._shot(m)
-            k = m - self.shots[shot] - 10
-            camera = shifted(300 + 1.1 * self.pan[0] * k, 210 + 1.1 * self.pan[1] * k) @ np.diag([1.1, 1.1, 1])
+            k = m - self.shots[shot]
+            x, y = (start + way * k + 4 * np.sin(k / 3) for start, way in zip((300, 210), self.pan, strict=True))
+            camera = shifted(x, y) @ np.diag([1.1, 1.1, 1])
             matrix, size = look(m)
-            picture = seen(_world(7 + shot), camera @ matrix, size)
+            picture = seen(_with_disc(_world(7 + shot), x, y, m), camera @ matrix, size)
+            picture = picture ** (1.0, 0.6, 1.6)[shot % 3]  # shots that are as bright as each other may pass for one
             pictures.append(np.clip(picture if change is None else change(picture, i), 0, 1).astype(np.float64))
         return clip_of(pictures, vs.GRAY8)
 

@@ -2,7 +2,9 @@
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -180,7 +182,9 @@ def _work(given: Request) -> str | None:
 
     started = time.monotonic()
     means = prepared(given)
-    found = found_layers(given, means)
+    with TemporaryDirectory(prefix="vs_align-") as folder:
+        # the same files are looked at several times in one run, even where nothing is kept after it
+        found = found_layers(given, means if means.cache is not None else replace(means, cache=Path(folder)))
     if isinstance(found, str):
         return found
     if given.dry_run:

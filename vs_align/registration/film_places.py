@@ -1,7 +1,8 @@
 """`place_films`: where one film's picture lies in another's, one transform for each scene."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ _MOST_SCENES = 48
 # By how many pixels of the small pictures a scene may lie elsewhere until it stands out, and by how many pixels of
 # clip until it has a transform of its own.
 _STANDS_OUT, _ELSEWHERE = 0.4, 0.3
+# Agreement from which on no other place can explain more.
+_ENOUGH = 0.6
+# The part of what is looked at of ref that lies in clip where all of it does.
+_WHOLE = 0.98
 # Agreement below which other ways to begin are tried, below which nothing is believed, and from which on all is.
 _CONVINCING, _NOTHING, _WORTH = 0.5, 0.1, 0.3
 # Pixels by which halves of the anchors may disagree, and confidences that make verdicts.
@@ -144,12 +149,28 @@ class _Search:
 
     def _place_of_all(self) -> FinePlace | None:
         """The place that explains the most of the film."""
-        method = self._options.method
         chosen = _spread_out(self._pairs, _ANCHORS)
+        found = self._found(chosen)
+        if found is None:
+            return None
+        boxes = (shared_boxes(found.matrix, *self._sizes, ref_room=room)[1] for room in (0.0, None))
+        inside, seen = (width * height for _, _, width, height in boxes)
+        if found.agreement < _CONVINCING or inside > _WHOLE * seen:
+            return found
+        # Contrast is measured in surroundings. Where ref goes on beyond clip's edge it has others than clip, and what
+        # differs by that pulls the place; without that part of ref it is exact.
+        near = self._near(chosen, _AROUND, found.matrix, ref_room=0.0)
+        return fine_place(near, found.matrix, self._sizes)
+
+    def _found(self, chosen: Sequence[tuple[int, int]]) -> FinePlace | None:
+        method = self._options.method
         best: FinePlace | None = None
         if method in (PlaceMethod.AUTO, PlaceMethod.TEMPLATE):
-            for start in self._small_starts()[:2]:
+            starts = self._small_starts(_spread_out(self._pairs, _SMALL_ANCHORS))
+            for start in islice(starts, 3):
                 best = _better(best, self._fine(chosen, start, _AROUND))
+                if best.agreement >= _ENOUGH:
+                    return best
         if method is PlaceMethod.AUTO and best is not None and best.agreement >= _CONVINCING:
             return best
         if method is not PlaceMethod.TEMPLATE:
@@ -165,14 +186,20 @@ class _Search:
     ) -> FinePlace:
         return fine_place(self._near(pairs, reach, start), start, self._sizes, known)
 
-    def _near(self, pairs: Sequence[tuple[int, int]], reach: int, start: Matrix, room: float = ROOM) -> NearPictures:
+    def _near(
+        self,
+        pairs: Sequence[tuple[int, int]],
+        reach: int,
+        start: Matrix,
+        room: float = ROOM,
+        ref_room: float | None = None,
+    ) -> NearPictures:
         excluded = self._clip.excluded, self._ref.excluded
-        boxes = shared_boxes(start, *self._sizes, room)
+        boxes = shared_boxes(start, *self._sizes, room, ref_room)
         anchors = [(n, around(k, reach, self._clip.node.num_frames)) for n, k in pairs]
         return near_pictures(self._clip.node, self._ref.node, anchors, boxes, _LONGEST, excluded)
 
-    def _small_starts(self, pairs: Sequence[tuple[int, int]] | None = None) -> list[Matrix]:
-        chosen = _spread_out(self._pairs, _SMALL_ANCHORS) if pairs is None else pairs
+    def _small_starts(self, chosen: Sequence[tuple[int, int]]) -> Iterator[Matrix]:
         clips: list[Luma] = []
         refs: list[Luma] = []
         windows: list[range] = []
@@ -226,8 +253,10 @@ class _Search:
         chosen = _spread_out(pairs, _SCENE_ANCHORS)
         found = self._fine(chosen, whole.matrix, _SCENE_AROUND, [whole.matrix])
         if found.agreement < _CONVINCING * whole.agreement or found.agreement < _NOTHING:
-            for start in self._small_starts(chosen)[:1]:
-                found = max(found, self._fine(chosen, start, _SCENE_AROUND, [whole.matrix]), key=lambda f: f.worth)
+            for start in islice(self._small_starts(chosen), 2):
+                found = _better(found, self._fine(chosen, start, _SCENE_AROUND, [whole.matrix]))
+                if found.agreement >= _ENOUGH:
+                    break
         sure = _confidence(found)
         if found.kind == "known" or sure < _DOUBTFUL:
             return replace(scene, confidence=max(sure, 0.5 * (scene.confidence or 0)))

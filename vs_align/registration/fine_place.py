@@ -38,6 +38,8 @@ _SAME_SIZE = 0.015
 # How near to a whole number of pixels an edge may be meant to lie there, and how near it is in any case.
 _HAIR, _TOUCH = 0.2, 0.05
 _MOST_ALIKE = 0.9999
+# From this agreement on a known place is no accident.
+_CLEAR = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +84,10 @@ def fine_place(
         sizes: Width and height of the whole pictures of clip and of ref.
         known: Transforms that are taken as they are if they explain the pictures as well as any.
     """
-    matrix, windows = pictures.inner(start), list(pictures.windows)
     size = pictures.size
+    if known and (place := _as_known(pictures, sizes, known)):
+        return place
+    matrix, windows = pictures.inner(start), list(pictures.windows)
     before = size
     for level, rounds in _levels(size):
         sequences = _sequences(pictures, level)
@@ -94,8 +98,24 @@ def fine_place(
             for step in (1, -1):
                 matrix, matched = moved_in_time(sequences, matrix, matched, windows, step)
         windows = narrowed(windows, matched)
-    moments = [range(k, k + 1) if k >= 0 else range(0) for k in matched.candidates.tolist()]
-    return _Judge(pictures, sequences, moments, sizes).simplest(matrix, known)
+    return _Judge(pictures, sequences, _moments(matched), sizes).simplest(matrix, known)
+
+
+def _as_known(
+    pictures: NearPictures, sizes: tuple[tuple[int, int], tuple[int, int]], known: Sequence[Matrix]
+) -> FinePlace | None:
+    """A known place where it explains the pictures so well that there is no need to look any further."""
+    sequences = _sequences(pictures, pictures.size)
+    matches = [sequences.matched(pictures.inner(each), pictures.windows) for each in known]
+    best = max(range(len(known)), key=lambda i: matches[i].agreement_of_found)
+    if matches[best].agreement_of_found < _CLEAR:
+        return None
+    judge = _Judge(pictures, sequences, _moments(matches[best]), sizes)
+    return judge.unless_moved(known[best])
+
+
+def _moments(matched: Matched) -> list[range]:
+    return [range(k, k + 1) if k >= 0 else range(0) for k in matched.candidates.tolist()]
 
 
 def _levels(size: tuple[int, int]) -> Iterator[tuple[tuple[int, int], int]]:
@@ -127,6 +147,14 @@ class _Judge:
     ) -> None:
         self._pictures, self._sequences, self._windows = pictures, sequences, windows
         self._clip_size, self._ref_size = sizes
+        self._known: dict[bytes, Matched] = {}
+
+    def unless_moved(self, outer: Matrix) -> FinePlace | None:
+        """A place, if nothing near it explains the pictures better."""
+        inner = self._pictures.inner(outer)
+        if self._is_worse(inner, self._brought(inner, None, AFFINE)):
+            return None
+        return self._finished(outer, "known")
 
     def simplest(self, inner: Matrix, known: Sequence[Matrix]) -> FinePlace:
         """Of all kinds of transforms the one with the fewest numbers that explains the pictures as well."""
@@ -145,6 +173,9 @@ class _Judge:
         outer = chosen[0] if chosen else self._pictures.outer(best)
         if kind in ("scale", "stretch", "shift"):
             outer = self._snapped(outer, kind, flexible)
+        return self._finished(outer, kind)
+
+    def _finished(self, outer: Matrix, kind: str) -> FinePlace:
         matched = self._matched(self._pictures.inner(outer))
         covered = int((self._sequences.covered(self._pictures.inner(outer)) * self._pictures.weights[1] > 0).sum())
         spread = self._spread(outer, kind)
@@ -166,7 +197,10 @@ class _Judge:
         return bool(lost.mean() > max(_SURE * noise, _SLACK * left, _GRAIN))
 
     def _matched(self, inner: Matrix) -> Matched:
-        return self._sequences.matched(inner, self._windows)
+        key = np.ascontiguousarray(inner, np.float64).tobytes()
+        if key not in self._known:
+            self._known[key] = self._sequences.matched(inner, self._windows)
+        return self._known[key]
 
     def _brought(self, inner: Matrix, basis: Matrix | None, parameters: int, chosen: slice = slice(None)) -> Matrix:
         """A transform brought closer in what may change, on some of the anchors."""

@@ -67,12 +67,24 @@ class NearPictures:
 
 
 def shared_boxes(
-    matrix: Matrix, clip_size: tuple[int, int], ref_size: tuple[int, int], room: float = ROOM
+    matrix: Matrix,
+    clip_size: tuple[int, int],
+    ref_size: tuple[int, int],
+    room: float = ROOM,
+    ref_room: float | None = None,
 ) -> tuple[Box, Box]:
-    """The parts of clip and of ref that lie on each other under a transform, and a little more."""
+    """The parts of clip and of ref that lie on each other under a transform, and a little more.
+
+    Args:
+        matrix: From pixels of ref to pixels of clip.
+        clip_size: Width and height of clip.
+        ref_size: Width and height of ref.
+        room: How much more, as a share of what both share.
+        ref_room: Likewise for ref, where that is something else.
+    """
     return (
         _shared(np.asarray(matrix, np.float64), ref_size, clip_size, room),
-        _shared(np.linalg.inv(matrix), clip_size, ref_size, room),
+        _shared(np.linalg.inv(matrix), clip_size, ref_size, room if ref_room is None else ref_room),
     )
 
 

@@ -1,6 +1,6 @@
 """Where `register` begins: places that are right to a few pixels, found in small pictures or by features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,10 @@ _SAME_SHAPE = 0.01
 
 def small_starts(
     clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, sizes: Sizes, scale: float | None
-) -> list[Matrix]:
+) -> Iterator[Matrix]:
     """Places that small pictures tell, by normalised correlation over all shifts and many scales.
+
+    The first is what correlation says; those after it take longer, for that they are followed with their moments.
 
     Args:
         clip: Candidates, (h, w) float32, stretched to one size whatever the shape of the pictures is.
@@ -40,13 +42,13 @@ def small_starts(
     small = size_of(ref[0])
     weights = tuple(weight_of(np.max(np.stack(pictures), axis=0), None) for pictures in (clip, ref))
     places = template_places(clip, ref, windows, (weights[0], weights[1]), sizes, scale, _PLACES)
+    outward, inward = neutral_matrix(sizes[0], small), neutral_matrix(small, sizes[1])
+    if places:
+        yield outward @ places[0].matrix @ inward
     square = (sizes[1][0] / sizes[1][1]) / (sizes[0][0] / sizes[0][1])
     shapes = [square, 1.0] if abs(square - 1) > _SAME_SHAPE else [1.0]
-    found = [
-        each.matrix for each in geometries(clip, ref, windows, starts=[place.matrix for place in places], shapes=shapes)
-    ]
-    found += [place.matrix for place in places[:1] if not found]
-    return [neutral_matrix(sizes[0], small) @ matrix @ neutral_matrix(small, sizes[1]) for matrix in found]
+    for each in geometries(clip, ref, windows, starts=[place.matrix for place in places], shapes=shapes):
+        yield outward @ each.matrix @ inward
 
 
 def plain_starts(method: PlaceMethod, pictures: NearPictures, sizes: Sizes) -> list[Matrix]:

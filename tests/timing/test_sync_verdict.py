@@ -1,0 +1,122 @@
+"""`judge_sync`: one word for what was found, and reasons."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.sync_films import ShotFilm
+from tests.timing.film_prints import noise_pictures, prints
+from vs_align.enums import SyncEngine
+from vs_align.film_sync import sync_films
+from vs_align.sync_options import SyncOptions
+from vs_align.timing.film_match import FilmMatch
+from vs_align.timing.fingerprint import Fingerprints, fingerprints_of
+from vs_align.timing.segmenting import FrameMap
+from vs_align.timing.sync_verdict import SyncVerdict, judge_sync
+
+LENGTH = 200
+
+
+def film(length: int = LENGTH) -> Fingerprints:
+    """Of which only length and fields are looked at."""
+    from fractions import Fraction
+
+    return fingerprints_of(np.repeat(noise_pictures(1), length, axis=0), Fraction(24))
+
+
+def judged(
+    frames: Sequence[int] | Any,
+    confidences: Any = 1.0,
+    scores: Any = 0.05,
+    clip: Fingerprints | None = None,
+    remarks: Sequence[str] = (),
+) -> SyncVerdict:
+    found = np.asarray(frames, np.int64)
+    sure, unlike = (np.broadcast_to(np.asarray(each, float), found.shape) for each in (confidences, scores))
+    match = FilmMatch(FrameMap(found, found, found), (), np.where(found >= 0, sure, 0), np.where(found >= 0, unlike, np.nan))
+    return judge_sync(match, clip or film(), film(len(found)), remarks)
+
+
+ALL = np.arange(LENGTH)
+NONE = np.full(LENGTH, -1)
+
+
+def share_of(share: float, one: float, other: float) -> Any:
+    """One value for the first share of all frames, the other for the rest."""
+    return np.where(ALL < share * LENGTH, one, other)
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        (judged(ALL), "exact"),
+        (judged(ALL, share_of(0.99, 0.95, 0.6)), "exact"),
+        (judged(ALL, share_of(0.9, 0.95, 0.6)), "good"),
+        (judged(ALL, share_of(0.85, 0.95, 0.4)), "doubtful"),
+        (judged(NONE), "unrelated"),
+        # eight frames that are alike are believed, seven are not
+        (judged(np.where(ALL < 8, ALL, -1)), "doubtful"),
+        (judged(np.where(ALL < 7, ALL, -1)), "unrelated"),
+        # what is not alike says nothing, however sure
+        (judged(ALL, 1.0, 0.6), "unrelated"),
+        (judged(ALL, 1.0, 0.5), "exact"),
+        # what only likeness speaks for must be very alike
+        (judged(ALL, 0.0, 0.4), "unrelated"),
+        (judged(ALL, 0.0, 0.25), "doubtful"),
+        (judged(ALL, share_of(0.03, 0.8, 0.1), 0.4), "unrelated"),
+        (judged(ALL, share_of(0.05, 0.8, 0.1), 0.4), "doubtful"),
+    ],
+)
+def test_one_word(found: SyncVerdict, word: str) -> None:
+    assert found.verdict == word
+    assert found.reasons and all(found.reasons)
+
+
+def test_short_films_need_fewer_frames() -> None:
+    assert judged([0, 1, 2, -1, -1], clip=film(5)).verdict == "exact"
+    assert judged([0, -1, -1, -1, -1], clip=film(5)).verdict == "unrelated"
+    assert judged([0], clip=film(1)).verdict == "exact"
+
+
+def test_why() -> None:
+    assert judged(NONE).reasons == ("no stretch of the two shows the same",)
+    assert judged(ALL, scores=np.nan).reasons == ("there is nothing to be seen in either",)
+    assert judged(ALL, scores=np.nan).verdict == "doubtful"
+    assert "correlate by 0.950, and 100.0 % of the matches are sure" in judged(ALL).reasons[-1]
+    half = judged(np.where(ALL < 100, ALL, -1))
+    assert half.reasons[0] == "50.0 % of ref's frames have a counterpart; they use 50.0 % of clip's"
+    # what is not all does not read like it
+    nearly = judged(np.where(np.arange(4000) < 3999, np.arange(4000), -1), clip=film(4000))
+    assert nearly.reasons[0].startswith("99.9 % of ref's frames")
+    assert any("30.0 % of the matches are guesses" in reason for reason in judged(ALL, share_of(0.7, 1, 0)).reasons)
+
+
+def test_doubts() -> None:
+    assert judged(ALL, remarks=["the sounds differ"]).verdict == "doubtful"
+    assert judged(ALL, remarks=["the sounds differ"]).reasons[0] == "the sounds differ"
+    fields = judged(ALL, clip=replace(film(), interlaced=True))
+    assert fields.verdict == "doubtful" and fields.reasons[0].startswith("clip is interlaced")
+    little = judged(np.where(ALL < 15, ALL, -1))
+    assert little.verdict == "doubtful" and little.reasons[0].startswith("only a small part")
+    # a part of one that is the whole of the other is no doubt
+    assert judged(ALL[:15], clip=film(200)).verdict == "doubtful"
+    assert judged(ALL[:30], clip=film(200)).verdict == "exact"
+
+
+@pytest.mark.parametrize("seeds", [(50, 51), (60, 61)])
+def test_short_films_that_have_nothing_in_common(seeds: tuple[int, int]) -> None:
+    clip, ref = (prints(ShotFilm(seed), range(70)) for seed in seeds)
+    found = sync_films(clip, ref, SyncOptions())
+    assert found.verdict == "unrelated"
+    assert found.frame_map == (None,) * 70
+
+
+def test_duration_keeps_its_matches() -> None:
+    """Whoever asks for it knows that the pictures tell nothing."""
+    found = sync_films(prints(ShotFilm(50), range(90)), prints(ShotFilm(51), range(70)), SyncOptions(SyncEngine.DURATION))
+    assert found.verdict == "doubtful"
+    assert found.reasons == ("the middle of one on the middle of the other; nothing was compared",)
+    assert found.frame_map == tuple(range(10, 80))
