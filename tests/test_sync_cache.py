@@ -16,7 +16,8 @@ from tests.cli.calling import call
 from tests.sync_films import WORN, ShotFilm
 from vs_align.errors import MediaError
 from vs_align.media.small_pictures import small_pictures
-from vs_align.sync_cache import remembered
+from vs_align.placement import Placement
+from vs_align.sync_cache import remembered, remembered_placement
 from vs_align.timeline import Timeline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -229,6 +230,40 @@ def test_answers_are_remembered_by_their_questions(tmp_path: Path) -> None:
     for _ in range(2):
         assert remembered(None, ("a", 1.5, None), answer) == ANSWER
     assert len(asked) == 3
+
+
+def test_placements_are_remembered_beside_timelines(tmp_path: Path) -> None:
+    place, asked = Placement.from_corner((64, 36), (32, 18), 3, 4, 0.5, "template"), list[int]()
+
+    def answer() -> Placement:
+        asked.append(1)
+        return place
+
+    for _ in range(2):
+        assert remembered_placement(tmp_path, ("a", 1.5, None), answer) == place
+    assert len(asked) == 1
+    # the same question about time is another one
+    assert remembered(tmp_path, ("a", 1.5, None), lambda: ANSWER) == ANSWER
+    assert names_in(tmp_path) == [".placement.json", ".timeline.json"]
+    other = Placement.neutral((64, 36), (32, 18))
+    assert remembered_placement(tmp_path, ("b", 1.5, None), lambda: other) == other
+    assert remembered_placement(tmp_path, ("a", 1.5, None), answer) == place
+    assert len(asked) == 1
+    for path in tmp_path.glob("*.placement.json"):
+        path.write_text(path.read_text()[:99])
+    assert remembered_placement(tmp_path, ("a", 1.5, None), answer) == place
+    assert len(asked) == 2
+    for _ in range(2):
+        assert remembered_placement(None, ("a", 1.5, None), answer) == place
+    assert len(asked) == 4
+
+
+def test_old_placements_go_and_timelines_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vs_align.sync_cache._MOST", 1)
+    remembered(tmp_path, ("a",), lambda: ANSWER)
+    for k in range(3):
+        remembered_placement(tmp_path, (k,), lambda: Placement.neutral((64, 36), (32, 18)))
+    assert names_in(tmp_path) == [".placement.json", ".timeline.json"]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

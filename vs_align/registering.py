@@ -89,10 +89,12 @@ def register(
         return Placement.from_corner(*sizes, corner[0], corner[1], corner[2] if len(corner) > 2 else factor or 1.0)
 
     from vs_align.fingerprinting import node_fingerprints
-    from vs_align.registration.film_places import PlaceOptions, Side
+    from vs_align.registration.film_places import PlaceOptions, Side, middle_placement
     from vs_align.registration.kept_places import kept_placement
     from vs_align.vapour.small_pictures import node_identity
 
+    if kind is PlaceMethod.CENTER:
+        return middle_placement(*sizes, factor)
     names = [node_identity(node) if folder is not None else "" for node in (clip, ref)]
     films = [
         node_fingerprints(node, name, folder, progress, identity)

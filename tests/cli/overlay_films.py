@@ -69,12 +69,10 @@ def lumas(path: Path) -> list[NDArray[np.float64]]:
 
 def shown_moments(path: Path, candidates: Sequence[int], paint: Callable[[int, int, int], Any]) -> list[int]:
     """Moments that the frames of a file show: those of the candidates that are nearest."""
-    found = []
-    for luma in lumas(path):
-        height, width = luma.shape
-        distances = [np.abs(paint(moment, width, height)[::4, ::4] - luma[::4, ::4]).mean() for moment in candidates]
-        found.append(candidates[int(np.argmin(distances))])
-    return found
+    shown = lumas(path)
+    height, width = shown[0].shape
+    known = np.stack([paint(moment, width, height)[::4, ::4] for moment in candidates]).astype(np.float64)
+    return [candidates[int(np.abs(known - luma[::4, ::4]).mean(axis=(1, 2)).argmin())] for luma in shown]
 
 
 def leftovers(folder: Path) -> list[str]:

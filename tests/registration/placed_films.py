@@ -82,7 +82,7 @@ class PlacedFilms:
         for i, m in enumerate(range(self.length) if moments is None else moments):
             shot = self._shot(m)
             k = m - self.shots[shot]
-            x, y = (start + way * k + 4 * np.sin(k / 3) for start, way in zip((300, 210), self.pan, strict=True))
+            x, y = (start + way * k + 3 * np.sin(k / 4) for start, way in zip((300, 210), self.pan, strict=True))
             camera = shifted(x, y) @ np.diag([1.1, 1.1, 1])
             matrix, size = look(m)
             picture = seen(_with_disc(_world(7 + shot), x, y, m), camera @ matrix, size)

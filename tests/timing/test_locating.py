@@ -46,7 +46,7 @@ def test_a_picture_that_was_squeezed_lies_edge_on_edge() -> None:
 
 
 def test_long_films_meet_in_one_of_many_scenes() -> None:
-    """Of 330 frames, eight seconds apart in time, ref shows 30."""
+    """Of 330 frames, a third of a second apart, ref shows 30."""
     moments, rate = range(0, 330 * 24, 24), Fraction(3)
     best = located(whole(moments, PLAIN, rate), part_of(FILM, moments[200:230], HALF, rate))[0]
     # they are looked at in pictures of half the size

@@ -10,6 +10,8 @@ import pytest
 
 from tests.sync_films import BLACK, PLAIN, WORN, Look, ShotFilm, dropped, repeated, without
 from tests.timing.film_prints import prints, share_right, truth
+from tests.timing.film_windows import Part, part_of
+from vs_align.placement import Placement
 from vs_align.timeline import Timeline
 from vs_align.timing import bands
 from vs_align.timing.bands import are_short
@@ -234,6 +236,38 @@ def test_reach() -> None:
     assert share_right(within, truth(clip, ref)) > 0.99
     beyond = match_pictures(one, other, reach=10.0)
     assert (beyond.found.frames >= 0).mean() < 0.2
+
+
+@pytest.mark.parametrize("length", [150, 420])
+def test_a_part_of_the_picture(length: int) -> None:
+    part, clip, ref = Part(0.4, 0.1, 0.5, 0.5), whole(length), whole(length)[60:-40]
+    one, other = film(clip, replace(WORN, zoom=1.0)), part_of(ShotFilm(SEED), ref, part)
+    assert are_short(one, other) == (length < 400)
+    found = matched(one, other)
+    assert share_right(found.found.frames, truth(clip, ref)) == 1
+    assert part.off(found.geometries[0].matrix) < 0.7
+
+
+def test_a_part_may_be_what_is_searched() -> None:
+    part, clip, ref = Part(0.25, 0.25, 0.5, 0.5), whole(120)[30:110], whole(120)
+    found = matched(part_of(ShotFilm(SEED), clip, part), film(ref))
+    assert share_right(found.found.frames, truth(clip, ref)) >= 0.97
+    assert part.off(np.linalg.inv(found.geometries[0].matrix)) < 0.7
+
+
+@pytest.mark.parametrize("length", [150, 420])
+def test_a_place_that_is_known_is_not_looked_for(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vs_align.timing.picture_match.located", lambda *_: pytest.fail("it was looked for"))
+    monkeypatch.setattr("vs_align.timing.picture_match.geometries", lambda *_, **__: pytest.fail("it was looked for"))
+    clip, ref = whole(length), whole(length)[60:-40]
+    part = Part(0.05, 0.35, 0.45, 0.45)
+    known = Placement.from_corner((1920, 1080), (432, 243), 96, 378, 2)
+    found = match_pictures(film(clip, replace(WORN, zoom=1.0)), part_of(ShotFilm(SEED), ref, part), placement=known)
+    assert share_right(found.found.frames, truth(clip, ref)) == 1
+    assert part.off(found.geometries[0].matrix) < 1e-6
+    wrong = Placement.from_corner((1920, 1080), (432, 243), 900, 20, 2)
+    found = match_pictures(film(clip), part_of(ShotFilm(SEED), ref, part), placement=wrong)
+    assert share_right(found.found.frames, truth(clip, ref)) < 0.2
 
 
 def test_hints_are_taken_where_pictures_agree() -> None:

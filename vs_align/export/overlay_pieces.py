@@ -1,6 +1,5 @@
 """The sounds of both sides as the schedule of an overlay needs them."""
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,8 @@ from vs_align.export.time_map import TimeMap
 
 if TYPE_CHECKING:
     from vs_align.overlay_schedule import Schedule
-    from vs_align.timeline import Timeline
 
 _FUNCTION = "overlay_audio"
-# Frames between the two ways to change a rate, halved; and how near to 1 frames per frame are all frames.
-_BETWEEN, _FRAME_FOR_FRAME = 0.25, 1e-4
 
 
 def bg_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
@@ -31,30 +27,12 @@ def bg_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
     variable = line.clip_times or line.ref_times
     if schedule.clock is Timing.BG and not variable and 0 < line.clip_rate != line.ref_rate:
         return _own_pieces(schedule, rate)
-    return _centred(pieces_of(TimeMap(line, _FUNCTION), rate, line.residual_ms), line)
+    return pieces_of(TimeMap(line, _FUNCTION), rate, line.residual_ms)
 
 
 def fg_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
     """Pieces of fg's sound, likewise."""
-    return _centred(pieces_of(TimeMap(schedule.fg, _FUNCTION), rate, schedule.fg.residual_ms), schedule.fg)
-
-
-def _centred(pieces: list[SoundPiece], line: "Timeline") -> list[SoundPiece]:
-    """Move pieces whose frames were left out or repeated by a quarter of a frame.
-
-    Whoever changed the rate took either the nearest frame or the one on display, which is half a frame later on
-    average, and frames do not tell which. The middle of both is wrong by a quarter of a frame at most.
-    """
-    if line.residual_ms is not None or not line.clip_rate or not line.ref_rate:
-        return pieces
-    steady = float(line.clip_rate / line.ref_rate)
-    quarter = _BETWEEN / float(line.clip_rate)
-    return [
-        piece
-        if piece.clip_start is None or abs(piece.speed * steady - 1) < _FRAME_FOR_FRAME
-        else replace(piece, clip_start=piece.clip_start + quarter)
-        for piece in pieces
-    ]
+    return pieces_of(TimeMap(schedule.fg, _FUNCTION), rate, schedule.fg.residual_ms)
 
 
 def _own_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import vapoursynth as vs
 from vs_align.enums import PlaceMethod, Track
 from vs_align.flow.field import Matrix, neutral_matrix
 from vs_align.placement import Placement, Scene, Transform
-from vs_align.registration.fine_place import FinePlace, corner_difference, fine_place
+from vs_align.registration.fine_place import NOTHING, FinePlace, confidence_of, corner_difference, fine_place
 from vs_align.registration.near_pictures import ROOM, NearPictures, around, near_pictures, shared_boxes
 from vs_align.registration.place_starts import centred, plain_starts, small_starts
 from vs_align.registration.views import Luma
@@ -29,16 +29,18 @@ _MOST_SCENES = 48
 # By how many pixels of the small pictures a scene may lie elsewhere until it stands out, and by how many pixels of
 # clip until it has a transform of its own.
 _STANDS_OUT, _ELSEWHERE = 0.4, 0.3
-# Agreement from which on no other place can explain more.
-_ENOUGH = 0.6
+# Agreement from which on no other place can explain more; less is enough under grain, where halves say the same.
+_ENOUGH, _ENOUGH_UNDER_GRAIN = 0.6, 0.35
 # The part of what is looked at of ref that lies in clip where all of it does.
 _WHOLE = 0.98
-# Agreement below which other ways to begin are tried, below which nothing is believed, and from which on all is.
-_CONVINCING, _NOTHING, _WORTH = 0.5, 0.1, 0.3
-# Pixels by which halves of the anchors may disagree, and confidences that make verdicts.
-_SPREAD, _EXACT_SPREAD = 1.0, 0.15
+# Agreement below which other ways to begin are tried.
+_CONVINCING = 0.5
+# Pixels by which halves of the anchors may disagree where a place is exact, and confidences that make verdicts.
+_EXACT_SPREAD = 0.15
 _DOUBTFUL, _SURE = 0.4, 0.8
 _SHORTEST_SCENE = 6
+# Cuts of the two films that lie so many frames beside each other are one.
+_BESIDE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,18 @@ def place_films(
     return _Search(clip, ref, frames, options, progress).placement()
 
 
+def middle_placement(
+    clip_size: tuple[int, int],
+    ref_size: tuple[int, int],
+    scale: float | None = None,
+    confidence: float | None = None,
+    reasons: tuple[str, ...] = ("the middle of one on the middle of the other; nothing was compared",),
+) -> Placement:
+    """Ref's middle on clip's, all along, which is always doubtful."""
+    place = Transform(_rows(centred(clip_size, ref_size, scale)), clip_size, ref_size)
+    return Placement(clip_size, ref_size, (Scene(0, place, confidence, "center"),), verdict="doubtful", reasons=reasons)
+
+
 class _Search:
     def __init__(
         self, clip: Side, ref: Side, frames: Sequence[int | None], options: PlaceOptions, progress: Progress | None
@@ -113,7 +127,7 @@ class _Search:
     def placement(self) -> Placement:
         """Find one place for all, then those scenes that lie elsewhere."""
         if self._options.method is PlaceMethod.CENTER:
-            return self._centre(("the middle of one on the middle of the other; nothing was compared",))
+            return middle_placement(*self._sizes, self._options.scale)
         if not self._pairs:
             return self._centre(("no frames of the two show the same",))
         self._tell("placing", 0, 1)
@@ -128,14 +142,14 @@ class _Search:
             from vs_align.registration.scan import scanned
 
             scenes = scanned(self._clip, self._ref, self._pairs, scenes, self._tell)
+            moving = [scene.confidence or 0.0 for scene in scenes if scene.method == "scan"]
+            if len(moving) == len(scenes):
+                # halves of what moves do not lie in one place, and need not
+                confidence = min(moving)
         return self._judged(whole, confidence, scenes)
 
     def _centre(self, reasons: tuple[str, ...]) -> Placement:
-        place = Transform(_rows(centred(*self._sizes, self._options.scale)), *self._sizes)
-        asked = self._options.method is PlaceMethod.CENTER
-        return Placement(
-            *self._sizes, (Scene(0, place, None if asked else 0.0, "center"),), verdict="doubtful", reasons=reasons
-        )
+        return middle_placement(*self._sizes, self._options.scale, 0.0, reasons)
 
     def _judged(self, whole: FinePlace, confidence: float, scenes: Sequence[Scene]) -> Placement:
         word = "good" if confidence >= _SURE else "doubtful"
@@ -169,7 +183,7 @@ class _Search:
             starts = self._small_starts(_spread_out(self._pairs, _SMALL_ANCHORS))
             for start in islice(starts, 3):
                 best = _better(best, self._fine(chosen, start, _AROUND))
-                if best.agreement >= _ENOUGH:
+                if _is_enough(best):
                     return best
         if method is PlaceMethod.AUTO and best is not None and best.agreement >= _CONVINCING:
             return best
@@ -212,7 +226,7 @@ class _Search:
 
     def _scenes(self, whole: FinePlace) -> list[Scene]:
         """One entry for each scene of ref; those that lie elsewhere have transforms of their own."""
-        starts = [0, *self._ref.film.cuts.tolist()]
+        starts = self._starts()
         groups = self._grouped(starts)
         standing_out = self._standing_out(groups, whole)
         shared = Transform(_rows(whole.matrix), *self._sizes)
@@ -227,6 +241,16 @@ class _Search:
                 scene = self._own(scene, pairs, whole)
             scenes.append(scene)
         return scenes
+
+    def _starts(self) -> list[int]:
+        """First frames of scenes of ref: its own cuts, and those of clip where it shows the same."""
+        starts = {0, *self._ref.film.cuts.tolist()}
+        theirs = self._clip.film.cuts
+        for (n, k), (after, other) in pairwise(self._pairs):
+            crossed = np.searchsorted(theirs, k, side="right") != np.searchsorted(theirs, other, side="right")
+            if after == n + 1 and crossed and not starts.intersection(range(after - _BESIDE, after + _BESIDE + 1)):
+                starts.add(after)
+        return sorted(starts)
 
     def _grouped(self, starts: Sequence[int]) -> list[list[tuple[int, int]]]:
         groups: list[list[tuple[int, int]]] = [[] for _ in starts]
@@ -252,10 +276,10 @@ class _Search:
         """The transform of one scene, which is the common one where that explains it as well."""
         chosen = _spread_out(pairs, _SCENE_ANCHORS)
         found = self._fine(chosen, whole.matrix, _SCENE_AROUND, [whole.matrix])
-        if found.agreement < _CONVINCING * whole.agreement or found.agreement < _NOTHING:
+        if found.agreement < _CONVINCING * whole.agreement or found.agreement < NOTHING:
             for start in islice(self._small_starts(chosen), 2):
                 found = _better(found, self._fine(chosen, start, _SCENE_AROUND, [whole.matrix]))
-                if found.agreement >= _ENOUGH:
+                if _is_enough(found):
                     break
         sure = _confidence(found)
         if found.kind == "known" or sure < _DOUBTFUL:
@@ -275,12 +299,15 @@ def _better(one: FinePlace | None, other: FinePlace) -> FinePlace:
 
 
 def _confidence(place: FinePlace | None) -> float:
-    """How sure a place is: pictures agree, and halves of the anchors say the same."""
+    """How sure a place is; of too few anchors it is not known whether they say the same."""
     if place is None:
         return 0.0
-    alike = float(np.clip((place.agreement - _NOTHING) / (_WORTH - _NOTHING), 0, 1))
-    spread = place.spread if np.isfinite(place.spread) else 1.0
-    return round(alike / (1 + (spread / _SPREAD) ** 2), 4)
+    return confidence_of(place.agreement, place.spread if np.isfinite(place.spread) else 1.0)
+
+
+def _is_enough(place: FinePlace) -> bool:
+    steady = place.spread <= _EXACT_SPREAD
+    return place.agreement >= _ENOUGH or (steady and place.agreement >= _ENOUGH_UNDER_GRAIN)
 
 
 def _spread_out(pairs: Sequence[tuple[int, int]], count: int) -> list[tuple[int, int]]:

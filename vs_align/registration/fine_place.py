@@ -38,8 +38,12 @@ _SAME_SIZE = 0.015
 # How near to a whole number of pixels an edge may be meant to lie there, and how near it is in any case.
 _HAIR, _TOUCH = 0.2, 0.05
 _MOST_ALIKE = 0.9999
-# From this agreement on a known place is no accident.
-_CLEAR = 0.6
+# From this agreement on a known place is no accident; what moves it by more clip pixels needs a closer look.
+_CLEAR, _MOVED = 0.6, 0.3
+NOTHING = 0.1
+"""Agreement below which nothing is believed."""
+# That from which on all is, and pixels by which halves of the anchors may disagree.
+_WORTH, _SPREAD = 0.3, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +114,8 @@ def _as_known(
     best = max(range(len(known)), key=lambda i: matches[i].agreement_of_found)
     if matches[best].agreement_of_found < _CLEAR:
         return None
-    judge = _Judge(pictures, sequences, _moments(matches[best]), sizes)
+    # with all moments: those that suit the known place best may be those that hide that it is another
+    judge = _Judge(pictures, sequences, pictures.windows, sizes)
     return judge.unless_moved(known[best])
 
 
@@ -152,7 +157,9 @@ class _Judge:
     def unless_moved(self, outer: Matrix) -> FinePlace | None:
         """A place, if nothing near it explains the pictures better."""
         inner = self._pictures.inner(outer)
-        if self._is_worse(inner, self._brought(inner, None, AFFINE)):
+        closer = self._brought(inner, None, AFFINE)
+        moved = corner_difference(self._pictures.outer(closer), outer, self._ref_size)
+        if moved > _MOVED or self._is_worse(inner, closer):
             return None
         return self._finished(outer, "known")
 
@@ -270,6 +277,12 @@ class _Judge:
             for part in (0, 1)
         ]
         return corner_difference(halves[0], halves[1], self._ref_size)
+
+
+def confidence_of(agreement: float, spread: float = 0.0) -> float:
+    """How sure a place is, 0..1: pictures agree, and halves of the anchors say the same but for so many pixels."""
+    alike = float(np.clip((agreement - NOTHING) / (_WORTH - NOTHING), 0, 1))
+    return round(alike / (1 + (spread / _SPREAD) ** 2), 4)
 
 
 def edges_of(matrix: Matrix, ref_size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -73,6 +73,7 @@ def geometries(
     pause: Callable[[], object] | None = None,
     starts: Sequence[Matrix] = (),
     shapes: Sequence[float] = (),
+    others: Sequence[Matrix] = (),
 ) -> list[Geometry]:
     """Find the transforms of a stretch of video: one that explains most of it, and others for what it leaves.
 
@@ -83,6 +84,7 @@ def geometries(
         pause: Called now and then, to tidy up.
         starts: Transforms near which to look too.
         shapes: See `joint`.
+        others: Transforms near which to look for what the first one leaves unexplained.
 
     Returns:
         Those that were found, at most three; none where the two have nothing in common, or where there is nothing to
@@ -106,7 +108,8 @@ def geometries(
             weights[0] == 0,
             weights[1] == 0,
             pause,
-            shapes=shapes,
+            others,
+            shapes,
         )
         # a moment that clip lacks agrees somewhat with another one under the motion between the two
         if not other.found or other.matched.agreement < _AS_GOOD * float(np.mean(best[best >= limit])):

@@ -16,7 +16,7 @@ from scipy import fft
 from vs_align.flow.field import Matrix
 from vs_align.registration.estimation import best_estimate
 from vs_align.registration.features import Features, Matches
-from vs_align.registration.plausibility import objection
+from vs_align.registration.plausibility import LARGEST_STRETCH, objection
 from vs_align.registration.refinement import AFFINE, STRETCH, UNIFORM
 from vs_align.registration.sequences import Matched, Sequences, Windows
 from vs_align.registration.settling import (
@@ -46,6 +46,8 @@ _STRAIGHT = 4e-4
 # Below this agreement other scales and turns are looked for, by features.
 _CONVINCING = 0.6
 _FEATURE_ANCHORS = 8
+# How much smaller than by features a part of a picture may be that was located otherwise.
+_REACH_OF_PARTS = 1.7
 # By how much less a simpler transform may agree.
 _AS_SIMPLE = 0.006
 # What a transform must reach, and by how much it must beat the neutral one.
@@ -123,7 +125,7 @@ def joint(
     if corner_distance(matrix, neutral, size) < _STRAIGHT * max(size):
         matrix = neutral
     matched = coarse.matched(resized(matrix, size, coarse_size), windows)
-    if objection(matrix, size, size) or matched.agreement < _LEAST_AGREEMENT:
+    if _objects(matrix, size, shapes, bool(starts)) or matched.agreement < _LEAST_AGREEMENT:
         return JointRegistration(neutral, False, plain)
     return JointRegistration(matrix, True, matched)
 
@@ -139,10 +141,16 @@ def _followed(
     return matrix, matched
 
 
+def _objects(matrix: Matrix, size: tuple[int, int], shapes: Sequence[float], is_part: bool) -> bool:
+    """Whether a transform cannot be. Pictures of other shapes were stretched to one, and parts may be small."""
+    stretch = LARGEST_STRETCH * max((max(shape, 1 / shape) for shape in shapes), default=1.0)
+    return bool(objection(matrix, size, size, stretch, _REACH_OF_PARTS if is_part else 1.0))
+
+
 def _simplified(fine: Sequences, matrix: Matrix, windows: Windows, shapes: Sequence[float]) -> Matrix:
     """The simplest transform that is as good: what is free fits noise, and motion where moments are not exact."""
     matched = fine.matched(matrix, windows)
-    if objection(matrix, fine.size, fine.size):
+    if _objects(matrix, fine.size, shapes, True):
         return matrix
     centre = np.array([(fine.size[0] - 1) / 2, (fine.size[1] - 1) / 2])
     middle = matrix[:2, :2] @ centre + matrix[:2, 2]

@@ -6,13 +6,29 @@ import numpy as np
 from vs_align.flow.field import Matrix, neutral_matrix
 
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.3, 3.3
-_LARGEST_STRETCH = 2.0
+LARGEST_STRETCH = 2.0
+"""By how much more one direction may be scaled than the other."""
+
 _LARGEST_PERSPECTIVE = 1.6
 _LEAST_OVERLAP = 0.1
 
 
-def objection(matrix: Matrix, clip_size: tuple[int, int], ref_size: tuple[int, int]) -> str:
-    """Say what is wrong with a transform from ref to clip; empty where nothing is. Sizes are (width, height)."""
+def objection(
+    matrix: Matrix,
+    clip_size: tuple[int, int],
+    ref_size: tuple[int, int],
+    stretch: float = LARGEST_STRETCH,
+    reach: float = 1.0,
+) -> str:
+    """Say what is wrong with a transform from ref to clip; empty where nothing is.
+
+    Args:
+        matrix: (3, 3).
+        clip_size: Width and height of clip.
+        ref_size: Width and height of ref.
+        stretch: By how much more one direction may be scaled than the other.
+        reach: How many times smaller and larger scales than usual may be.
+    """
     if not np.isfinite(matrix).all():
         return "the transform is not finite"
     width, height = ref_size
@@ -34,10 +50,10 @@ def objection(matrix: Matrix, clip_size: tuple[int, int], ref_size: tuple[int, i
     slope = slope_at(matrix, ((width - 1) / 2, (height - 1) / 2))
     relative = np.linalg.inv(neutral_matrix(clip_size, ref_size)[:2, :2]) @ slope
     scale = float(np.sqrt(abs(np.linalg.det(relative))))
-    if not _SMALLEST_SCALE <= scale <= _LARGEST_SCALE:
+    if not _SMALLEST_SCALE / reach <= scale <= _LARGEST_SCALE * reach:
         return "the scale is out of range"
     # Square pixels on both sides, or one version stretched over the other: either is ordinary.
-    if min(np.linalg.cond(slope), np.linalg.cond(relative)) > _LARGEST_STRETCH:
+    if min(np.linalg.cond(slope), np.linalg.cond(relative)) > stretch:
         return "the picture is stretched too much"
     return ""
 

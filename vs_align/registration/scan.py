@@ -10,7 +10,7 @@ from scipy.signal import savgol_filter
 
 from vs_align.flow.field import Matrix
 from vs_align.placement import Scene, Transform
-from vs_align.registration.fine_place import edges_of, placed_on
+from vs_align.registration.fine_place import confidence_of, edges_of, placed_on
 from vs_align.registration.near_pictures import NearPictures, around, near_pictures, shared_boxes
 from vs_align.registration.refinement import AFFINE, UNIFORM
 from vs_align.registration.sequences import Sequences
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 # Frames from one look to the next, and looks that a scene must have to be followed.
 _STEP, _FEWEST = 12, 3
-_LONGEST, _RADIUS, _STEPS, _ROUNDS = 480, 7, 8, 2
+_LONGEST, _RADIUS, _STEPS = 480, 7, 12
 # How far beyond its place at first a scene may wander, as a share of what both pictures share.
 _ROOM = 0.4
 # What looks must agree by to be believed, and pixels of clip by which an edge must move to be called moving.
 _BELIEVED, _MOVES = 0.2, 0.75
 _SMOOTHED = 5
+# By how much another moment must explain the pictures better: at least, and as a part of what stays unexplained.
+_CLEARLY, _CLEARLY_SHARE = 0.002, 0.1
 
 Edges = npt.NDArray[np.float64]
 
@@ -71,25 +73,31 @@ def _followed(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], scene
     excluded = clip.excluded, ref.excluded
     anchors = [(n, around(k, 1, clip.node.num_frames)) for n, k in looks]
     pictures = near_pictures(clip.node, ref.node, anchors, boxes, _LONGEST, excluded)
-    edges, alike = _tracked(pictures, matrix, ref.size)
+    given = [
+        window[0] + k - anchor[0] for window, (_, anchor), (_, k) in zip(pictures.windows, anchors, looks, strict=True)
+    ]
+    edges, alike = _tracked(pictures, given, matrix, ref.size)
     known = np.flatnonzero(alike > _BELIEVED)
     if len(known) < _FEWEST or np.ptp(edges[known], axis=0).max() < _MOVES:
         return [scene]
     path = _smooth(edges[known])
     if np.ptp(path, axis=0).max() < _MOVES:
         return [scene]
+    scene = replace(scene, confidence=confidence_of(float(alike[known].mean())), method="scan")
     places = [_transform(placed_on(each, ref.size), scene.transform) for each in path]
     frames = [looks[j][0] for j in known]
     moving = [
-        replace(scene, ref_first=n, transform=place, moving=j + 1 < len(frames), method="scan")
+        replace(scene, ref_first=n, transform=place, moving=j + 1 < len(frames))
         for j, (n, place) in enumerate(zip(frames, places, strict=True))
     ]
     if frames[0] > scene.ref_first:
-        moving.insert(0, replace(scene, transform=places[0], method="scan"))
+        moving.insert(0, replace(scene, transform=places[0]))
     return moving
 
 
-def _tracked(pictures: NearPictures, matrix: Matrix, ref_size: tuple[int, int]) -> tuple[Edges, Edges]:
+def _tracked(
+    pictures: NearPictures, given: Sequence[int], matrix: Matrix, ref_size: tuple[int, int]
+) -> tuple[Edges, Edges]:
     """Edges of ref in clip at each look, and how well the pictures agree: from the best look on to either side."""
     sequences = Sequences(pictures.clip, pictures.ref, *pictures.weights, pictures.size, _RADIUS)
     start = pictures.inner(matrix)
@@ -99,20 +107,30 @@ def _tracked(pictures: NearPictures, matrix: Matrix, ref_size: tuple[int, int]) 
     for order in (range(first, count), range(first, -1, -1)):
         here = start
         for i in order:
-            window = [pictures.windows[j] if j == i else range(0) for j in range(count)]
-            for _ in range(_ROUNDS):
-                matched = sequences.matched(here, window)
-                candidate = int(matched.candidates[i])
-                if candidate < 0:
-                    break
-                here = sequences.refined(here, [(i, candidate)], AFFINE, _STEPS, UNIFORM)
-            alike[i] = sequences.matched(here, window).agreements[i]
+            here, alike[i] = _look(sequences, pictures, i, given[i], here)
             edges[i] = edges_of(pictures.outer(here), ref_size)
             if alike[i] < _BELIEVED:
                 here = start
-            else:
-                start = here if i == first else start
+            elif i == first:
+                start = here
     return edges, alike
+
+
+def _look(sequences: Sequences, pictures: NearPictures, i: int, given: int, start: Matrix) -> tuple[Matrix, float]:
+    """The place at one look and how well the pictures agree.
+
+    Where all moves alike, another moment is as good as another place: the moment that was given counts, unless one
+    beside it explains the pictures clearly better.
+    """
+    ends = []
+    for candidate in pictures.windows[i]:
+        here = sequences.refined(start, [(i, candidate)], AFFINE, _STEPS, UNIFORM)
+        window = [range(candidate, candidate + 1) if j == i else range(0) for j in range(len(pictures.ref))]
+        agreement = float(sequences.matched(here, window).agreements[i])
+        left = 0.0 if candidate == given else max(_CLEARLY, _CLEARLY_SHARE * (1 - agreement))
+        ends.append((agreement - left, agreement, here))
+    _, agreement, matrix = max(ends, key=lambda end: end[0])
+    return matrix, agreement
 
 
 def _smooth(edges: Edges) -> Edges:

@@ -81,14 +81,13 @@ def template_places(
     place = {k: i for i, k in enumerate(used)}
     pairs = [(i, np.array([place[k] for k in windows[n]])) for i, n in enumerate(asked)]
     clips, refs = [clip[k] for k in used], [ref[n] for n in asked]
-    whole = size_of(weights[1])
     found: list[Place] = []
     for outer, templates, each, is_ref in (
         ((clips, weights[0], sizes[0]), (refs, weights[1], sizes[1]), scale, True),
         ((refs, weights[1], sizes[1]), (clips, weights[0], sizes[0]), None if scale is None else 1 / scale, False),
     ):
         shares = _shares(outer[2], templates[2], each)
-        if len(shares) > _FEW and min(whole) >= _WORTH_HALVING:
+        if len(shares) > _FEW:
             shares = _promising(outer[:2], templates[:2], pairs, shares, is_ref)
         if not shares:
             continue
@@ -107,11 +106,14 @@ def _promising(
     shares: Sequence[tuple[float, float]],
     is_ref: bool,
 ) -> list[tuple[float, float]]:
-    """Shares about those that explain the most at half the size, where all are tried at a quarter of the cost."""
-    width, height = size_of(outer[1])
-    half = width // 2, height // 2
+    """Shares about those that explain the most at half the size, or of small pictures at first every other one."""
+    size = size_of(outer[1])
+    if min(size) >= _WORTH_HALVING:
+        size = size[0] // 2, size[1] // 2
+    else:
+        shares = shares[::2]
     (pictures, weight), (others, other_weight) = (
-        ([scaled(picture, half) for picture in side], np.where(scaled(counts, half) > 0.999, np.float32(1), 0))
+        ([scaled(picture, size) for picture in side], np.where(scaled(counts, size) > 0.999, np.float32(1), 0))
         for side, counts in (outer, templates)
     )
     inside = _Pictures(pictures, weight.astype(np.float32))
@@ -121,11 +123,9 @@ def _promising(
         for place in _placed(inside, others, other_weight.astype(np.float32), pairs, share, templates_are_ref=is_ref)
     ]
     best = [share for _, share in sorted(scored, reverse=True)[:_KEPT]]
-    fine = {
-        (round(wide * step, 6), round(high * step, 6))
-        for wide, high in best
-        for step in (1 / _HALF_STEP, 1.0, _HALF_STEP)
-    }
+    reach = 1 if size != size_of(outer[1]) else 2
+    steps = [_HALF_STEP**step for step in range(-reach, reach + 1)]
+    fine = {(round(wide * step, 6), round(high * step, 6)) for wide, high in best for step in steps}
     return sorted(share for share in fine if _fits(*share))
 
 

@@ -1,8 +1,11 @@
 """`located`: where one film's picture lies in the other's, when nobody knows which frames show the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.registration.settling import resized
 from vs_align.registration.template_search import Place, template_places
 from vs_align.registration.views import Luma, scaled, weight_of
 from vs_align.timing.chain import sampled
@@ -10,30 +13,33 @@ from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
 
 # Frames of ref that ask, and of clip that answer; of long films more, at half the size, whose best answers count.
 _ASKING, _ANSWERING = 8, 40
-_MORE_ASKING, _MORE_ANSWERING = 12, 600
-_BEST = 6
+_MORE_ASKING, _MORE_ANSWERING = 10, 400
+# Of long films frames so many seconds apart answer: those between look like them.
+_APART = 1 / 3
 
 
-def located(clip: Fingerprints, ref: Fingerprints) -> list[Place]:
+def located(clip: Fingerprints, ref: Fingerprints, among: npt.NDArray[np.int64] | None = None) -> list[Place]:
     """Find the places at which frames of ref find frames of clip that look like them.
 
     Args:
         clip: One film.
         ref: The other one.
+        among: Numbers of the ref frames that ask, rising; None: any.
 
     Returns:
         Transforms from pixels of ref's small pictures to pixels of clip's, the best first; empty where nothing is to
         be seen.
     """
-    asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
+    asking, answering = sampled(ref, 0.0) if among is None else among, sampled(clip, 0.0)
     if not len(asking) or not len(answering):
         return []
     if len(answering) <= _MORE_ANSWERING // 2:
         return _placed(clip, ref, _some(answering, _ANSWERING), _some(asking, _ASKING), (WIDTH, HEIGHT))
     # long films have too many scenes for a few frames to meet one
-    asking, answering = _some(asking, _MORE_ASKING), _some(answering, _MORE_ANSWERING)
+    asking, answering = _some(asking, _MORE_ASKING), _some(sampled(clip, _APART), _MORE_ANSWERING)
     half = WIDTH // 2, HEIGHT // 2
-    return _placed(clip, ref, answering, asking, half)
+    places = _placed(clip, ref, answering, asking, half)
+    return [replace(place, matrix=resized(place.matrix, half, (WIDTH, HEIGHT))) for place in places]
 
 
 def _some(frames: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

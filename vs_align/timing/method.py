@@ -3,8 +3,8 @@
 FINGERPRINTS = 1
 """Changes whenever fingerprints of old files would differ from those that are taken now."""
 
-CONCLUSIONS = 3
+CONCLUSIONS = 5
 """Changes whenever the same films would be answered otherwise than before."""
 
-PLACES = 1
+PLACES = 2
 """Likewise for placements."""

@@ -33,6 +33,9 @@ _CONVINCING, _PLACES, _SETTLED = 0.75, 2, 0.6
 _MOST_ALIKE = 0.98
 # Transforms of a placement that are tried.
 _MOST_KNOWN = 3
+# Seconds of ref without a counterpart that are worth a look at other places; and what a place must reach there, as a
+# part of what the first one does.
+_WORTH_A_LOOK, _AS_GOOD = 1.0, 0.8
 # Pictures whose shapes differ by less have one shape.
 _SAME_SHAPE = 0.01
 
@@ -128,11 +131,12 @@ def _searched(
     placed = _placed(clip, ref, stretches)
     places: list[Matrix] = []
     if not placed or placed[0].agreement < _CONVINCING:
-        for place in located(clip, ref)[:_PLACES]:
-            places.append(place.matrix)
+        found = located(clip, ref)
+        places = [place.matrix for place in found]
+        for place in found[:_PLACES]:
             there = framing_of(Geometry(place.matrix, *_whole(), place.agreement)) or (clip.box, ref.box)
             others = chain(clip, ref, *there, reach)
-            closer = _placed(clip, ref, others, [place.matrix])
+            closer = _placed(clip, ref, others, [place.matrix], places)
             if closer and (not placed or _worth(closer[0]) > _worth(placed[0])):
                 stretches, placed = others, closer
             if closer and closer[0].agreement >= _SETTLED:
@@ -141,10 +145,43 @@ def _searched(
     if framing is not None:
         again = chain(clip, ref, *framing, reach)
         if sum(stretch.weight for stretch in again) > sum(stretch.weight for stretch in stretches):
-            closer = _placed(clip, ref, again, [placed[0].matrix])
+            closer = _placed(clip, ref, again, [placed[0].matrix], places)
             if closer:
-                return again, closer, places
+                stretches, placed = again, closer
+    if placed and places:
+        stretches, placed = _with_other_places(clip, ref, stretches, placed, reach)
     return stretches, placed, places
+
+
+def _with_other_places(
+    clip: Fingerprints, ref: Fingerprints, stretches: list[Stretch], placed: list[Geometry], reach: float | None
+) -> tuple[list[Stretch], list[Geometry]]:
+    """Look for those parts of ref that nothing explains yet at other places, as where scenes were cropped anew."""
+    while len(placed) < _MOST_KNOWN:
+        rest = _unexplained(ref, stretches)
+        found = located(clip, ref, rest)[:1] if len(rest) > _WORTH_A_LOOK * float(ref.rate) else []
+        if not found:
+            break
+        there = framing_of(Geometry(found[0].matrix, *_whole(), found[0].agreement)) or (clip.box, ref.box)
+        others = [
+            stretch
+            for stretch in chain(clip, ref, *there, reach)
+            if not any(_meet(stretch, known) for known in stretches)
+        ]
+        closer = _placed(clip, ref, others, [found[0].matrix])
+        if not closer or closer[0].agreement < _AS_GOOD * placed[0].agreement:
+            break
+        stretches = sorted([*stretches, *others], key=lambda stretch: float(stretch.ref[0]))
+        placed = [*placed, closer[0]]
+    return stretches, placed
+
+
+def _unexplained(ref: Fingerprints, stretches: Sequence[Stretch]) -> npt.NDArray[np.int64]:
+    """Ref frames that lie in no stretch."""
+    open_frames = ~ref.flat
+    for stretch in stretches:
+        open_frames &= (ref.times < stretch.ref[0]) | (ref.times > stretch.ref[-1])
+    return np.flatnonzero(open_frames)
 
 
 def _known(placement: Placement) -> list[Geometry]:
@@ -218,7 +255,11 @@ def _meet(one: Stretch, other: Stretch) -> bool:
 
 
 def _placed(
-    clip: Fingerprints, ref: Fingerprints, stretches: Sequence[Stretch], starts: Sequence[Matrix] = ()
+    clip: Fingerprints,
+    ref: Fingerprints,
+    stretches: Sequence[Stretch],
+    starts: Sequence[Matrix] = (),
+    others: Sequence[Matrix] = (),
 ) -> list[Geometry]:
     """How clip lies on ref at some pairs of frames that are near each other in time; empty where they do not agree."""
     pairs = [(r, c) for stretch in stretches for r, c in zip(stretch.ref, stretch.clip, strict=True)]
@@ -234,7 +275,7 @@ def _placed(
         windows.append(range(len(clips), len(clips) + stop - first))
         clips += _lumas(clip, first, stop)
         refs += _lumas(ref, n, n + 1)
-    return geometries(clips, refs, windows, starts=starts, shapes=_shapes(clip, ref))
+    return geometries(clips, refs, windows, starts=starts, shapes=_shapes(clip, ref), others=others)
 
 
 def _shapes(clip: Fingerprints, ref: Fingerprints) -> list[float]:
@@ -268,7 +309,9 @@ def _placed_among(
     some = candidates[:: max(1, len(candidates) // _CANDIDATES)]
     clips = [luma for k in some for luma in _lumas(many, int(k), int(k) + 1)]
     refs = [luma for n in wanted[:: max(1, len(wanted) // 8)] for luma in _lumas(few, int(n), int(n) + 1)]
-    return geometries(clips, refs, [range(len(clips))] * len(refs), starts=places, shapes=_shapes(many, few))
+    return geometries(
+        clips, refs, [range(len(clips))] * len(refs), starts=places[:1], shapes=_shapes(many, few), others=places
+    )
 
 
 def _frame_at(film: Fingerprints, time: float) -> int:
