@@ -1,74 +1,32 @@
 """`overlay()`: which frames are shown where, with time and place given."""
 
-import logging
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 import vapoursynth as vs
 
+from tests.overlay_clips import (
+    ABOVE,
+    BG,
+    FG,
+    LEFT,
+    PLACED,
+    TOP,
+    at_rate,
+    background,
+    core,
+    foreground,
+    placed,
+    seen,
+    timeline,
+)
 from tests.synth import numbered_clip
 from vs_align.enums import Timing
-from vs_align.errors import ArgumentError
 from vs_align.overlay_compositing import overlay
 from vs_align.overlay_frames import arranged, filled
 from vs_align.placement import Placement, Scene, Transform
-from vs_align.timeline import Timeline
-
-core = vs.core
-BG, FG = (32, 24), (16, 12)
-LEFT, TOP = 9, 5
-ABOVE = 1000
-"""What is added to frame numbers of fg in its pixels."""
-
-
-def placed(x: float = LEFT, y: float = TOP, scale: float = 1.0, first: int = 0, **more: Any) -> Scene:
-    """Fg's top left corner at (x, y)."""
-    matrix = ((scale, 0.0, x + (scale - 1) / 2), (0.0, scale, y + (scale - 1) / 2), (0.0, 0.0, 1.0))
-    return Scene(first, Transform(matrix, BG, FG), **more)
-
-
-PLACED = Placement(BG, FG, (placed(),))
-
-
-def background(length: int, **more: Any) -> vs.VideoNode:
-    return numbered_clip(length, width=BG[0], height=BG[1], **more)
-
-
-def foreground(length: int) -> vs.VideoNode:
-    return numbered_clip(length, width=FG[0], height=FG[1]).std.Expr(f"x {ABOVE} +")
-
-
-def timeline(
-    frames: Sequence[int | None], bg_length: int, bg_rate: Any = 24, fg_rate: Any = 24, **more: Any
-) -> Timeline:
-    return Timeline.from_frame_map(frames, clip_rate=bg_rate, ref_rate=fg_rate, clip_length=bg_length, **more)
-
-
-def seen(clip: vs.VideoNode) -> list[tuple[int, int | None]]:
-    """Numbers of the bg and fg frames in the pixels, which the props must tell too."""
-    out = []
-    for frame in clip.frames(close=True):
-        pixels = np.asarray(frame[0])
-        inside, outside = pixels[TOP : TOP + FG[1], LEFT : LEFT + FG[0]], pixels.copy()
-        outside[TOP : TOP + FG[1], LEFT : LEFT + FG[0]] = outside[0, 0]
-        assert inside.min() == inside.max()
-        assert outside.min() == outside.max()
-        below, above = int(outside[0, 0]), int(inside[0, 0]) - ABOVE
-        assert frame.props["VSAlignMatch"] == below
-        assert frame.props["VSAlignForeground"] == max(above, -1)
-        out.append((below, above if above >= 0 else None))
-    return out
-
-
-def at_rate(clip: vs.VideoNode, rate: int) -> vs.VideoNode:
-    return clip.std.AssumeFPS(fpsnum=rate)
 
 
 def test_every_frame_of_fg_on_the_frame_of_bg_that_shows_the_same() -> None:
@@ -336,103 +294,6 @@ def test_no_frame_is_asked_for_before_one_of_the_result_is(timing: str, scattere
     with result.get_frame(4) as frame:
         assert frame.props["VSAlignMatch"] == (28 if scattered and timing == "fg" else 4)
     assert 2 <= len(asked) < 60  # one of each, and what the core reads ahead
-
-
-def test_nothing_is_found_anew_when_the_script_is_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time is searched for where none is given, with the options that were given, and only once."""
-    from vs_align import overlay_compositing
-
-    calls: list[dict[str, Any]] = []
-
-    def found(clip: vs.VideoNode, ref: vs.VideoNode, **options: Any) -> Timeline:
-        calls.append({"lengths": (clip.num_frames, ref.num_frames), **options})
-        return timeline(list(range(ref.num_frames)), clip.num_frames)
-
-    monkeypatch.setattr(overlay_compositing, "sync", found)
-    result = overlay(
-        background(30), foreground(20), placement=PLACED, engine="border", margin=12, window=50, cache=tmp_path
-    )
-    assert seen(result) == [(n, n) for n in range(20)]
-    assert len(calls) == 1
-    assert calls[0]["lengths"] == (30, 20)
-    assert (calls[0]["engine"], calls[0]["margin"], calls[0]["window"]) == ("border", 12, 50)
-    assert calls[0]["cache"] == tmp_path
-    ref = core.std.BlankClip(width=8, height=8, length=15)
-    overlay(background(30), foreground(20), placement=PLACED, timing="ref", ref=ref, margin=0)
-    assert [call["lengths"] for call in calls[1:]] == [(30, 15), (20, 15)]
-    assert calls[1]["margin"] == 8
-
-
-@pytest.mark.parametrize("timing", ["fg", "bg", "ref"])
-def test_the_place_is_asked_for_with_what_was_given(
-    timing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[tuple[vs.VideoNode, vs.VideoNode, Timeline, dict[str, Any]]] = []
-
-    def found(clip: vs.VideoNode, ref: vs.VideoNode, given: Timeline, **options: Any) -> Placement:
-        calls.append((clip, ref, given, options))
-        return PLACED
-
-    monkeypatch.setitem(sys.modules, "vs_align.registering", SimpleNamespace(register=found))
-    bg, fg, ref = background(40), foreground(20), core.std.BlankClip(width=8, height=8, length=25)
-    fg_mask, bg_mask = (core.std.BlankClip(clip, format=vs.GRAY8, color=255, length=1) for clip in (fg, bg))
-    direct = timeline(list(range(7, 27)), 40)
-    pair = timeline(list(range(5, 30)), 40), timeline([None, None, *range(20), None, None, None], 20)
-    by_ref = timing == "ref"
-    result = overlay(
-        bg, fg, timeline=pair if by_ref else direct, timing=timing, ref=ref if by_ref else None, place=(LEFT, TOP),
-        scale=1, mask=fg_mask, bg_mask=bg_mask, track="scan", cache=tmp_path,
-    )  # fmt: skip
-    assert seen(result) == [(n + 7, n) for n in range(20)]
-    ((clip, other, given, options),) = calls
-    assert (clip, other) == (bg, fg)
-    # against a third clip, the way from bg to fg leads over it
-    assert given.frame_map == direct.frame_map
-    assert options["method"] == (LEFT, TOP)
-    assert (options["scale"], options["track"], options["cache"]) == (1, "scan", tmp_path)
-    # what is not shown of fg is not looked at; what may not be covered of bg is there to be seen nevertheless
-    assert "mask" not in options
-    with options["ref_mask"].get_frame(0) as hidden:
-        assert not np.asarray(hidden[0]).any()
-
-
-def test_doubts_are_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from vs_align import overlay_compositing
-
-    def found(clip: vs.VideoNode, ref: vs.VideoNode, **_options: Any) -> Timeline:
-        segments = timeline(list(range(ref.num_frames)), clip.num_frames).segments
-        return Timeline(
-            segments, Fraction(24), Fraction(24), clip.num_frames, ref.num_frames, verdict="doubtful", reasons=("fog",)
-        )
-
-    monkeypatch.setattr(overlay_compositing, "sync", found)
-    with caplog.at_level(logging.WARNING):
-        result = overlay(background(30), foreground(20), placement=PLACED)
-    assert "sync(bg, fg) is doubtful: fog" in caplog.text
-    with result.get_frame(0) as frame:
-        assert frame.props["VSAlignVerdict"] == "doubtful"
-    # the worse of both counts
-    for verdict, worse in (("exact", "good"), ("doubtful", "doubtful"), (None, "good")):
-        judged = replace(timeline(list(range(20)), 30), verdict="good")
-        result = overlay(background(30), foreground(20), timeline=judged, placement=replace(PLACED, verdict=verdict))
-        with result.get_frame(0) as frame:
-            assert frame.props["VSAlignVerdict"] == worse
-
-
-def test_clips_that_have_nothing_in_common() -> None:
-    nothing = Timeline.from_frame_map([None] * 20, clip_rate=24, ref_rate=24, clip_length=30)
-    nothing = Timeline(
-        nothing.segments,
-        nothing.clip_rate,
-        nothing.ref_rate,
-        30,
-        20,
-        verdict="unrelated",
-        reasons=("no shot is shared",),
-    )
-    message = r"timeline must match frames: give timeline= and placement= by hand.* got unrelated; no shot is shared"
-    with pytest.raises(ArgumentError, match=message):
-        overlay(background(30), foreground(20), timeline=nothing, placement=PLACED)
 
 
 def test_missing_numbers_are_those_of_the_nearest() -> None:
