@@ -24,11 +24,11 @@ _ANCHORS, _SCENE_ANCHORS, _AROUND, _SCENE_AROUND = 16, 4, 4, 2
 _LONGEST = 640
 # Frames for a look at small pictures.
 _SMALL_ANCHORS, _SMALL_AROUND = 24, 3
-# So many scenes are looked at closely; of longer films those that stand out.
-_MOST_SCENES = 48
+# So few scenes are all looked at closely; of more, those that stand out in small pictures, so many at most.
+_FEW_SCENES, _MOST_SCENES = 8, 48
 # By how many pixels of the small pictures a scene may lie elsewhere until it stands out, and by how many pixels of
 # clip until it has a transform of its own.
-_STANDS_OUT, _ELSEWHERE = 0.4, 0.3
+_STANDS_OUT, _ELSEWHERE = 0.12, 0.3
 # Agreement from which on no other place can explain more; less is enough under grain, where halves say the same.
 _ENOUGH, _ENOUGH_UNDER_GRAIN = 0.6, 0.35
 # The part of what is looked at of ref that lies in clip where all of it does.
@@ -266,7 +266,7 @@ class _Search:
         possible = [i for i, pairs in enumerate(groups) if len(pairs) >= _SHORTEST_SCENE]
         if len(possible) <= 1:
             return set()
-        if len(possible) <= _MOST_SCENES:
+        if len(possible) <= _FEW_SCENES:
             return set(possible)
         off = {i: misplaced(self._clip, self._ref, groups[i], whole.matrix) for i in possible}
         elsewhere = sorted((i for i in possible if off[i] > _STANDS_OUT), key=lambda i: -off[i])
