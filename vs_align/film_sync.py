@@ -102,8 +102,13 @@ def _by_engine(
     clip: Fingerprints, ref: Fingerprints, options: SyncOptions, progress: Progress | None
 ) -> tuple[FilmMatch, SyncVerdict]:
     from vs_align.timing.engines.registry import ENGINES
+    from vs_align.timing.locating import located_box
 
-    asked = EngineOptions(options.window, options.drift_interval, options.margin, options.box)
+    box = options.box
+    if box is None and options.engine is not SyncEngine.DURATION:
+        # they compare whole pictures, so a picture that is a part of the other one is looked for first
+        box = located_box(clip, ref)
+    asked = EngineOptions(options.window, options.drift_interval, options.margin, box)
 
     def told(share: float) -> None:
         if progress is not None:

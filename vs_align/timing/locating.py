@@ -14,6 +14,8 @@ from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
 # Frames of ref that ask, and of clip that answer; of long films more, at half the size, whose best answers count.
 _ASKING, _ANSWERING = 8, 40
 _MORE_ASKING, _MORE_ANSWERING = 10, 400
+# Agreement from which on a place is believed, and edges that differ by less than this share of the picture are equal.
+_BELIEVED, _NEARLY = 0.35, 0.06
 # Of long films frames so many seconds apart answer: those between look like them.
 _APART = 1 / 3
 
@@ -40,6 +42,25 @@ def located(clip: Fingerprints, ref: Fingerprints, among: npt.NDArray[np.int64] 
     half = WIDTH // 2, HEIGHT // 2
     places = _placed(clip, ref, answering, asking, half)
     return [replace(place, matrix=resized(place.matrix, half, (WIDTH, HEIGHT))) for place in places]
+
+
+def located_box(clip: Fingerprints, ref: Fingerprints) -> tuple[float, float, float, float] | None:
+    """Where ref's picture lies in clip's: left, top, width and height as shares of clip's.
+
+    None where it is all of clip's, where it is no part of it, and where nobody can tell.
+    """
+    found = located(clip, ref)
+    if not found or found[0].agreement < _BELIEVED:
+        return None
+    matrix = found[0].matrix
+    size = np.array([WIDTH, HEIGHT])
+    low = (matrix @ [-0.5, -0.5, 1])[:2] + 0.5
+    high = (matrix @ [WIDTH - 0.5, HEIGHT - 0.5, 1])[:2] + 0.5
+    low, high = low / size, high / size
+    if np.abs([*low, *(1 - high)]).max() < _NEARLY or min(*low, *(1 - high)) < -_NEARLY:
+        return None
+    low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
 def _some(frames: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

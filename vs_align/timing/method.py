@@ -3,7 +3,7 @@
 FINGERPRINTS = 1
 """Changes whenever fingerprints of old files would differ from those that are taken now."""
 
-CONCLUSIONS = 5
+CONCLUSIONS = 6
 """Changes whenever the same films would be answered otherwise than before."""
 
 PLACES = 2
