@@ -10,7 +10,7 @@ from vs_align.enums import PlaceMethod
 from vs_align.fingerprinting import node_fingerprints
 from vs_align.placement import Placement
 from vs_align.registration.film_places import PlaceOptions, Side, middle_placement, place_films
-from vs_align.registration.scene_look import misplaced
+from vs_align.registration.scene_look import agreements, misplaced, unseen_changes
 
 REF = (160, 90)
 FILMS = PlacedFilms((window(37, 23, REF), window(60, 40, REF)), REF, shots=(0, 20), length=40)
@@ -50,6 +50,15 @@ def test_small_pictures_tell_which_scenes_lie_elsewhere() -> None:
     first, second = ([(n, n) for n in range(start, start + 20)] for start in (0, 20))
     assert misplaced(clip, ref, first, FILMS.truth_at(0)) < 0.4
     assert misplaced(clip, ref, second, FILMS.truth_at(0)) > 2
+
+
+def test_small_pictures_tell_where_a_place_stops_to_hold() -> None:
+    clip, ref = _sides(FILMS)
+    pairs = [(n, n) for n in range(40)]
+    assert unseen_changes(clip, ref, pairs, FILMS.truth_at(0)) == [20]
+    assert unseen_changes(clip, ref, pairs[:20], FILMS.truth_at(0)) == []
+    before, after = agreements(clip, ref, [pairs[10], pairs[30]], FILMS.truth_at(0))
+    assert before > 0.8 > after + 0.3
 
 
 def test_the_middle_is_doubtful_and_says_why() -> None:

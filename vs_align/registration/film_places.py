@@ -226,7 +226,7 @@ class _Search:
 
     def _scenes(self, whole: FinePlace) -> list[Scene]:
         """One entry for each scene of ref; those that lie elsewhere have transforms of their own."""
-        starts = self._starts()
+        starts = self._starts(whole)
         groups = self._grouped(starts)
         standing_out = self._standing_out(groups, whole)
         shared = Transform(_rows(whole.matrix), *self._sizes)
@@ -242,14 +242,19 @@ class _Search:
             scenes.append(scene)
         return scenes
 
-    def _starts(self) -> list[int]:
-        """First frames of scenes of ref: its own cuts, and those of clip where it shows the same."""
+    def _starts(self, whole: FinePlace) -> list[int]:
+        """First frames of scenes of ref: its own cuts, those of clip where it shows the same, and changes of place."""
+        from vs_align.registration.scene_look import unseen_changes
+
         starts = {0, *self._ref.film.cuts.tolist()}
         theirs = self._clip.film.cuts
         for (n, k), (after, other) in pairwise(self._pairs):
             crossed = np.searchsorted(theirs, k, side="right") != np.searchsorted(theirs, other, side="right")
             if after == n + 1 and crossed and not starts.intersection(range(after - _BESIDE, after + _BESIDE + 1)):
                 starts.add(after)
+        for n in unseen_changes(self._clip, self._ref, self._pairs, whole.matrix):
+            if not starts.intersection(range(n - _BESIDE, n + _BESIDE + 1)):
+                starts.add(n)
         return sorted(starts)
 
     def _grouped(self, starts: Sequence[int]) -> list[list[tuple[int, int]]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from vs_align.flow.field import Matrix, neutral_matrix
 from vs_align.registration.refinement import AFFINE, UNIFORM
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from vs_align.registration.film_places import Side
 
 _LOOKS, _RADIUS, _STEPS = 3, 5, 6
+# Each sixth frame is looked at for changes; so many of them in a row must agree less than this part of what is
+# usual, and so many are held at a time.
+_EVERY, _IN_A_ROW, _LEFT, _AT_ONCE = 6, 2, 0.6, 64
+# By how much agreement must fall or rise from one frame to the next.
+_ABRUPT = 0.25
 # Below this agreement the scene lies somewhere else altogether, or shows something else.
 _LOST = 0.3
 
@@ -42,6 +48,57 @@ def misplaced(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matri
     if sequences.matched(closer, windows).agreement < _LOST:
         return float(WIDTH)
     return corner_distance(inner, closer, size)
+
+
+def unseen_changes(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Matrix) -> list[int]:
+    """Find ref frames at which a transform begins or ends to explain the pictures, which are cuts that nobody saw.
+
+    Args:
+        clip: The film in which the other one lies.
+        ref: The other one.
+        pairs: Ref frames and clip frames that show the same, in order.
+        matrix: The transform, between whole pictures in their pixels.
+
+    Returns:
+        Numbers of ref frames, rising.
+    """
+    sampled = list(range(0, len(pairs), _EVERY))
+    if len(sampled) < 2 * _IN_A_ROW:
+        return []
+    alike = agreements(clip, ref, [pairs[i] for i in sampled], matrix)
+    limit = _LEFT * float(np.percentile(alike, 90))
+    explained = alike > limit
+    changes = np.flatnonzero(np.diff(explained)) + 1
+    edges = [0, *changes.tolist(), len(sampled)]
+    lasting = [
+        i
+        for i, (before, change, after) in enumerate(zip(edges, edges[1:-1], edges[2:], strict=False))
+        if min(change - before, after - change) >= _IN_A_ROW
+    ]
+    found = []
+    for i in lasting:
+        first, stop = sampled[changes[i] - 1], sampled[changes[i]]
+        between = agreements(clip, ref, pairs[first : stop + 1], matrix)
+        steps = np.abs(np.diff(between))
+        # a slow move leaves a place little by little
+        if steps.max() > _ABRUPT:
+            found.append(pairs[first + int(steps.argmax()) + 1][0])
+    return found
+
+
+def agreements(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Matrix) -> npt.NDArray[np.float64]:
+    """Return how well small pictures of each pair agree under a transform, (n,), -1..1."""
+    size = WIDTH, HEIGHT
+    whole = np.ones((HEIGHT, WIDTH), np.float32)
+    inner = neutral_matrix(size, clip.size) @ matrix @ neutral_matrix(ref.size, size)
+    out = np.zeros(len(pairs))
+    for first in range(0, len(pairs), _AT_ONCE):
+        part = pairs[first : first + _AT_ONCE]
+        clips, refs = [_luma(clip.film, k) for _, k in part], [_luma(ref.film, n) for n, _ in part]
+        sequences = Sequences(clips, refs, whole, whole, size, _RADIUS)
+        windows = [range(i, i + 1) for i in range(len(part))]
+        out[first : first + len(part)] = sequences.matched(inner, windows).agreements
+    return out
 
 
 def _luma(film: Fingerprints, n: int) -> Luma:

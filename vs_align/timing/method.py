@@ -6,5 +6,5 @@ FINGERPRINTS = 1
 CONCLUSIONS = 6
 """Changes whenever the same films would be answered otherwise than before."""
 
-PLACES = 2
+PLACES = 3
 """Likewise for placements."""
