@@ -12,7 +12,7 @@ import numpy.typing as npt
 from vs_align.flow.field import Matrix
 from vs_align.registration.joint_search import JointRegistration, joint
 from vs_align.registration.sequences import Windows
-from vs_align.registration.views import Luma, size_of, warped_plane, weight_of
+from vs_align.registration.views import Luma, size_of, still_weight, warped_plane
 
 # Transforms that a stretch may have, as when each of its scenes was panned and scanned by itself.
 _MOST = 3
@@ -90,7 +90,7 @@ def geometries(
         Those that were found, at most three; none where the two have nothing in common, or where there is nothing to
         be seen.
     """
-    weights = _still_weight(clip), _still_weight(ref)
+    weights = still_weight(clip), still_weight(ref)
     first = joint(clip, ref, windows, weights[0] == 0, weights[1] == 0, pause, starts, shapes)
     if not first.found:
         return []
@@ -137,8 +137,3 @@ def neutral_geometry(size: tuple[int, int]) -> Geometry:
 
 def _geometry(found: JointRegistration, weights: tuple[Luma, Luma]) -> Geometry:
     return Geometry(found.matrix, *weights, found.matched.agreement)
-
-
-def _still_weight(pictures: Sequence[Luma]) -> Luma:
-    """The weight of a sequence: what is border in its brightest moments is border in all of them."""
-    return weight_of(np.asarray(np.max(np.stack(pictures), axis=0), np.float32), None)

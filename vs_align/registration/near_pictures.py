@@ -8,7 +8,7 @@ import numpy.typing as npt
 import vapoursynth as vs
 
 from vs_align.flow.field import Matrix
-from vs_align.registration.views import Luma, as_luma, weight_of
+from vs_align.registration.views import Luma, as_luma, still_weight
 from vs_align.vapour.pictures import analysed
 
 Box = tuple[float, float, float, float]
@@ -132,7 +132,7 @@ def near_pictures(
     clips = _read(_cut(clip, boxes[0], size), wanted)
     refs = _read(_cut(ref, boxes[1], size), [n for n, _ in anchors])
     weights = [
-        weight_of(np.max(np.stack(pictures), axis=0), _cut_mask(mask, box, size))
+        still_weight(pictures, _cut_mask(mask, box, size))
         for pictures, mask, box in zip((clips, refs), excluded, boxes, strict=True)
     ]
     return NearPictures(clips, refs, windows, (weights[0], weights[1]), *boxes)

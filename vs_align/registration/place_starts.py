@@ -14,7 +14,7 @@ from vs_align.registration.pooling import pooled
 from vs_align.registration.sequences import Windows
 from vs_align.registration.sift import SiftDetector
 from vs_align.registration.template_search import template_places
-from vs_align.registration.views import Luma, normalised, scaled, size_of, weight_of
+from vs_align.registration.views import Luma, normalised, scaled, size_of, still_weight
 
 Sizes = tuple[tuple[int, int], tuple[int, int]]
 
@@ -40,7 +40,7 @@ def small_starts(
         scale: Clip pixels per ref pixel, where it is known.
     """
     small = size_of(ref[0])
-    weights = tuple(weight_of(np.max(np.stack(pictures), axis=0), None) for pictures in (clip, ref))
+    weights = tuple(still_weight(pictures) for pictures in (clip, ref))
     places = template_places(clip, ref, windows, (weights[0], weights[1]), sizes, scale, _PLACES)
     outward, inward = neutral_matrix(sizes[0], small), neutral_matrix(small, sizes[1])
     if places:

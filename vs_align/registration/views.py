@@ -1,5 +1,6 @@
 """Views: pictures made ready for comparison, small, of even contrast, and with weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ _NOISE = np.float32(0.012)
 _BORDER_RANGE = 0.03
 _BORDER_SHARE = 0.9
 _WIDEST_BORDER = 0.45
+# A border changes by less than this in the course of time; excluded is what an excluded area touches by this share.
+_CHANGES, _TOUCHED = 0.15, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,26 @@ def weight_of(small: Luma, excluded: Excluded) -> Luma:
     weight[:, :left] = 0
     weight[:, width - right :] = 0
     if excluded is not None:
-        weight[scaled(excluded.astype(np.float32), size_of(small)) > 0.01] = 0
+        weight[scaled(excluded.astype(np.float32), size_of(small)) > _TOUCHED] = 0
+    return weight
+
+
+def still_weight(pictures: Sequence[Luma], excluded: Excluded = None) -> Luma:
+    """The weight of each pixel of a sequence: what is border in its brightest moments, and never changes, is border.
+
+    Args:
+        pictures: (h, w) each, at least one.
+        excluded: Areas that must not count, of any size, stretched over the picture; or None.
+    """
+    brightest, darkest = pictures[0], pictures[0]
+    for picture in pictures[1:]:
+        brightest, darkest = np.maximum(brightest, picture), np.minimum(darkest, picture)
+    weight = weight_of(brightest, excluded)
+    # of many frames together even a picture is bright all over
+    changing = brightest - darkest > _CHANGES
+    if excluded is not None:
+        changing &= scaled(excluded.astype(np.float32), size_of(weight)) <= _TOUCHED
+    weight[changing] = 1
     return weight
 
 

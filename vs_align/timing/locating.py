@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from vs_align.registration.settling import resized
 from vs_align.registration.template_search import Place, template_places
-from vs_align.registration.views import Luma, scaled, weight_of
+from vs_align.registration.views import Luma, scaled, still_weight
 from vs_align.timing.chain import sampled
 from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
 
@@ -77,15 +77,10 @@ def _placed(
     size: tuple[int, int],
 ) -> list[Place]:
     clips, refs = _lumas(clip, answering, size), _lumas(ref, asking, size)
-    weights = _still_weight(clips), _still_weight(refs)
+    weights = still_weight(clips), still_weight(refs)
     return template_places(clips, refs, [range(len(clips))] * len(refs), weights, (clip.size, ref.size))
 
 
 def _lumas(film: Fingerprints, frames: npt.NDArray[np.int64], size: tuple[int, int]) -> list[Luma]:
     pictures = (film.pictures(n, n + 1)[0].astype(np.float32) * np.float32(1 / 255) for n in frames.tolist())
     return [scaled(picture, size) for picture in pictures]
-
-
-def _still_weight(pictures: list[Luma]) -> Luma:
-    """What is border in the brightest moments is border in all."""
-    return weight_of(np.asarray(np.max(np.stack(pictures), axis=0), np.float32), None)

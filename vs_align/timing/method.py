@@ -3,8 +3,8 @@
 FINGERPRINTS = 1
 """Changes whenever fingerprints of old files would differ from those that are taken now."""
 
-CONCLUSIONS = 6
+CONCLUSIONS = 7
 """Changes whenever the same films would be answered otherwise than before."""
 
-PLACES = 3
+PLACES = 4
 """Likewise for placements."""
