@@ -94,13 +94,7 @@ def found_layers(given: Request, means: Means) -> Found | str:
         placement = means.placement if number == 0 else None
         if placement is None:
             placement = _placed(given, means, sides, timeline, place)
-        if placement.verdict == "unrelated":
-            if not given.search.force:
-                return _refusal(means.bg, fg.file, placement.reasons)
-            note(f"{fg.file.path.name} is nowhere to be seen in {bg.file.path.name}: it is laid on the middle.")
-            placement = _placed(given, means, sides, timeline, PlaceMethod.CENTER)
-            placement = replace(placement, verdict="doubtful")
-        elif placement.verdict == "doubtful":
+        if placement.verdict == "doubtful":
             note(f"where {fg.file.path.name} lies is doubtful: {'; '.join(placement.reasons)}.")
         else:
             timeline = _looked_again(given, means, sides, timeline, placement)

@@ -220,8 +220,8 @@ class _Search:
         for n, k in chosen:
             first, stop = max(0, k - _SMALL_AROUND), min(len(self._clip.film), k + _SMALL_AROUND + 1)
             windows.append(range(len(clips), len(clips) + stop - first))
-            clips += _lumas(self._clip.film, first, stop)
-            refs += _lumas(self._ref.film, n, n + 1)
+            clips += self._clip.film.lumas(first, stop)
+            refs += self._ref.film.lumas(n, n + 1)
         return small_starts(clips, refs, windows, self._sizes, self._options.scale)
 
     def _scenes(self, whole: FinePlace) -> list[Scene]:
@@ -317,7 +317,3 @@ def _is_enough(place: FinePlace) -> bool:
 
 def _spread_out(pairs: Sequence[tuple[int, int]], count: int) -> list[tuple[int, int]]:
     return [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int))]
-
-
-def _lumas(film: Fingerprints, first: int, stop: int) -> list[Luma]:
-    return [picture.astype(np.float32) * np.float32(1 / 255) for picture in film.pictures(first, stop)]

@@ -30,9 +30,8 @@ _RADIUS = 7
 _SMALLEST = 80
 _COARSE_ROUNDS, _ROUNDS = 8, 2
 _STEPS = 6
-# A simpler transform may leave so much more disagreement: a share of it, a part of the whole, and what is no more than
-# so many times the error of the mean.
-_SLACK, _GRAIN, _SURE = 0.005, 0.0001, 2.5
+# A simpler transform may leave so much more disagreement: a share of it, and a part of the whole.
+_SLACK, _GRAIN = 0.005, 0.0001
 # Pictures whose sizes differ by less, seen through a transform, may be of one size.
 _SAME_SIZE = 0.015
 # How near to a whole number of pixels an edge may be meant to lie there, and how near it is in any case.
@@ -194,14 +193,7 @@ class _Judge:
 
     def _is_worse(self, simple: Matrix, flexible: Matrix) -> bool:
         """Whether a transform leaves more disagreement than another one, and does so on most anchors alike."""
-        one, other = self._matched(simple), self._matched(flexible)
-        found = (one.candidates >= 0) & (other.candidates >= 0)
-        if not found.any():
-            return True
-        lost = other.agreements[found] - one.agreements[found]
-        noise = float(lost.std()) / max(1.0, float(np.count_nonzero(found) - 1)) ** 0.5
-        left = 1 - float(other.agreements[found].mean())
-        return bool(lost.mean() > max(_SURE * noise, _SLACK * left, _GRAIN))
+        return self._matched(simple).is_worse_than(self._matched(flexible), _GRAIN, _SLACK)
 
     def _matched(self, inner: Matrix) -> Matched:
         key = np.ascontiguousarray(inner, np.float64).tobytes()

@@ -22,6 +22,8 @@ _UNEXPLAINED_SHARE, _UNEXPLAINED = 0.7, 0.6
 _LEAST_RUN = 3
 # What another transform must reach, as a part of what those that are explained do.
 _AS_GOOD = 0.85
+# Pictures whose shapes differ by less have one shape.
+_SAME_SHAPE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +119,12 @@ def geometries(
         found.append(other)
         best[rest] = np.maximum(best[rest], other.matched.agreements)
     return [_geometry(each, weights) for each in found]
+
+
+def likely_shapes(clip_size: tuple[int, int], ref_size: tuple[int, int]) -> list[float]:
+    """Likely ratios of scales between pictures stretched to one size: pixels are square, or one was stretched."""
+    square = (ref_size[0] / ref_size[1]) / (clip_size[0] / clip_size[1])
+    return [square, 1.0] if abs(square - 1) > _SAME_SHAPE else [1.0]
 
 
 def _runs(numbers: Sequence[int]) -> list[int]:

@@ -48,8 +48,8 @@ _CONVINCING = 0.6
 _FEATURE_ANCHORS = 8
 # How much smaller than by features a part of a picture may be that was located otherwise.
 _REACH_OF_PARTS = 1.7
-# By how much less a simpler transform may agree, and how many times the error of the mean that is.
-_AS_SIMPLE, _SURE = 0.0003, 2.5
+# By how much less a simpler transform may agree.
+_AS_SIMPLE = 0.0003
 # What a transform must reach, and by how much it must beat the neutral one.
 _LEAST_AGREEMENT = 0.35
 _LEAST_GAIN = 0.004
@@ -141,16 +141,6 @@ def _followed(
     return matrix, matched
 
 
-def _is_worse(simple: Matched, flexible: Matched) -> bool:
-    """Whether one transform leaves more disagreement than another, and does so on most frames alike."""
-    found = (simple.candidates >= 0) & (flexible.candidates >= 0)
-    if not found.any():
-        return True
-    lost = flexible.agreements[found] - simple.agreements[found]
-    noise = float(lost.std()) / max(1.0, float(np.count_nonzero(found) - 1)) ** 0.5
-    return bool(lost.mean() > max(_SURE * noise, _AS_SIMPLE))
-
-
 def _objects(matrix: Matrix, size: tuple[int, int], shapes: Sequence[float], is_part: bool) -> bool:
     """Whether a transform cannot be. Pictures of other shapes were stretched to one, and parts may be small."""
     stretch = LARGEST_STRETCH * max((max(shape, 1 / shape) for shape in shapes), default=1.0)
@@ -175,7 +165,7 @@ def _simplified(fine: Sequences, matrix: Matrix, windows: Windows, shapes: Seque
             if not pairs:
                 break
             simple = fine.refined(simple, pairs, AFFINE, 4, basis)
-        if not _is_worse(fine.matched(simple, windows), matched):
+        if not fine.matched(simple, windows).is_worse_than(matched, _AS_SIMPLE):
             return simple
     return matrix
 

@@ -8,7 +8,7 @@ from scipy import fft
 
 from vs_align.enums import PlaceMethod
 from vs_align.flow.field import Matrix, neutral_matrix
-from vs_align.registration.geometry import geometries
+from vs_align.registration.geometry import geometries, likely_shapes
 from vs_align.registration.near_pictures import NearPictures
 from vs_align.registration.pooling import pooled
 from vs_align.registration.sequences import Windows
@@ -22,7 +22,6 @@ _RADIUS = 7
 # How many places of the template search are followed.
 _PLACES = 3
 _FEATURE_PAIRS = 8
-_SAME_SHAPE = 0.01
 
 
 def small_starts(
@@ -45,8 +44,7 @@ def small_starts(
     outward, inward = neutral_matrix(sizes[0], small), neutral_matrix(small, sizes[1])
     if places:
         yield outward @ places[0].matrix @ inward
-    square = (sizes[1][0] / sizes[1][1]) / (sizes[0][0] / sizes[0][1])
-    shapes = [square, 1.0] if abs(square - 1) > _SAME_SHAPE else [1.0]
+    shapes = likely_shapes(*sizes)
     for each in geometries(clip, ref, windows, starts=[place.matrix for place in places], shapes=shapes):
         yield outward @ each.matrix @ inward
 

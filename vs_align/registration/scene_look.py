@@ -10,8 +10,7 @@ from vs_align.flow.field import Matrix, neutral_matrix
 from vs_align.registration.refinement import AFFINE, UNIFORM
 from vs_align.registration.sequences import Sequences
 from vs_align.registration.settling import corner_distance
-from vs_align.registration.views import Luma
-from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints
+from vs_align.timing.fingerprint import HEIGHT, WIDTH
 
 if TYPE_CHECKING:
     from vs_align.registration.film_places import Side
@@ -36,8 +35,8 @@ def misplaced(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matri
         matrix: What is said, between whole pictures in their pixels.
     """
     chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _LOOKS + 2)[1:-1].astype(int))]
-    clips = [_luma(clip.film, k) for _, k in chosen]
-    refs = [_luma(ref.film, n) for n, _ in chosen]
+    clips = [clip.film.lumas(k, k + 1)[0] for _, k in chosen]
+    refs = [ref.film.lumas(n, n + 1)[0] for n, _ in chosen]
     size = WIDTH, HEIGHT
     whole = np.ones((HEIGHT, WIDTH), np.float32)
     sequences = Sequences(clips, refs, whole, whole, size, _RADIUS)
@@ -94,13 +93,8 @@ def agreements(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matr
     out = np.zeros(len(pairs))
     for first in range(0, len(pairs), _AT_ONCE):
         part = pairs[first : first + _AT_ONCE]
-        clips, refs = [_luma(clip.film, k) for _, k in part], [_luma(ref.film, n) for n, _ in part]
+        clips, refs = [clip.film.lumas(k, k + 1)[0] for _, k in part], [ref.film.lumas(n, n + 1)[0] for n, _ in part]
         sequences = Sequences(clips, refs, whole, whole, size, _RADIUS)
         windows = [range(i, i + 1) for i in range(len(part))]
         out[first : first + len(part)] = sequences.matched(inner, windows).agreements
     return out
-
-
-def _luma(film: Fingerprints, n: int) -> Luma:
-    picture: Luma = film.pictures(n, n + 1)[0].astype(np.float32) * np.float32(1 / 255)
-    return picture

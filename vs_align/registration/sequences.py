@@ -14,6 +14,8 @@ from vs_align.registration.views import Luma, View, normalised, scaled, warped_p
 
 Windows = Sequence[range]
 
+# How many times the error of its mean a loss must be to be one.
+_SURE = 2.5
 # Candidates from one pause to the next.
 _BREATH = 16
 
@@ -40,6 +42,22 @@ class Matched:
         """Mean correlation of those that have a candidate."""
         found = self.agreements[self.candidates >= 0]
         return float(found.mean()) if found.size else 0.0
+
+    def is_worse_than(self, other: "Matched", floor: float, share: float = 0.0) -> bool:
+        """Whether this leaves more disagreement than another match, and does so on most frames alike.
+
+        Args:
+            other: Matches of the same frames.
+            floor: What may be lost in any case.
+            share: Which part of the disagreement that the other one leaves may be lost too.
+        """
+        found = (self.candidates >= 0) & (other.candidates >= 0)
+        if not found.any():
+            return True
+        lost = other.agreements[found] - self.agreements[found]
+        noise = float(lost.std()) / max(1.0, float(np.count_nonzero(found) - 1)) ** 0.5
+        left = 1 - float(other.agreements[found].mean())
+        return bool(lost.mean() > max(_SURE * noise, share * left, floor))
 
     @property
     def explained(self) -> float:

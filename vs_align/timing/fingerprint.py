@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.registration.scenes import cuts_in
+from vs_align.registration.views import Luma
 
 WIDTH, HEIGHT = 96, 54
 """Size of the pictures that are kept of each frame, whatever its shape is."""
@@ -149,6 +150,10 @@ class Fingerprints:
     def pictures(self, first: int, stop: int) -> Pictures:
         """Small pictures of frames first..stop-1, (n, HEIGHT, WIDTH) luma; best asked for in long stretches."""
         return self.store.read(first, stop).luma
+
+    def lumas(self, first: int, stop: int) -> list[Luma]:
+        """Small pictures of frames first..stop-1 as floats, (HEIGHT, WIDTH) each, 0..1 nominal."""
+        return [picture.astype(np.float32) * np.float32(1 / 255) for picture in self.pictures(first, stop)]
 
     def colours(self, first: int, stop: int) -> Pictures:
         """Colours of frames first..stop-1, (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH): U and V, 128 is grey."""

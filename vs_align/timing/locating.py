@@ -82,5 +82,4 @@ def _placed(
 
 
 def _lumas(film: Fingerprints, frames: npt.NDArray[np.int64], size: tuple[int, int]) -> list[Luma]:
-    pictures = (film.pictures(n, n + 1)[0].astype(np.float32) * np.float32(1 / 255) for n in frames.tolist())
-    return [scaled(picture, size) for picture in pictures]
+    return [scaled(film.lumas(n, n + 1)[0], size) for n in frames.tolist()]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vs_align.flow.field import Matrix
 from vs_align.placement import Placement, Transform
-from vs_align.registration.geometry import Geometry, geometries, neutral_geometry
+from vs_align.registration.geometry import Geometry, geometries, likely_shapes, neutral_geometry
 from vs_align.registration.views import Luma
 from vs_align.sync_options import Progress
 from vs_align.timing.bands import Bands, are_short, bands_of, near_bands, whole_bands
@@ -36,8 +36,6 @@ _MOST_KNOWN = 3
 # Seconds of ref without a counterpart that are worth a look at other places; and what a place must reach there, as a
 # part of what the first one does.
 _WORTH_A_LOOK, _AS_GOOD = 1.0, 0.8
-# Pictures whose shapes differ by less have one shape.
-_SAME_SHAPE = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,15 +271,9 @@ def _placed(
         n, k = _frame_at(ref, r), _frame_at(clip, c)
         first, stop = max(0, k - _AROUND), min(len(clip), k + _AROUND + 1)
         windows.append(range(len(clips), len(clips) + stop - first))
-        clips += _lumas(clip, first, stop)
-        refs += _lumas(ref, n, n + 1)
-    return geometries(clips, refs, windows, starts=starts, shapes=_shapes(clip, ref), others=others)
-
-
-def _shapes(clip: Fingerprints, ref: Fingerprints) -> list[float]:
-    """Likely ratios of scales between small pictures: pixels are square, or one picture is stretched to the other's."""
-    square = (ref.size[0] / ref.size[1]) / (clip.size[0] / clip.size[1])
-    return [square, 1.0] if abs(square - 1) > _SAME_SHAPE else [1.0]
+        clips += clip.lumas(first, stop)
+        refs += ref.lumas(n, n + 1)
+    return geometries(clips, refs, windows, starts=starts, shapes=likely_shapes(clip.size, ref.size), others=others)
 
 
 def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Matrix]) -> list[Geometry]:
@@ -307,16 +299,17 @@ def _placed_among(
 ) -> list[Geometry]:
     """How frames of one film lie on some of another, each of which has a counterpart among all of them."""
     some = candidates[:: max(1, len(candidates) // _CANDIDATES)]
-    clips = [luma for k in some for luma in _lumas(many, int(k), int(k) + 1)]
-    refs = [luma for n in wanted[:: max(1, len(wanted) // 8)] for luma in _lumas(few, int(n), int(n) + 1)]
+    clips = [luma for k in some for luma in many.lumas(int(k), int(k) + 1)]
+    refs = [luma for n in wanted[:: max(1, len(wanted) // 8)] for luma in few.lumas(int(n), int(n) + 1)]
     return geometries(
-        clips, refs, [range(len(clips))] * len(refs), starts=places[:1], shapes=_shapes(many, few), others=places
+        clips,
+        refs,
+        [range(len(clips))] * len(refs),
+        starts=places[:1],
+        shapes=likely_shapes(many.size, few.size),
+        others=places,
     )
 
 
 def _frame_at(film: Fingerprints, time: float) -> int:
     return min(int(np.searchsorted(film.times, time - 1e-6)), len(film) - 1)
-
-
-def _lumas(film: Fingerprints, first: int, stop: int) -> list[Luma]:
-    return [picture.astype(np.float32) * np.float32(1 / 255) for picture in film.pictures(first, stop)]
