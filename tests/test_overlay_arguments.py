@@ -58,9 +58,11 @@ def test_nothing_wrong_with_these() -> None:
         ({"place": 5}, r"place must be the name of a method, \(x, y\) or \(x, y, scale\), got 5"),
         ({"place": (1, 2, 3, 4)}, "place must be the name of a method"),
         ({"place": (1, "2")}, "place must be a number, got '2'"),
-        ({"place": (1, float("inf"))}, "place must be finite numbers"),
-        ({"place": (1, 2, 0)}, r"place must have a scale above 0, got \(1, 2, 0\)"),
-        ({"scale": 0}, "scale must be above 0 and finite, got 0"),
+        ({"place": (1, float("inf"))}, "place must have x and y within 1e.06 pixels"),
+        ({"place": (1, 2, 0)}, r"place must have a scale in 0.01..100, got \(1, 2, 0\)"),
+        ({"place": (1, 2, 1e-300)}, r"place must have a scale in 0.01..100, got \(1, 2, 1e-300\)"),
+        ({"scale": 0}, "scale must lie in 0.01..100, got 0"),
+        ({"scale": float("inf")}, "scale must lie in 0.01..100, got inf"),
         ({"scale": "big"}, "scale must be a number, got 'big'"),
         ({"trim": 2}, "trim must be True or False, got 2"),
         ({"smooth": "yes"}, "smooth must be True or False, got 'yes'"),
@@ -90,13 +92,16 @@ def test_nothing_wrong_with_these() -> None:
         ),
         ({"placement": "nowhere.json"}, r"nowhere\.json"),
         ({"timeline": "nowhere.json"}, r"nowhere\.json"),
-        ({"placement": 4}, r"placement must be a Placement of register\(bg, fg\) or the path of its file, got int"),
+        (
+            {"placement": 4},
+            r"placement must be a Placement of register\(bg, fg\) or the path of its JSON file, got int",
+        ),
         (
             {"placement": Placement.neutral(FG, BG)},
-            r"placement must be for a clip of 32x24 \(bg\) and a ref of 16x12 \(fg\), got a clip of 16x12 and a ref of "
+            r"placement must be for bg of 32x24 and fg of 16x12, or of their aspect ratios, got one for 16x12 and "
             r"32x24; was it made by register\(fg, bg\)\? Call it with bg first",
         ),
-        ({"placement": Placement.neutral(BG, (8, 6))}, r"was it made at another size\? Use \.resized\(\)"),
+        ({"placement": Placement.neutral(BG, (8, 8))}, r"was it made at another size\? Use \.resized\(\)"),
         (
             {"timing": "ref", "ref": never_asked(5, BG)},
             r"timeline must be a pair, sync\(bg, ref\) and sync\(fg, ref\), for timing 'ref', got Timeline",

@@ -1,5 +1,6 @@
 """`register`: synthetic films whose place is known, and demanded back."""
 
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -299,8 +300,16 @@ LINE = Timeline.from_frame_map([0, 1, 2, 3], clip_rate=24, ref_rate=24, clip_len
         ((CLIP, OTHER), {"method": 3}, r"register: method must be .*3"),
         ((CLIP, OTHER), {"method": (1,)}, r"register: method must have two or three numbers: x, y and scale.*\(1,\)"),
         ((CLIP, OTHER), {"method": (1, "a")}, r"register: method must be .*a"),
-        ((CLIP, OTHER), {"method": (1, 2, 0)}, r"register: method must have a scale above 0.*0"),
-        ((CLIP, OTHER), {"scale": 0}, r"register: scale must be above 0.*0"),
+        ((CLIP, OTHER), {"method": (nan, 0)}, r"register: method must be a number, got nan"),
+        ((CLIP, OTHER), {"method": (inf, 0)}, r"register: method must have x and y within 1e\+06 pixels.*inf"),
+        ((CLIP, OTHER), {"method": (0, -1e300)}, r"register: method must have x and y within .*1e\+300"),
+        ((CLIP, OTHER), {"method": (1, 2, 0)}, r"register: method must have a scale in 0.01..100.*0"),
+        ((CLIP, OTHER), {"method": (1, 2, inf)}, r"register: method must have a scale .*inf"),
+        ((CLIP, OTHER), {"method": (1, 2, 1e-300)}, r"register: method must have a scale .*1e-300"),
+        ((CLIP, OTHER), {"scale": 0}, r"register: scale must lie in 0.01..100, got 0"),
+        ((CLIP, OTHER), {"scale": inf}, r"register: scale must lie in 0.01..100, got inf"),
+        ((CLIP, OTHER), {"scale": nan}, r"register: scale must be a number, got nan"),
+        ((CLIP, OTHER), {"scale": 1e-300, "method": "center"}, r"register: scale must lie in .*1e-300"),
         ((CLIP, OTHER), {"scale": "x"}, r"register: scale must be .*x"),
         ((CLIP, OTHER), {"track": "dance"}, r"register: track must be .*dance"),
         ((CLIP, OTHER), {"mask": 1}, r"register: mask must be .*"),

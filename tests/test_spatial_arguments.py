@@ -52,7 +52,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "batch of none": ({"batch_size": 0}, "batch_size must be at least 1, got 0."),
     "placement is a number": (
         {"placement": 3},
-        "placement must be a Placement or the path of its JSON file, got int.",
+        "placement must be a Placement of register(clip, ref) or the path of its JSON file, got int.",
     ),
 }
 
@@ -92,7 +92,7 @@ EVERYTHING: dict[str, dict[str, Any]] = {
     "scene": {"stabilize": "scene"},
     "wide scene": {"stabilize": "scene", "wide_search": True},
     "clip": {"stabilize": "clip"},
-    "placement": {"placement": Placement.neutral((8, 8), (16, 16))},
+    "placement": {"placement": Placement.neutral((8, 6), (16, 12))},
 }
 
 
@@ -114,11 +114,11 @@ def test_names_values_and_members_mean_the_same() -> None:
         )
 
 
-def test_arguments_by_position_have_their_old_order() -> None:
+def test_arguments_by_position_have_the_order_of_3_3() -> None:
     clip = untouchable()
-    vs_align.spatial(clip, clip, None, 2, 3, True, "cpu", engine="dis")
+    vs_align.spatial(clip, clip, None, 2, True, True, True, "cpu", engine="dis", unaligned="mask")
     with pytest.raises(TypeError):
-        vs_align.spatial(clip, clip, None, 2, 3, True, "cpu", "dis")  # type: ignore[call-arg]
+        vs_align.spatial(clip, clip, None, 2, True, True, True, "cpu", "dis")  # type: ignore[call-arg, arg-type]
 
 
 def test_dis_on_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,20 +117,22 @@ def test_a_placement_that_changes_counts_where_it_holds() -> None:
     assert found.frame_map == tuple(range(20, 100))
 
 
-OTHER = Placement.neutral((64, 48), (32, 24))
+OTHER = Placement.neutral((64, 40), (32, 24))
 CASES: dict[str, tuple[Any, str]] = {
-    "number": (3, "placement must be a Placement or the path of its JSON file, got int."),
+    "number": (3, "placement must be a Placement of register(clip, ref) or the path of its JSON file, got int."),
     "transform": (
         Transform.identity((32, 24)),
-        "placement must be a Placement or the path of its JSON file, got Transform.",
+        "placement must be a Placement of register(clip, ref) or the path of its JSON file, got Transform.",
     ),
     "other size": (
         OTHER,
-        "placement must be for a clip of 32x24 and a ref of 32x24, got (64, 48) and (32, 24).",
+        "placement must be for clip of 32x24 and ref of 32x24, or of their aspect ratios, got one for 64x40 and 32x24; "
+        "was it made at another size? Use .resized().",
     ),
     "turned round": (
-        Placement.neutral((32, 24), (64, 48)),
-        "placement must be for a clip of 32x24 and a ref of 32x24, got (32, 24) and (64, 48).",
+        Placement.neutral((32, 24), (64, 40)),
+        "placement must be for clip of 32x24 and ref of 32x24, or of their aspect ratios, got one for 32x24 and 64x40; "
+        "was it made at another size? Use .resized().",
     ),
 }
 

@@ -114,7 +114,7 @@ def test_nothing_is_computed_before_the_first_frame() -> None:
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
 def test_cuda_without_torch_says_what_to_install() -> None:
     with pytest.raises(vs_align.MissingDependencyError, match=r"pip install 'vs_align\[torch\]'"):
-        vs_align.temporal(blank(), blank(), device="cuda")
+        vs_align.temporal(blank(), blank(), precision=2, device="cuda")
 
 
 def test_cuda_without_a_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,13 @@ def test_cuda_without_a_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.cuda = type("cuda", (), {"is_available": staticmethod(lambda: False)})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch", torch)
     with pytest.raises(vs_align.MissingDependencyError, match=r"torch 2\.9\.9\+cpu sees none"):
-        vs_align.temporal(blank(), blank(), device="cuda")
+        vs_align.temporal(blank(), blank(), precision=2, device="cuda")
+
+
+@pytest.mark.parametrize("options", [{}, {"metric": "structure"}])
+def test_what_runs_on_the_cpu_always_takes_cuda_without_pytorch(options: dict[str, Any]) -> None:
+    result = vs_align.temporal(blank(), blank(), device="cuda", **options)
+    assert result.num_frames == blank().num_frames
 
 
 @pytest.mark.skipif(hasattr(core, "julek"), reason="the plugin julek is installed")

@@ -10,6 +10,7 @@ from vs_align.version import __version__
 
 if TYPE_CHECKING:
     from vs_align.enums import (
+        Backend,
         Background,
         Canvas,
         Device,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from vs_align.overlay_sound import overlay_audio
     from vs_align.placement import Placement, Scene, Transform
     from vs_align.registering import register
+    from vs_align.script_arguments import argument_path
     from vs_align.spatial_alignment import spatial
     from vs_align.synchronisation import sync
     from vs_align.temporal_alignment import temporal
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignError",
     "ArgumentError",
+    "Backend",
     "Background",
     "Canvas",
     "Device",
@@ -62,6 +65,7 @@ __all__ = [
     "Transform",
     "Unaligned",
     "__version__",
+    "argument_path",
     "overlay",
     "overlay_audio",
     "register",
@@ -75,6 +79,7 @@ _HOMES = {
     "ArgumentError": "vs_align.errors",
     "MediaError": "vs_align.errors",
     "MissingDependencyError": "vs_align.errors",
+    "Backend": "vs_align.enums",
     "Background": "vs_align.enums",
     "Canvas": "vs_align.enums",
     "Device": "vs_align.enums",
@@ -95,6 +100,7 @@ _HOMES = {
     "Segment": "vs_align.timeline",
     "Timeline": "vs_align.timeline",
     "Passage": "vs_align.timeline_passages",
+    "argument_path": "vs_align.script_arguments",
     "overlay": "vs_align.overlay_compositing",
     "overlay_audio": "vs_align.overlay_sound",
     "register": "vs_align.registering",

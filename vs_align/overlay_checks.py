@@ -1,6 +1,5 @@
 """Checks of the arguments of `overlay`, each before any frame is asked for."""
 
-import math
 from collections.abc import Sequence
 from os import PathLike
 
@@ -9,7 +8,6 @@ import vapoursynth as vs
 from vs_align import checks
 from vs_align.enums import PlaceMethod, SyncEngine, Timing
 from vs_align.errors import ArgumentError
-from vs_align.placement import Placement
 from vs_align.timeline import Timeline
 
 type AnyTimeline = Timeline | str | PathLike[str]
@@ -64,22 +62,7 @@ def check_place(place: object) -> PlaceMethod | tuple[float, ...]:
     rule = "must be the name of a method, (x, y) or (x, y, scale)"
     if not isinstance(place, Sequence) or len(place) not in (2, 3):
         raise ArgumentError(NAME, "place", rule, repr(place))
-    numbers = tuple(checks.check_number(NAME, "place", number) for number in place)
-    if not all(map(math.isfinite, numbers)):
-        raise ArgumentError(NAME, "place", "must be finite numbers", repr(place))
-    if len(numbers) == 3 and numbers[2] <= 0:
-        raise ArgumentError(NAME, "place", "must have a scale above 0", repr(place))
-    return numbers
-
-
-def check_scale(scale: object) -> float | None:
-    """Pixels of bg per pixel of fg, where they are known."""
-    if scale is None:
-        return None
-    checked = checks.check_number(NAME, "scale", scale)
-    if not 0 < checked < math.inf:
-        raise ArgumentError(NAME, "scale", "must be above 0 and finite", scale)
-    return checked
+    return checks.check_corner(NAME, "place", place)
 
 
 def check_share(name: str, value: object) -> float:
@@ -132,27 +115,6 @@ def load_pair(given: object, bg: vs.VideoNode, fg: vs.VideoNode, ref: vs.VideoNo
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
         raise ArgumentError(NAME, "timeline", rule, type(given).__name__)
     return load_timeline(given[0], bg, ref, ("bg", "ref")), load_timeline(given[1], fg, ref, ("fg", "ref"))
-
-
-def load_placement(given: object, bg: vs.VideoNode, fg: vs.VideoNode) -> Placement:
-    """A placement of fg in bg, or the path of its file."""
-    if isinstance(given, str | PathLike):
-        placement = Placement.load(given)
-    elif isinstance(given, Placement):
-        placement = given
-    else:
-        rule = "must be a Placement of register(bg, fg) or the path of its file"
-        raise ArgumentError(NAME, "placement", rule, type(given).__name__)
-    found, wanted = (placement.clip_size, placement.ref_size), ((bg.width, bg.height), (fg.width, fg.height))
-    if found != wanted:
-        (a, b), (c, d) = wanted
-        advice = "was it made at another size? Use .resized()"
-        if found == wanted[::-1]:
-            advice = "was it made by register(fg, bg)? Call it with bg first"
-        (e, f), (g, h) = found
-        said = f"a clip of {e}x{f} and a ref of {g}x{h}; {advice}"
-        raise ArgumentError(NAME, "placement", f"must be for a clip of {a}x{b} (bg) and a ref of {c}x{d} (fg)", said)
-    return placement
 
 
 def check_related(timeline: Timeline, name: str = "timeline") -> None:

@@ -128,7 +128,7 @@ def overlay(
     bg_mask = checked.check_mask("bg_mask", bg_mask, "bg", bg)
     trim = checks.check_flag(NAME, "trim", trim)
     chosen = checked.check_engine(engine)
-    method, known_scale = checked.check_place(place), checked.check_scale(scale)
+    method, known_scale = checked.check_place(place), checks.check_scale(NAME, scale)
     steadiness = checks.check_option(NAME, "track", track, Track)
     checked.check_cache(cache)
     checked.check_progress(progress)
@@ -151,7 +151,7 @@ def overlay(
         "drift_interval": checks.check_integer(NAME, "drift_interval", drift_interval, 1),
         "margin": max(1, look.margin) if chosen is SyncEngine.BORDER else _BAND,
     }
-    placed = None if placement is None else checked.load_placement(placement, bg, fg)
+    placed = None if placement is None else checks.check_placement(NAME, placement, bg, fg, ("bg", "fg"))
     times = _timelines(bg, fg, ref, timeline, searching)
     schedule = schedule_of(times, clock, trim)
     if placed is None:

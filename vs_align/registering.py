@@ -79,7 +79,7 @@ def register(
     """
     clip, ref = checks.check_clip(_NAME, "clip", clip), checks.check_clip(_NAME, "ref", ref)
     kind, corner = _check_method(method)
-    factor = _check_scale(scale)
+    factor = checks.check_scale(_NAME, scale)
     follow = checks.check_option(_NAME, "track", track, Track)
     masks = _check_mask("mask", mask), _check_mask("ref_mask", ref_mask)
     frames = _check_timeline(timeline, clip, ref)
@@ -112,19 +112,7 @@ def _check_method(method: object) -> tuple[PlaceMethod, Sequence[float] | None]:
         return checks.check_option(_NAME, "method", method, PlaceMethod), None
     if len(method) not in (2, 3):
         raise ArgumentError(_NAME, "method", "must have two or three numbers: x, y and scale", repr(method))
-    numbers = [checks.check_number(_NAME, "method", value) for value in method]
-    if len(numbers) == 3 and not numbers[2] > 0:
-        raise ArgumentError(_NAME, "method", "must have a scale above 0", numbers[2])
-    return PlaceMethod.CENTER, numbers
-
-
-def _check_scale(scale: object) -> float | None:
-    if scale is None:
-        return None
-    value = checks.check_number(_NAME, "scale", scale)
-    if not value > 0:
-        raise ArgumentError(_NAME, "scale", "must be above 0", scale)
-    return value
+    return PlaceMethod.CENTER, checks.check_corner(_NAME, "method", method)
 
 
 def _check_mask(name: str, mask: object) -> vs.VideoNode | None:

@@ -1,6 +1,6 @@
 """`spatial`: each frame of clip, warped onto its frame of ref."""
 
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import vapoursynth as vs
@@ -21,13 +21,13 @@ def spatial(
     ref: vs.VideoNode,
     mask: vs.VideoNode | None = None,
     precision: "int | SpatialPrecision" = 3,
-    iterations: int = 1,
+    wide_search: bool = False,
     lq_input: bool = False,
+    alpha: bool = False,
     device: "str | Device" = "auto",
     *,
+    iterations: int = 1,
     engine: "str | FlowEngine" = "auto",
-    wide_search: bool = False,
-    alpha: bool = False,
     unaligned: "str | Unaligned" = "keep",
     clip_mask: vs.VideoNode | None = None,
     stabilize: "str | Stabilize" = "frame",
@@ -58,21 +58,21 @@ def spatial(
             `ref` where the size differs. Still or moving; shorter than `ref`, its last frame is repeated. What is left
             out moves like its surroundings.
         precision: 1 to 4, faster to more accurate; see `SpatialPrecision`.
-        iterations: How often the search for the field is repeated from where it ended, at least 1. More than one helps
-            with large motions.
-        lq_input: Set it where a version is grainy or full of artefacts. Grain is also measured.
-        device: "auto", "cpu" or "cuda"; see `Device`. Only RIFE runs on CUDA.
-        engine: "auto", "dis" or "rife"; see `FlowEngine`.
         wide_search: Find crops, shear, turns to 45 degrees and scales from 0.5 to 2 by features of the pictures. XFeat
             finds them where its weights are, and PyTorch and kornia are installed; else SIFT. Without it shifts of a
             tenth of the picture and scales from 0.9 to 1.1 are found.
+        lq_input: Set it where a version is grainy or full of artefacts. Grain is also measured.
         alpha: Attach `_Alpha`, of clip's depth and full range: white where a pixel was found inside clip's picture.
+        device: "auto", "cpu" or "cuda"; see `Device`. Only RIFE runs on CUDA.
+        iterations: How often the search for the field is repeated from where it ended, at least 1. More than one helps
+            with large motions.
+        engine: "auto", "dis" or "rife"; see `FlowEngine`.
         unaligned: "keep" or "mask": whether alpha is black also where clip does not show what ref shows; see
             `Unaligned`. "mask" needs `alpha`.
         clip_mask: What does not count in `clip`; otherwise like `mask`.
         stabilize: "frame", "scene" or "clip": for how many frames one coarse transform is found; see `Stabilize`.
         placement: A `Placement`, or the path of its JSON file, from which the coarse transforms are taken; nothing is
-            then searched for. Its sizes are scaled to those of `clip` and `ref`.
+            then searched for. It may be for other sizes of the same aspect ratios.
         batch_size: How many frames are worked on at once, at least 1. Default: as many as the core has threads, up to
             8; less for RIFE. More needs more memory.
         backend: Another name of `device`.
@@ -124,7 +124,7 @@ def spatial(
     flow = checks.check_option(_NAME, "engine", engine, FlowEngine)
     if where is Device.CUDA and flow is FlowEngine.DIS:
         raise ArgumentError(_NAME, "device", "must be 'cpu' or 'auto' with engine 'dis'", repr(where.value))
-    placed = None if placement is None else _check_placement(placement)
+    placed = None if placement is None else checks.check_placement(_NAME, placement, clip, ref)
 
     from vs_align.flow.engines import engine_for  # loads OpenCV and numba
     from vs_align.spatial_graph import Choices, spatial_graph
@@ -158,16 +158,6 @@ def _check_depth(name: str, checked: vs.VideoNode) -> vs.VideoNode:
     if checked.format.sample_type == vs.INTEGER and checked.format.bits_per_sample > 16:
         raise ArgumentError(_NAME, name, "must have at most 16 bits, or be float", checked.format.name)
     return checked
-
-
-def _check_placement(placement: object) -> Placement:
-    if isinstance(placement, Placement):
-        return placement
-    if isinstance(placement, str | PathLike):
-        return Placement.load(fspath(placement))
-    raise ArgumentError(
-        _NAME, "placement", "must be a Placement or the path of its JSON file", type(placement).__name__
-    )
 
 
 def _detector(device: Device) -> "Detector":

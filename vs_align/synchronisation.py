@@ -160,16 +160,7 @@ def _check_options(
 def _check_placement(placement: object, clip: vs.VideoNode, ref: vs.VideoNode, engine: SyncEngine) -> "Placement":
     if engine is not SyncEngine.AUTO:
         raise ArgumentError(_NAME, "placement", "must be left out but for the engine 'auto'", repr(engine.value))
-    if isinstance(placement, str | PathLike):
-        placement = Placement.load(placement)
-    if not isinstance(placement, Placement):
-        rule = "must be a Placement or the path of its JSON file"
-        raise ArgumentError(_NAME, "placement", rule, type(placement).__name__)
-    sizes = (clip.width, clip.height), (ref.width, ref.height)
-    if (placement.clip_size, placement.ref_size) != sizes:
-        rule = "must be for a clip of {}x{} and a ref of {}x{}".format(*sizes[0], *sizes[1])
-        raise ArgumentError(_NAME, "placement", rule, f"{placement.clip_size} and {placement.ref_size}")
-    return placement
+    return checks.check_placement(_NAME, placement, clip, ref)
 
 
 def _check_sound(name: str, sound: object) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import vapoursynth as vs
@@ -29,8 +29,8 @@ def temporal(
     clip: vs.VideoNode,
     ref: vs.VideoNode,
     out: vs.VideoNode | None = None,
-    tr: int = 20,
     precision: "int | TemporalPrecision" = 1,
+    tr: int = 20,
     fallback: vs.VideoNode | None = None,
     thresh: float | None = None,
     clip_num: int | None = None,
@@ -69,8 +69,8 @@ def temporal(
         ref: The frames to find. Format and size of `clip`, but for the metric "structure"; any length.
         out: Where the frames of the result are copied from: as long as `clip`, any constant format and size.
             Default: `clip`.
-        tr: Temporal radius, in clip frames to either side, at least 0.
         precision: How two frames are compared, 1 to 3; see `TemporalPrecision`.
+        tr: Temporal radius, in clip frames to either side, at least 0.
         fallback: Shown where the best score is not below `thresh` or where there is no candidate. At least as long as
             `ref`; format and size of `out`. Without it the best, or nearest, frame of `out` is shown.
         thresh: Scores from here on count as no match. Default: that of the metric. Scores of precision 1 run from 0
@@ -80,7 +80,8 @@ def temporal(
         clip_den: Denominator of the frame rate of `clip`.
         ref_num: Numerator of the frame rate of `ref`.
         ref_den: Denominator of the frame rate of `ref`.
-        device: "auto", "cpu" or "cuda"; see `Device`. Precision 1 is bound by memory and runs on the CPU always.
+        device: "auto", "cpu" or "cuda"; see `Device`. Precision 1 and the metric "structure" run on the CPU always;
+            Butteraugli on "cuda" is that of the plugin Vship if it is installed, else it needs PyTorch.
         batch_size: How many candidates a neural metric compares at once, at least 1. Precision 1 does not use it.
         debug: Draw the method, the best match and the scores of the window on the frame. Compares every candidate.
         timeline: A `Timeline`, or the path of its JSON file. It is rendered, and nothing is searched; `clip` and
@@ -129,9 +130,10 @@ def temporal(
         checks.check_integer(_NAME, "batch_size", batch_size, 1)
     row = metric_named(_NAME, checks.check_option(_NAME, "precision", precision, TemporalPrecision), metric)
     smooth = checks.check_flag(_NAME, "smooth", smooth)
-    placed = None if placement is None else _check_placement(placement, row)
-    where = checks.check_device(_NAME, device if backend is None else backend)
-    row = on_device(row, where)
+    placed = None if placement is None else _check_placement(placement, row, clip, ref)
+    wanted = checks.check_option(_NAME, "device", device if backend is None else backend, Device)
+    row = on_device(row, wanted)
+    where = checks.check_device(_NAME, wanted) if row.uses_torch else Device.CPU
 
     fps = rates or (Fraction(clip.fps), Fraction(ref.fps))
     stamped = timeline is None and row.name != "planestats"
@@ -194,13 +196,7 @@ def _check_fallback(fallback: object, ref: vs.VideoNode, out: vs.VideoNode) -> v
     return checked
 
 
-def _check_placement(placement: object, row: MetricRow) -> Placement:
+def _check_placement(placement: object, row: MetricRow, clip: vs.VideoNode, ref: vs.VideoNode) -> Placement:
     if row.name != "structure":
         raise ArgumentError(_NAME, "placement", "must be left out but for the metric 'structure'", repr(row.name))
-    if isinstance(placement, Placement):
-        return placement
-    if isinstance(placement, str | PathLike):
-        return Placement.load(fspath(placement))
-    raise ArgumentError(
-        _NAME, "placement", "must be a Placement or the path of its JSON file", type(placement).__name__
-    )
+    return checks.check_placement(_NAME, placement, clip, ref)

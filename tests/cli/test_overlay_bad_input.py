@@ -136,9 +136,9 @@ def test_findings_for_other_videos(refusal: Refusal, film: Path, tmp_path: Path)
     assert "--timeline t.json: it was made for a FG of 9 frames, film.mkv has 12" in said
     Timeline.from_frame_map(range(12), clip_rate=25, ref_rate=25, clip_length=12).save(kept)
     placed = tmp_path / "p.json"
-    Placement.neutral((160, 90), (80, 44)).save(placed)
+    Placement.neutral((160, 90), (80, 54)).save(placed)
     said = refusal(film, film, "--timeline", kept, "--placement", placed)
-    assert "p.json: it was made for a FG of 80x44, film.mkv has 160x90" in said
+    assert "--placement p.json: it was made for BG of 160x90 and FG of 80x54; film.mkv has 160x90, film.mkv has" in said
     (tmp_path / "broken.json").write_text("{")
     assert "broken.json" in refusal(film, film, "--timeline", tmp_path / "broken.json")
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.calling import call
 from tests.media.films import sound, write_film
+from vs_align.placement import Placement
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,10 @@ def test_masks_that_are_no_pictures(refusal: Refusal, film: Path, option: str) -
 
 def test_placements_that_are_none(refusal: Refusal, film: Path) -> None:
     assert "nowhere.json" in refusal(film, film, "--placement", refusal.folder / "nowhere.json")
+    other = refusal.folder / "other.json"
+    Placement.neutral((64, 64), (64, 48)).save(other)
+    said = refusal(film, film, "--placement", other)
+    assert "--placement other.json: it was made for CLIP of 64x64 and REF of 64x48; film.mkv has 160x90" in said
     broken = refusal.folder / "broken.json"
     broken.write_text("{")
     assert "broken.json" in refusal(film, film, "--placement", broken)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vs_align.cli.console import note, stage_progress
 from vs_align.cli.overlay_checks import Means
 from vs_align.cli.overlay_request import Place, Request
-from vs_align.cli.preparation import open_video
+from vs_align.cli.preparation import fitted_placement, open_video
 from vs_align.enums import PlaceMethod
 from vs_align.errors import MediaError
 
@@ -79,7 +79,8 @@ def found_layers(given: Request, means: Means) -> Found | str:
     if means.timeline is not None:
         _check_lengths(means.timeline, bg, fgs[0], f"--timeline {_named(given.search.timeline)}")
     if means.placement is not None:
-        _check_sizes(means.placement, bg, fgs[0], f"--placement {_named(given.search.placement)}")
+        fitted = fitted_placement(means.placement, ("BG", bg), ("FG", fgs[0]), _named(given.search.placement))
+        means = replace(means, placement=fitted)
     layers = []
     for number, fg in enumerate(fgs):
         timeline, place = _timeline(given, means, number), given.search.place
@@ -206,15 +207,6 @@ def _check_readers(timeline: "Timeline", bg: "Source", fg: "Source") -> None:
             raise MediaError(
                 f"{source.file.path.name} has {length} frames for one reader and {source.length} for another: "
                 "it is damaged, or was written to meanwhile."
-            )
-
-
-def _check_sizes(placement: "Placement", bg: "Source", fg: "Source", where: str) -> None:
-    for name, size, source in (("BG", placement.clip_size, bg), ("FG", placement.ref_size, fg)):
-        if size != (source.width, source.height):
-            raise MediaError(
-                f"{where}: it was made for a {name} of {size[0]}x{size[1]}, "
-                f"{source.file.path.name} has {source.width}x{source.height}."
             )
 
 

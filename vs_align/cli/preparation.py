@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vs_align.media.ffmpeg import Encoder
     from vs_align.media.probe import VideoFile
     from vs_align.media.source import Source
+    from vs_align.placement import Placement
 
 
 def check_targets(videos: Iterable[Path | None], others: Iterable[Path | None], inputs: Sequence[Path]) -> None:
@@ -36,6 +37,36 @@ def check_targets(videos: Iterable[Path | None], others: Iterable[Path | None], 
     for path in named:
         if named.count(path) > 1:
             raise MediaError(f"{path} is named for two of the files to write.")
+
+
+def fitted_placement(
+    placement: "Placement", first: "tuple[str, Source]", second: "tuple[str, Source]", name: str
+) -> "Placement":
+    """Return a placement at the sizes of two videos.
+
+    Args:
+        placement: One that was read from a file.
+        first: The word for the video whose pixels its matrices give, and that video.
+        second: The same for the video whose pixels they take.
+        name: Name of the file.
+
+    Raises:
+        MediaError: It was made for videos of other aspect ratios.
+    """
+    from vs_align import checks
+
+    videos = [source for _, source in (first, second)]
+    fitted = checks.fitted_placement(placement, *((video.width, video.height) for video in videos))
+    if fitted is None:
+        made = " and ".join(
+            f"{word} of {width}x{height}"
+            for word, (width, height) in zip(
+                (first[0], second[0]), (placement.clip_size, placement.ref_size), strict=True
+            )
+        )
+        has = ", ".join(f"{video.file.path.name} has {video.width}x{video.height}" for video in videos)
+        raise MediaError(f"--placement {name}: it was made for {made}; {has}.")
+    return fitted
 
 
 def probe_pair(clip: Path, ref: Path, audio: Audio | None, usual: Audio) -> "tuple[VideoFile, VideoFile, Audio]":

@@ -11,7 +11,7 @@ import typer
 
 from vs_align.cli.console import frame_progress, note, step
 from vs_align.cli.options import Audio, Codec, Crf, KeepScript, Preset, Report, absolute, report_path
-from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder
+from vs_align.cli.preparation import check_targets, fitted_placement, open_video, probe_pair, ready_encoder
 from vs_align.cli.reporting import show_report, write_report
 from vs_align.cli.sound import add_clip_sound, whole_sound
 from vs_align.enums import Device, FlowEngine, Stabilize
@@ -144,14 +144,15 @@ def _prepare(given: _Options) -> "tuple[SpatialScript, Encoder, Audio]":
     from vs_align.placement import Placement
 
     check_targets(given.outputs, [given.kept_script, report_path(given.report)], given.inputs)
-    if given.placement is not None:
-        Placement.load(given.placement)
+    placement = None if given.placement is None else Placement.load(given.placement)
     usual = Audio.NONE if given.out is None else Audio.CLIP
     clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, usual)
     masks = [probe(path) for path in (given.mask, given.clip_mask) if path is not None]
     encoder = ready_encoder(given.codec)
     _check_engine(given.search)
     clip, ref = open_video(clip_file), open_video(ref_file)
+    if placement is not None:
+        fitted_placement(placement, ("CLIP", clip), ("REF", ref), Path(str(given.placement)).name)
     for file in masks:
         open_video(file)
     script = SpatialScript(

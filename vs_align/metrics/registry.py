@@ -57,6 +57,11 @@ class MetricRow:
     lanes: int | None = None
     """How many frames it pays to work on at once, None for as many as there are cores."""
 
+    @property
+    def uses_torch(self) -> bool:
+        """Whether PyTorch runs it on CUDA; the others run on the CPU, or wherever their plugin does."""
+        return bool(self.model or self.cuda_factory)
+
 
 METRICS: dict[str, MetricRow] = {
     row.name: row
