@@ -1,6 +1,7 @@
 """The command in the comment of each example works as it is written, with relative names, from any folder."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,7 @@ FILM = ShotFilm(1)
 # one of the commands names a place in a picture of this size
 LARGE = (1920, 1080)
 SIZES = {"patch_logo": LARGE}
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are for a POSIX shell")
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.vpy"))
 
 
@@ -40,7 +42,12 @@ def run(command: str, folder: Path) -> None:
     environment["PATH"] = f"{programs}:{environment['PATH']}"
     line = f"set -o pipefail; cd '{folder}' && {command}"
     done = subprocess.run(
-        ["bash", "-c", line], capture_output=True, text=True, timeout=300, check=False, env=environment
+        [str(shutil.which("bash")), "-c", line],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
 

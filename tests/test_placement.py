@@ -229,3 +229,9 @@ def test_what_it_is_worth_goes_with_it() -> None:
     scenes = Scene(0, PERSPECTIVE, moving=True), Scene(9, PERSPECTIVE)
     small = Placement((640, 360), (640, 360), scenes).resized((320, 180), (640, 360))
     assert [scene.moving for scene in small.scenes] == [True, False]
+
+
+def test_the_matrix_maps_ref_to_clip_as_the_picture_in_the_docs_says() -> None:
+    placement = Placement.from_corner((1920, 1080), (1440, 800), 240, 140)
+    assert placement.at(0).apply([(0, 0)]).tolist() == [[240, 140]]
+    assert placement.at(0).array @ [0, 0, 1] == pytest.approx([240, 140, 1])

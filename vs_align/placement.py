@@ -1,4 +1,4 @@
-"""`Placement`: where clip lies on ref, scene by scene."""
+"""`Placement`: for each scene of ref, the transform that maps pixels of ref to pixels of clip."""
 
 import os
 from bisect import bisect_right
@@ -22,11 +22,11 @@ _VERDICTS = ("exact", "good", "doubtful")
 
 @dataclass(frozen=True)
 class Scene:
-    """Ref frames from one number on, as far as the next scene, and how clip lies on them.
+    """Ref frames from one number on, as far as the next scene, and where in clip they are found.
 
     Args:
         ref_first: First ref frame, at least 0.
-        transform: From pixels of ref to pixels of clip.
+        transform: Maps pixels of ref to pixels of clip.
         confidence: How sure the transform is, 0..1. None: nobody has measured it.
         method: What found the transform, in a word or two; empty where it was written by hand.
         moving: Whether clip moves evenly from this transform to that of the next scene, instead of standing still.
@@ -56,7 +56,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where clip lies on ref, for every frame of ref. It can be hashed, compared and pickled.
+    """For every frame of ref, the transform that maps pixels of ref to pixels of clip.
+
+    `placement.at(n).apply(points)` takes points of ref frame n and gives the points of clip that show the same thing:
+    ref lies in clip. This is the direction in which `register`, `spatial`, `temporal`, `sync` and `overlay` (clip is
+    bg, ref is fg) use it. A placement can be hashed, compared and pickled.
 
     Example:
         ```python

@@ -37,7 +37,7 @@ class SceneRecord(_Strict):
     )
     shear: Number | None = Field(default=None, description="How far clip's vertical lines lean to the right.")
     matrix: Annotated[list[Row], Field(min_length=3, max_length=3)] | None = Field(
-        default=None, description="Homography from ref pixels to clip pixels, rows first."
+        default=None, description="Homography that maps ref pixels to clip pixels, rows first."
     )
     confidence: Share | None = Field(default=None, description="How sure the transform is; null where not measured.")
     method: str = Field(default="", description="What found the transform; empty where it was written by hand.")
@@ -45,7 +45,7 @@ class SceneRecord(_Strict):
 
 
 class PlacementFile(BaseModel):
-    """Where clip lies on ref, scene by scene."""
+    """For each scene of ref, the transform that maps pixels of ref to pixels of clip."""
 
     model_config = ConfigDict(extra="allow", strict=True, title="vs_align placement")
 

@@ -1,4 +1,4 @@
-"""`Transform`: where in a picture of clip lies what ref shows."""
+"""`Transform`: a homography that maps pixels of ref to pixels of clip."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ LEAST_DETERMINANT = 1e-9
 
 @dataclass(frozen=True)
 class Transform:
-    """A homography from pixels of ref to pixels of clip.
+    """A homography that maps pixels of ref to pixels of clip: where in clip each pixel of ref is found.
 
     Pixel coordinates: whole numbers are centres of pixels, (0, 0) the centre of the top left one, x to the right, y
     down. *Neutral* is the transform that stretches clip over ref, edge on edge. `shift`, `rotation`, `scale_x`,

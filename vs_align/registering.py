@@ -1,4 +1,4 @@
-"""`register`: where one video's picture lies in another's, over their whole lengths."""
+"""`register`: the transforms that map pixels of ref to pixels of clip, over their whole lengths."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -34,7 +34,9 @@ def register(
     cache: "str | PathLike[str] | bool | None" = None,
     progress: "Progress | None" = None,
 ) -> Placement:
-    """Find where the picture of `ref` lies in that of `clip`: smaller, larger, cropped, letterboxed, turned, in part.
+    """Find where the image of `ref` lies in that of `clip`: smaller, larger, cropped, letterboxed, turned, in part.
+
+    The result maps pixels of `ref` to pixels of `clip`; see `Placement`.
 
     What is found is pooled over many frames, right to a fraction of a pixel, and steady: one transform for each scene
     of `ref`, the same for all scenes that it explains as well as any. Numbers that are within a hair of whole pixels,
@@ -65,7 +67,7 @@ def register(
         progress: Called with what is being done, how much of it is done, and how much there is.
 
     Returns:
-        A placement with one entry for each scene, its confidences and a verdict. Where the pictures do not tell, `ref`
+        A placement, from pixels of `ref` to pixels of `clip`, with one entry for each scene, confidences and a verdict. Where the pictures do not tell, `ref`
         lies in the middle of `clip` and the verdict is "doubtful".
 
     Raises:

@@ -58,7 +58,7 @@ def structure_matches(
         fps: Frame rates of clip and ref in frames per second for frames without a time stamp, 0 where unknown.
         thresh: The score from which on a match counts as missing; None: only where there is no candidate.
         smooth: Whether neighbours have a say in the choice; see `vs_align.timing.vote`.
-        placement: Where clip lies on ref; None: it is found.
+        placement: Maps pixels of ref to pixels of clip; None: it is found.
         all_scores: Also hand over all scores, for display.
 
     Returns:

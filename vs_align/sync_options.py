@@ -22,7 +22,7 @@ class SyncOptions:
         drift_interval: Likewise.
         margin: Likewise.
         box: Likewise.
-        placement: Where clip lies on ref, where that is known: then it is not looked for.
+        placement: Maps pixels of ref to pixels of clip, if that is known: then it is not looked for.
     """
 
     engine: SyncEngine = SyncEngine.AUTO

@@ -62,7 +62,7 @@ def sync(
         search: "all", or how many seconds the times of both may be apart at most, above 0.
         min_segment: Seconds that a stretch between two jumps must last to be believed, at least 0. Single frames that
             are dropped or repeated are no jumps.
-        placement: Where `clip` lies on `ref`, as `register` found it, or the path of its file: then it is not looked
+        placement: Maps pixels of `ref` to pixels of `clip`, as `register` found it, or its file: then it is not looked
             for, and frames that hardly differ are compared once more at a larger size. For "auto" only.
         cache: Folder for what is kept. None or True: a folder in the user's cache. False: nothing is kept. A clip is
             recognised by its format, its length and the pixels of 12 of its frames.

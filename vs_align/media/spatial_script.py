@@ -69,7 +69,7 @@ class SpatialScript:
         constants = {
             "MASK": (self.mask, "what does not count in REF is white"),
             "CLIP_MASK": (self.clip_mask, "what does not count in CLIP is white"),
-            "PLACEMENT": (self.placement, "where CLIP lies on REF; edit it and run again"),
+            "PLACEMENT": (self.placement, "maps pixels of REF to pixels of CLIP; edit it and run again"),
             "RESULT": (self.rendered, "CLIP laid on REF"),
         }
         lines = [f"{name} = {str(path)!r}  # {said}" for name, (path, said) in constants.items() if path is not None]

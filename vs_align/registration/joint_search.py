@@ -1,4 +1,4 @@
-"""`joint`: how clip lies on ref when nobody knows which frames show the same moment.
+"""`joint`: where ref lies in clip if nobody knows which frames show the same moment.
 
 In a pan a wrong moment and a wrong shift explain each other, so both are found together. Every shift is tried with the
 best moment for each ref frame at once, at a very low resolution; a few shifts that explain the most are then matched
@@ -57,7 +57,7 @@ _LEAST_GAIN = 0.004
 
 @dataclass(frozen=True, eq=False)
 class JointRegistration:
-    """How clip lies on ref, and which moments belong together.
+    """Where ref lies in clip, and which moments belong together.
 
     Args:
         matrix: (3, 3), from pixels of ref's pictures to pixels of clip's; exactly the identity where nothing better was

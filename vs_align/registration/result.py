@@ -7,7 +7,7 @@ from vs_align.flow.field import Matrix, neutral_matrix
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """How clip lies on ref, or why nobody can tell.
+    """The map from pixels of ref to pixels of clip, or why it is not known.
 
     Args:
         matrix: (3, 3), from ref pixels to clip pixels, the last number 1. The neutral transform, to the last bit,

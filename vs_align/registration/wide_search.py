@@ -30,7 +30,7 @@ def wide(
     clip_features: Features | None = None,
     ref_features: Features | None = None,
 ) -> Registration:
-    """Find how clip lies on ref, however it was cropped, scaled, turned, sheared or filmed from a screen.
+    """Find where ref lies in clip, however it was cropped, scaled, turned, sheared or filmed from a screen.
 
     Covers scales of 0.3 to 3.3, turns to 45 degrees and more, and mild perspective. The transform is found from
     features, refined on the pictures to a fraction of a pixel, and believed only where it lays them on each other
