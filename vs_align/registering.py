@@ -67,8 +67,8 @@ def register(
         progress: Called with what is being done, how much of it is done, and how much there is.
 
     Returns:
-        A placement, from pixels of `ref` to pixels of `clip`, with one entry for each scene, confidences and a verdict. Where the pictures do not tell, `ref`
-        lies in the middle of `clip` and the verdict is "doubtful".
+        A placement, from pixels of `ref` to pixels of `clip`, with one entry for each scene, confidences and a verdict.
+        If the images do not tell, `ref` lies in the middle of `clip` and the verdict is "doubtful".
 
     Raises:
         ArgumentError: An argument breaks one of the rules above.
