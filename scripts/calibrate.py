@@ -2,15 +2,19 @@
 """Reliability of VSAlignConfidence: how many matches of each confidence are right, and constants that fit better.
 
     python scripts/calibrate.py CLIP CLIP... [--metric structure] [--size 480x270] [--frames 120] [--tr 12]
+                                [--held-out CLIP CLIP...]
 
-Each clip is matched against copies of itself with lost, repeated and swapped frames, under several degradations, and
-against the other clips, where no match can be right. A match is right when the frame that it shows differs from the
-wanted one by no more than half a code value on average, or no more than the nearest frame that is left.
+Each clip is matched against copies of itself under several degradations, once with lost, repeated and swapped frames
+and once five frames late, and against the next clip, where no match can be right. A match is right when the frame that
+it shows differs from the wanted one by no more than half a code value on average, or no more than the nearest frame
+that is left. What is printed of each degradation: how many matches are right, how many have a confidence of 0.9 and
+more ("sure"), and which part of all is sure and wrong. Clips that are held out are measured, and take no part in the
+fit.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,9 +26,12 @@ import vapoursynth as vs
 from scipy.optimize import minimize
 
 import vs_align
-from vs_align.timing.confidence import calibration
+from vs_align.timing.confidence import calibration, confidence
+from vs_align.timing.match_report import SURE
 
 Frames = npt.NDArray[np.uint8]
+_LATE = 5  # frames by which the copy that is not jittered begins before
+
 Degradation = Callable[[Frames, np.random.Generator], Frames]
 
 
@@ -68,9 +75,61 @@ def compressed(frame: Frames, _: np.random.Generator) -> Frames:
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
+def cropped(frame: Frames, _: np.random.Generator) -> Frames:
+    """Cut two per cent off the edges, unevenly, and enlarge to the old size."""
+    height, width = frame.shape[:2]
+    inner = frame[round(0.007 * height) : round(0.99 * height), round(0.011 * width) : round(0.992 * width)]
+    return np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def cropped_and_graded(frame: Frames, rng: np.random.Generator) -> Frames:
+    """Crop, lift and warm."""
+    light = (cropped(frame, rng) / 255.0) ** 0.88
+    return _codes(255 * (0.9 * light * [1.04, 1.0, 0.94] + 0.05))
+
+
+def misaligned(frame: Frames, _: np.random.Generator) -> Frames:
+    """Turn a little, enlarge by 3 % and shift."""
+    height, width = frame.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0.35, 1.03)
+    matrix[:, 2] += 0.008 * width, -0.006 * height
+    return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def with_logo(frame: Frames, _: np.random.Generator) -> Frames:
+    """Write a name into a corner."""
+    height, width = frame.shape[:2]
+    place, size = (round(0.68 * width), round(0.12 * height)), height / 360
+    return np.asarray(
+        cv2.putText(frame.copy(), "CHANNEL 7", place, cv2.FONT_HERSHEY_DUPLEX, size, (235,) * 3), np.uint8
+    )
+
+
+def crushed(frame: Frames, _: np.random.Generator) -> Frames:
+    """Crush the blacks."""
+    return _codes((frame.astype(np.float32) - 34) * 255 / 201)
+
+
+def dvd(frame: Frames, rng: np.random.Generator) -> Frames:
+    """Soften, crop unevenly, fade the colours and add grain, as an old transfer."""
+    height, width = frame.shape[:2]
+    matrix = np.array([[1.025, 0.002, -0.016 * width], [-0.001, 1.012, -0.004 * height]])
+    moved = cv2.warpAffine(frame, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    soft = np.asarray(cv2.GaussianBlur(moved, (0, 0), 1.3), np.uint8)
+    return _codes(24 + 0.82 * regraded(soft, rng) + rng.normal(0, 5, frame.shape[:2])[..., None])
+
+
 DEGRADATIONS: dict[str, Degradation] = {
-    each.__name__: each for each in (plain, grainy, regraded, zoomed, worn, compressed)
-}
+    each.__name__: each
+    for each in (
+        plain, grainy, regraded, zoomed, worn, compressed, cropped, cropped_and_graded, misaligned, with_logo, crushed,
+        dvd,
+    )
+}  # fmt: skip
+FADING = "fading"
+"""The copy grows dark and bright again, frame by frame."""
+STILL = "still"
+"""The film stops for 24 frames now and then; the copy has grain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +142,10 @@ class Sample:
     score: float
     right: bool
     related: bool
+    trust: float
+    """What is left of the confidence because of how the versions differ, 0 to 1."""
+    degradation: str = ""
+    held_out: bool = False
 
 
 def main() -> None:
@@ -94,22 +157,39 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--tr", type=int, default=12)
-    parser.add_argument("--degradations", nargs="+", choices=list(DEGRADATIONS), default=list(DEGRADATIONS))
+    names = [*DEGRADATIONS, FADING, STILL]
+    parser.add_argument("--degradations", nargs="+", choices=names, default=names)
+    parser.add_argument("--held-out", nargs="+", type=Path, default=[])
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
-    footage = [decoded(path, width, height, options.start, options.frames) for path in options.clips]
+    paths = [*options.clips, *options.held_out]
+    footage = [decoded(path, width, height, options.start, options.frames) for path in paths]
     samples: list[Sample] = []
     for i, frames in enumerate(footage):
+        kept = i >= len(options.clips)
         for name in options.degradations:
-            found = list(matched(frames, DEGRADATIONS[name], i, options.metric, options.tr))
-            right = sum(sample.right for sample in found) / len(found)
-            print(f"{options.clips[i].stem[:30]:32}{name:12}{right:7.1%} right", flush=True)
-            samples += found
+            found = list(matched(frames, name, i, options.metric, options.tr))
+            samples += [replace(sample, held_out=kept) for sample in found]
+            print(f"{paths[i].stem[:30]:32}{line_of(name, found)}", flush=True)
         if len(footage) > 1:
             other = footage[(i + 1) % len(footage)]
-            samples += strangers(frames, other, options.metric, options.tr)
-    print_reliability(samples)
-    print_fit(samples, options.metric)
+            samples += [replace(s, held_out=kept) for s in strangers(frames, other, options.metric, options.tr)]
+    for kept in (False, True):
+        chosen = [sample for sample in samples if sample.held_out is kept]
+        if chosen:
+            print("\nheld out" if kept else "\nfitted to")
+            for name in options.degradations:
+                print(line_of(name, [sample for sample in chosen if sample.degradation == name]))
+            print_reliability(chosen)
+    print_fit([sample for sample in samples if not sample.held_out], options.metric)
+
+
+def line_of(name: str, samples: Sequence[Sample]) -> str:
+    """Return what there is to say of the samples of a degradation."""
+    sure = [sample for sample in samples if sample.confidence >= SURE]
+    right, wrong = sum(sample.right for sample in samples), sum(not sample.right for sample in sure)
+    shares = [count / len(samples) for count in (right, len(sure), wrong)]
+    return f"{name:20}{shares[0]:7.1%} right{shares[1]:8.1%} sure{shares[2]:8.2%} sure and wrong"
 
 
 def decoded(path: Path, width: int, height: int, start: int, count: int) -> Frames:
@@ -152,22 +232,39 @@ def jittered(length: int, rng: np.random.Generator) -> list[int]:
     return order
 
 
-def matched(frames: Frames, degradation: Degradation, seed: int, metric: str, tr: int) -> Iterator[Sample]:
-    """Match frames against a jittered and degraded copy."""
-    order = jittered(len(frames), np.random.default_rng(seed))
-    copy = np.stack([degradation(frames[k], np.random.default_rng((seed, i))) for i, k in enumerate(order)])
-    small = frames[:, ::2, ::2].astype(np.float32)
-    present = sorted(set(order))
-    for n, props in enumerate(props_of(copy, frames, metric, tr)):
-        differences = np.abs(small[present] - small[n]).mean(axis=(1, 2, 3))
-        shown = differences[present.index(order[props["VSAlignMatch"]])]
-        yield sample_of(props, bool(shown <= max(0.5, differences.min() + 1e-6)), related=True)
+def stopping(length: int) -> list[int]:
+    """Return which frames are shown of a film that stops for 24 frames after each 24."""
+    return [min(n, n // 48 * 48 + 24) for n in range(length)]
+
+
+def matched(frames: Frames, degradation: str, seed: int, metric: str, tr: int) -> Iterator[Sample]:
+    """Match frames against copies: jittered and late ones, and degraded."""
+    if degradation == STILL:
+        frames = frames[stopping(len(frames))]
+    late = [max(0, n - _LATE) for n in range(len(frames))]
+    for order in (jittered(len(frames), np.random.default_rng(seed)), late):
+        copy = np.stack([degraded(frames[k], degradation, seed, i) for i, k in enumerate(order)])
+        small = frames[:, ::2, ::2].astype(np.float32)
+        present = sorted(set(order))
+        for n, props in enumerate(props_of(copy, frames, metric, tr)):
+            differences = np.abs(small[present] - small[n]).mean(axis=(1, 2, 3))
+            shown = differences[present.index(order[props["VSAlignMatch"]])]
+            right = bool(shown <= max(0.5, differences.min() + 1e-6))
+            yield sample_of(props, metric, right, related=True, degradation=degradation)
+
+
+def degraded(frame: Frames, degradation: str, seed: int, number: int) -> Frames:
+    """Degrade frame `number` of a copy."""
+    rng = np.random.default_rng((seed, number))
+    if degradation == FADING:
+        return _codes(frame * (0.75 + 0.25 * np.sin(number / 9)))
+    return (grainy if degradation == STILL else DEGRADATIONS[degradation])(frame, rng)
 
 
 def strangers(frames: Frames, other: Frames, metric: str, tr: int) -> Iterator[Sample]:
     """Match frames against footage that has nothing to do with them."""
     for props in props_of(other, frames, metric, tr):
-        yield sample_of(props, right=False, related=False)
+        yield sample_of(props, metric, right=False, related=False)
 
 
 def props_of(clip: Frames, ref: Frames, metric: str, tr: int) -> Iterator[Any]:
@@ -176,10 +273,12 @@ def props_of(clip: Frames, ref: Frames, metric: str, tr: int) -> Iterator[Any]:
         yield dict(frame.props)
 
 
-def sample_of(props: Any, right: bool, related: bool) -> Sample:
+def sample_of(props: Any, metric: str, right: bool, related: bool, degradation: str = "") -> Sample:
     """Return what a match says of itself, and what is true."""
     sure, margin, unrest = (float(props[f"VSAlign{name}"]) for name in ("Confidence", "Margin", "Unrest"))
-    return Sample(sure, margin, unrest, float(props["VSAlignScore"]), right, related)
+    score = float(props["VSAlignScore"])
+    trust = min(1.0, sure / max(confidence(margin, score, metric, unrest), 1e-30))
+    return Sample(sure, margin, unrest, score, right, related, trust, degradation)
 
 
 def print_reliability(samples: list[Sample]) -> None:
@@ -204,10 +303,11 @@ def print_fit(samples: list[Sample], metric: str) -> None:
     )
     sides[~np.isfinite([s.margin for s in samples]), 1] = 0
     right = np.array([s.right for s in samples], np.float64)
+    trust = np.array([s.trust for s in samples])
 
     def loss(constants: npt.NDArray[np.float64]) -> float:
-        logits = sides @ constants
-        return float(np.mean(np.logaddexp(0, logits) - right * logits) + 1e-4 * np.sum(constants**2))
+        sure = np.clip(trust / (1 + np.exp(-np.clip(sides @ constants, -60, 60))), 1e-9, 1 - 1e-9)
+        return float(-np.mean(np.where(right > 0, np.log(sure), np.log(1 - sure))) + 1e-4 * np.sum(constants**2))
 
     bounds = [(None, None), (0, None), (0, None), (0, None)]
     base, margin, level, unrest = minimize(loss, np.ones(4), bounds=bounds).x

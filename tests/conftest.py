@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,12 @@ if sys.dont_write_bytecode:
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # two processes that compile one kernel at a time for other types may overwrite each other's files
     os.environ["NUMBA_CACHE_DIR"] = str(KEPT / f"numba-{worker}")
+
+
+# a shell starts jobs in the background with these ignored, and so would be the programs that tests interrupt
+for number in filter(None, (signal.SIGINT, getattr(signal, "SIGQUIT", None))):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -313,7 +313,7 @@ def test_pairs() -> None:
 def scattered(seed: int) -> Timeline:
     """Runs of any kind: forwards, backwards, fast, slow, frozen, absent; at any two rates."""
     rng = np.random.default_rng(seed)
-    length = int(rng.integers(1, 300))
+    length = int(rng.integers(2, 300))  # a single frame is a still, which has no time
     frames: Frames = []
     for _ in range(int(rng.integers(1, 9))):
         start, count = int(rng.integers(0, length)), int(rng.integers(1, 80))

@@ -151,11 +151,11 @@ def test_a_file_is_replaced_at_the_end_or_not_at_all(tmp_path: Path, monkeypatch
     path.write_text("old")
     path.chmod(0o640)
 
-    def refuse(self: Path, target: Path) -> None:
+    def refuse(part: Path, target: Path) -> None:
         raise OSError(28, "no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", refuse)
+        patch.setattr(os, "replace", refuse)
         with pytest.raises(MediaError, match=r"Placement.save: cannot write .* no space left"):
             EXAMPLE.save(path)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["placement.json"]

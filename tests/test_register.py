@@ -1,5 +1,6 @@
 """`register`: synthetic films whose place is known, and demanded back."""
 
+import re
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -233,11 +234,23 @@ def test_nothing_but_black_lies_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 3])
-def test_a_few_frames_are_placed_but_doubtful(length: int) -> None:
+def test_a_few_frames_are_placed_by_parts_of_their_images(length: int) -> None:
     films = PlacedFilms(PLAIN.truth, REF, length=length)
     found = _found(films)
-    assert found.verdict == "doubtful"
     assert error_of(found, 0, films.truth_at(0)) < 0.1
+    # one still confirms nothing but itself, so it is never exact
+    assert found.verdict == "good"
+    within = re.search(r"halves of them place it within (\d\.\d\d) pixels", found.reasons[0])
+    assert within is not None
+    assert float(within[1]) < 0.1
+
+
+def test_a_still_that_lasts_confirms_nothing_but_itself() -> None:
+    clip, ref = PLAIN.clip(), PLAIN.ref()
+    found = register(clip[5] * 12, ref[5] * 12, cache=False)
+    assert error_of(found, 0, PLAIN.truth_at(0)) < 0.1
+    assert found.verdict == "good"
+    assert _found(PLAIN).verdict == "exact"
 
 
 class _Counted:

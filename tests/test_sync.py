@@ -200,7 +200,7 @@ def test_the_same_clips_again_are_hardly_looked_at(tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_where_nothing_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vs_align.sync_cache.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("vs_align.user_folders.cache_home", lambda: tmp_path / "cache")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     film = ShotFilm(1)
     vs_align.sync(film.node(range(60)), film.node(range(60)), cache=False)

@@ -72,23 +72,23 @@ def test_the_same_files_again_are_not_decoded(
     short_films: tuple[Path, Path], tmp_path: Path, decoded: list[str]
 ) -> None:
     out, cache = tmp_path / "t.json", tmp_path / "cache"
-    assert call("sync", *short_films, "--cache", cache, "--json", out, "-q") == 0
+    assert call("sync", "-y", *short_films, "--cache", cache, "--json", out, "-q") == 0
     assert (decoded.count("clip.mkv"), decoded.count("ref.mkv")) == (SHORT - LATER, SHORT)
     assert map_of(out) == SHORT_RIGHT
     first = out.read_text()
     decoded.clear()
     out.unlink()
     began = time.perf_counter()
-    assert call("sync", *short_films, "--cache", cache, "--json", out, "-q") == 0
+    assert call("sync", "-y", *short_films, "--cache", cache, "--json", out, "-q") == 0
     assert time.perf_counter() - began < 1
     assert decoded == []
     assert out.read_text() == first
     # another question about the same files needs no frames either
-    assert call("sync", *short_films, "--cache", cache, "--min-segment", 2, "--json", out, "-q") == 0
+    assert call("sync", "-y", *short_films, "--cache", cache, "--min-segment", 2, "--json", out, "-q") == 0
     assert decoded == []
     assert map_of(out) == SHORT_RIGHT
     # nor does the other way round
-    assert call("sync", *reversed(short_films), "--cache", cache, "--json", out, "-q") == 0
+    assert call("sync", "-y", *reversed(short_films), "--cache", cache, "--json", out, "-q") == 0
     assert decoded == []
     assert map_of(out) == list(range(LATER, SHORT))
     assert names_in(cache) == [".fingerprints"] * 2 + [".timeline.json"] * 3
@@ -111,7 +111,7 @@ finally:
 def test_what_is_known_needs_nothing_heavy(short_films: tuple[Path, Path], tmp_path: Path) -> None:
     """A fresh process that knows the answer is done in a second, and what takes that long is not even imported."""
     cache, outs = tmp_path / "cache", [tmp_path / f"{k}.json" for k in range(2)]
-    arguments = ["sync", *map(str, short_films), "--cache", str(cache), "-q", "--json"]
+    arguments = ["sync", "-y", *map(str, short_films), "--cache", str(cache), "-q", "--json"]
     assert call(*arguments, outs[0]) == 0
     command = [sys.executable, "-c", AGAIN, *arguments, str(outs[1])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -125,11 +125,11 @@ def test_a_file_that_changed_is_decoded_anew(
     clip = tmp_path / "clip.mkv"
     clip.write_bytes(short_films[0].read_bytes())
     options = ("--cache", tmp_path / "cache", "--json", tmp_path / "t.json", "-q")
-    assert call("sync", clip, short_films[1], *options) == 0
+    assert call("sync", "-y", clip, short_films[1], *options) == 0
     decoded.clear()
     later = clip.stat().st_mtime_ns + 10**9
     os.utime(clip, ns=(later, later))
-    assert call("sync", clip, short_films[1], *options) == 0
+    assert call("sync", "-y", clip, short_films[1], *options) == 0
     assert set(decoded) == {"clip.mkv"}
 
 
@@ -139,10 +139,10 @@ def test_nothing_is_kept_where_nothing_should_be(
     def folder() -> Path:
         raise AssertionError("the cache was looked for")
 
-    monkeypatch.setattr("vs_align.sync_cache.cache_folder", folder)
+    monkeypatch.setattr("vs_align.sync_cache.writable_cache_folder", folder)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    assert call("sync", *short_films, "--no-cache", "-q") == 0
+    assert call("sync", "-y", *short_films, "--no-cache", "-q") == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -169,7 +169,7 @@ def test_a_run_that_was_broken_off_is_taken_up(
     cache, out, edl = tmp_path / "cache", tmp_path / "out" / "t.json", tmp_path / "out" / "cut.edl"
     out.parent.mkdir()
     edl.write_text("precious")
-    arguments = ["sync", *map(str, films), "--cache", str(cache), "--json", str(out), "--edl", str(edl)]
+    arguments = ["sync", "-y", *map(str, films), "--cache", str(cache), "--json", str(out), "--edl", str(edl)]
     done = subprocess.run(
         [sys.executable, "-c", KILLED.format(signal=name), *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
@@ -201,11 +201,11 @@ def test_two_runs_at_once(short_films: tuple[Path, Path], tmp_path: Path) -> Non
 @pytest.mark.parametrize("damage", [b"", b"nonsense", None])
 def test_what_was_damaged_is_taken_anew(short_films: tuple[Path, Path], tmp_path: Path, damage: bytes | None) -> None:
     cache, out = tmp_path / "cache", tmp_path / "t.json"
-    assert call("sync", *short_films, "--cache", cache, "-q") == 0
+    assert call("sync", "-y", *short_films, "--cache", cache, "-q") == 0
     for path in cache.iterdir():
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] if damage is None else damage)
-    assert call("sync", *short_films, "--cache", cache, "--json", out, "-q") == 0
+    assert call("sync", "-y", *short_films, "--cache", cache, "--json", out, "-q") == 0
     assert map_of(out) == SHORT_RIGHT
 
 

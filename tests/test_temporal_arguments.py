@@ -61,7 +61,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "placement as number": (
         {"placement": 3, "metric": "structure"},
-        "placement must be a Placement or the path of its JSON file, got int.",
+        "placement must be a Placement of register(clip, ref) or the path of its JSON file, got int.",
     ),
     "thresh as text": ({"thresh": "high"}, "thresh must be a number, got 'high'."),
     "thresh not a number": ({"thresh": float("nan")}, "thresh must be a number, got nan."),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from vs_align.enums import SegmentKind
+from vs_align.export.time_map import TimeMap
 from vs_align.timeline import Segment, Timeline
 from vs_align.timeline_passages import TOLERANCE, Passage, _Corridor
 
@@ -223,3 +224,53 @@ def test_a_long_film_is_quick() -> None:
     start = time.perf_counter()
     assert len(timeline.passages()) < 400
     assert time.perf_counter() - start < 5, "takes 0.05 s on an idle machine"
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        (Segment(0, 0, 0), Segment(1, 289, 0)),
+        (Segment(0, 0, 3), Segment(1, 289, 3)),
+        (Segment(0, 1, 0, 0.0, HOLD), Segment(2, 290, 1)),
+        (Segment(0, 3, 2), Segment(4, 4, 5), Segment(5, 293, 7)),
+    ],
+)
+def test_an_odd_frame_does_not_move_the_offset(segments: tuple[Segment, ...]) -> None:
+    """All but the first frames, or one in between, lie a frame beside them; the majority counts."""
+    timeline = Timeline(segments, Fraction(24), Fraction(24), 400, segments[-1].ref_last + 1)
+    (passage,) = timeline.passages()
+    frames = (segments[-1].clip_first or 0) - segments[-1].ref_first
+    assert passage.offset_ms == pytest.approx(1000 * frames / 24)
+    row = next(text for text in timeline.explain().splitlines() if text.startswith("00:00:00.000-"))
+    assert row.split()[3:5] == [f"{1000 * frames / 24:+.1f}", f"{frames:+}"]
+    (stretch,) = TimeMap(timeline, "test").stretches
+    assert stretch.clip_start == pytest.approx(frames / 24, abs=1e-9)
+    assert stretch.speed == 1
+
+
+def test_an_odd_frame_at_another_rate() -> None:
+    """The line of the other frames is carried on to where the passage begins."""
+    timeline = Timeline((Segment(0, 0, 10), Segment(1, 300, 10, 2.5)), Fraction(60), Fraction(24), 800, 301)
+    (passage,) = timeline.passages()
+    assert passage.offset_ms == pytest.approx(1000 * (10 - 2.5) / 60)
+
+
+def test_an_even_spread_keeps_its_first_frame() -> None:
+    """Every 25th frame is shown twice, as 24 frames a second are made 25."""
+    frames = [n * 24 // 25 + 50 for n in range(1000)]
+    passage = only(mapped(frames))
+    assert passage.offset_ms == pytest.approx(1000 * 50 / float(FILM))
+
+
+def test_one_frame_that_is_missing_in_the_time_stamps_makes_no_other_speed() -> None:
+    """The last frame comes a frame later than it should: neither speed nor time of the others change."""
+    times = [*(round(n / 24, 3) for n in range(268)), round(268 / 24, 3)]
+    times[-1] = round(269 / 24, 3)
+    timeline = Timeline((Segment(0, 268, 0),), Fraction(24), Fraction(24), 269, 269, clip_times=tuple(times))
+    assert timeline.speed_of(timeline.segments[0]) == pytest.approx(1, abs=2e-4)
+    assert "frame for frame" in timeline.explain()
+    assert "slower" not in timeline.explain()
+    assert "drift" not in timeline.explain()
+    (stretch,) = TimeMap(timeline, "test").stretches
+    assert stretch.speed == 1
+    assert stretch.clip_start == pytest.approx(0, abs=0.0006)

@@ -6,6 +6,7 @@ The public names are loaded when they are first used, so that `import vs_align` 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from vs_align.user_folders import ready_numba_cache
 from vs_align.version import __version__
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ _HOMES = {
     "sync": "vs_align.synchronisation",
     "temporal": "vs_align.temporal_alignment",
 }
+
+
+ready_numba_cache()
 
 
 def __getattr__(name: str) -> Any:

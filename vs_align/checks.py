@@ -184,9 +184,9 @@ def check_cache(function: str, cache: object) -> Path | None:
     if cache is False:
         return None
     if cache is None or cache is True:
-        from vs_align.sync_cache import cache_folder
+        from vs_align.sync_cache import writable_cache_folder
 
-        return cache_folder()
+        return writable_cache_folder()
     if isinstance(cache, str | PathLike):
         return Path(cache)
     raise ArgumentError(function, "cache", "must be a folder, True or False", repr(cache))

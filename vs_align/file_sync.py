@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vs_align.media.probe import VideoFile
     from vs_align.media.sound_track import Sound
     from vs_align.timing.close_look import CloseLook
+    from vs_align.timing.fingerprint import Fingerprints
 
 
 def sync_files(
@@ -50,19 +51,20 @@ def sync_files(
         from vs_align.fingerprinting import file_fingerprints
 
         films = [file_fingerprints(file, folder, progress) for file in (clip, ref)]
-        sounds = (_sound(clip, progress), _sound(ref, progress)) if heard else None
+        sounds = (_sound(clip, films[0], progress), _sound(ref, films[1], progress)) if heard else None
         return sync_films(films[0], films[1], options, sounds, progress, closer)
 
-    return remembered(
-        folder, (file_identity(clip.path), file_identity(ref.path), options, heard, closer is not None), find
-    )
+    identities = file_identity(clip.path), file_identity(ref.path)
+    rates = clip.forced_fps, ref.forced_fps
+    return remembered(folder, (*identities, options, heard, closer is not None, rates), find)
 
 
-def _sound(file: "VideoFile", progress: Progress | None) -> "Sound":
+def _sound(file: "VideoFile", film: "Fingerprints", progress: Progress | None) -> "Sound":
     from vs_align.media.sound_track import read_sound
 
     def told(share: float) -> None:
         if progress is not None:
             progress(f"listening to {file.path.name}", round(1000 * share), 1000)
 
-    return read_sound(file.path, on_progress=told)
+    start, shifts = (file.video_start, ()) if film.clock is None else (film.clock.start, film.clock.shifts)
+    return read_sound(file.path, on_progress=told, zero=start, shifts=shifts)

@@ -1,31 +1,44 @@
 """`sync_films`: from fingerprints and sounds of two films to the timeline of both."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from vs_align.enums import SyncEngine
 from vs_align.media.sound_track import Sound
+from vs_align.still_sync import has_still, sync_still
 from vs_align.sync_options import Progress, SyncOptions
 from vs_align.timeline import Timeline
 from vs_align.timing.engines.match import EngineMatch, EngineOptions
-from vs_align.timing.film_match import FilmMatch, film_match, shown_times
+from vs_align.timing.film_match import FilmMatch, film_match, shown_times, without_short
 from vs_align.timing.fingerprint import Fingerprints
+from vs_align.timing.joints import with_joints
+from vs_align.timing.likeness_kernels import FLAT_ALIKE
 from vs_align.timing.pace import known_rates
 from vs_align.timing.picture_match import match_pictures
-from vs_align.timing.segmenting import FrameMap, lines_of, segments_of_lines
+from vs_align.timing.segmenting import FrameMap, segments_of_lines
 from vs_align.timing.sound_lines import contradiction, left_below_a_frame, sound_frames, sound_hints
-from vs_align.timing.sync_verdict import SyncVerdict, judge_sync
+from vs_align.timing.sync_verdict import SyncVerdict, judge_engine, judge_sound, judge_sync
 
 if TYPE_CHECKING:
     from vs_align.timing.audio import SoundMatch
     from vs_align.timing.close_look import CloseLook
+    from vs_align.timing.picture_match import PictureMatch
+
+_log = logging.getLogger(__name__)
 
 # Of engines whose scores are no correlations, confidences tell what shows the same.
 _BELIEVED = 0.3
+# Share of an engine's work that is done before its matches are verified.
+_SEARCHED = 0.8
 _BELIEVED_SOUND = 0.3
+# Median confidence below which frames do not tell times: those of a still that lasts.
+_TOLD = 0.5
 
 
 def sync_films(
@@ -46,6 +59,8 @@ def sync_films(
         progress: Told what is being done, how much of it is done, and how much there is.
         closer: Compares frames that fingerprints do not tell apart, for the engine auto; None: nobody does.
     """
+    if has_still(clip, ref, options):
+        return sync_still(clip, ref, options, progress)
     sound = None
     if sounds is not None:
         from vs_align.timing.audio import match_sound
@@ -57,13 +72,14 @@ def sync_films(
         match, remarks = _by_pictures(clip, ref, options, sound, progress, closer)
         verdict = judge_sync(match, clip, ref, remarks)
         if verdict.verdict == "unrelated":
-            return _unrelated(clip, ref, _with_sound(verdict, sound))
+            verdict = _with_sound(verdict, sound)
     elif options.engine is SyncEngine.AUDIO:
         match, verdict = _by_sound(clip, ref, sound)
     else:
         match, verdict = _by_engine(clip, ref, options, progress)
+    _log.debug("engine %s: %s: %s", options.engine, verdict.verdict, "; ".join(verdict.reasons))
     if verdict.verdict == "unrelated":
-        return _unrelated(clip, ref, verdict)
+        return _timeline(match if options.force else _no_match(len(ref)), clip, ref, verdict, None)
     return _timeline(match, clip, ref, verdict, sound)
 
 
@@ -78,30 +94,56 @@ def _by_pictures(
     hints = sound_hints(sound) if sound is not None else []
     seen = match_pictures(clip, ref, hints, options.reach, progress, options.placement, closer)
     least = ceil(options.min_segment * float(ref.rate))
-    match = film_match(seen.found, seen.differences, seen.evidence, known_rates(clip.rate, ref.rate), least)
+    rates = known_rates(clip.rate, ref.rate)
+    found, unlike = _settled(seen, clip, ref, rates, least)
+    moved = found.frames != seen.found.frames
+    match = film_match(found, unlike, np.where(moved, 0, seen.evidence), rates, least)
     if sound is None:
         return match, []
-    doubt = contradiction(sound, shown_times(match.found, clip), ref, clip.frame_seconds)
+    shown = match.found.frames >= 0
+    told = bool(shown.any()) and float(np.median(match.confidences[shown])) >= _TOLD
+    doubt = contradiction(sound, shown_times(match.found, clip), ref, clip.frame_seconds, told=told)
     return match, [] if doubt is None else [doubt]
+
+
+def _settled(
+    seen: "PictureMatch", clip: Fingerprints, ref: Fingerprints, rates: Sequence[float], least: int
+) -> tuple[FrameMap, npt.NDArray[np.float32]]:
+    """The map that was found, settled where the frames do not say it by themselves, and its differences."""
+    found, unlike = seen.found, seen.differences
+    kept = without_short(found, unlike, rates, least)
+    if seen.carrier is not None and (kept.frames < 0).any():
+        frames, unlike = seen.carrier.carried(kept.frames, np.where(kept.frames >= 0, unlike, np.nan))
+        new = frames != kept.frames
+        prices = None if kept.prices is None else np.where(new[:, None], np.float32(0), kept.prices)
+        found = FrameMap(frames, np.where(new, frames, kept.lows), np.where(new, frames, kept.highs), prices)
+    laid = with_joints(found, unlike < 0, clip, ref, rates)
+    # what has a counterpart now and had none is flat
+    unlike = np.where(np.isnan(unlike), np.float32(FLAT_ALIKE), unlike)
+    return laid, np.where(laid.frames >= 0, unlike, np.float32(np.nan))
 
 
 def _by_sound(clip: Fingerprints, ref: Fingerprints, sound: "SoundMatch | None") -> tuple[FilmMatch, SyncVerdict]:
     if sound is None or sound.confidence < _BELIEVED_SOUND:
         reason = "there is no sound to go by" if sound is None else sound.reason.rstrip(".")
         return _no_match(len(ref)), SyncVerdict("unrelated", (reason,))
+    from vs_align.timing.engines.match import EngineMatch, EngineOptions
+    from vs_align.timing.engines.verification import verified
+
     frames, sure = sound_frames(sound, clip, ref)
-    found = FrameMap(frames, frames, frames)
-    match = FilmMatch(found, tuple(lines_of(found, known_rates(clip.rate, ref.rate))), sure, np.full(len(ref), np.nan))
+    answer = EngineMatch(frames, sure, np.full(len(ref), np.nan))
+    seen = verified(answer, clip, ref, EngineOptions(), known_rates(clip.rate, ref.rate))
+    match = replace(seen, confidences=sure, scores=answer.scores)
     if not match.lines:
-        return match, SyncVerdict("unrelated", ("what both sounds share lies outside the pictures",))
-    word = "good" if sound.confidence >= 0.7 else "doubtful"
-    return match, SyncVerdict(word, (f"by sound alone: {sound.reason.rstrip('.')}",))
+        return match, SyncVerdict("unrelated", ("what both sounds share lies outside the frames",))
+    return match, judge_sound(sound, seen, clip, ref)
 
 
 def _by_engine(
     clip: Fingerprints, ref: Fingerprints, options: SyncOptions, progress: Progress | None
 ) -> tuple[FilmMatch, SyncVerdict]:
     from vs_align.timing.engines.registry import ENGINES
+    from vs_align.timing.engines.verification import verified
     from vs_align.timing.locating import located_box
 
     box = options.box
@@ -114,24 +156,19 @@ def _by_engine(
         if progress is not None:
             progress("comparing", round(1000 * share), 1000)
 
-    answer: EngineMatch = ENGINES[options.engine.value](ref, clip, asked, told)
-    found = FrameMap(answer.frames, answer.frames, answer.frames)
-    scores = np.where(np.isfinite(answer.scores), np.maximum(answer.scores, 0), np.nan)
+    answer: EngineMatch = ENGINES[options.engine.value](ref, clip, asked, lambda share: told(_SEARCHED * share))
     rates = known_rates(clip.rate, ref.rate)
-    match = FilmMatch(found, tuple(lines_of(found, rates)), answer.confidences, scores)
-    if options.engine is SyncEngine.DURATION:
-        return match, SyncVerdict("doubtful", ("the middle of one on the middle of the other; nothing was compared",))
-    shown = answer.frames >= 0
-    sure = float(np.median(answer.confidences[shown])) if shown.any() else 0.0
-    said = f"engine {options.engine}: median confidence {sure:.2f} over {100 * shown.mean():.1f} % of ref's frames"
-    if sure < _BELIEVED:
-        return match, SyncVerdict("unrelated", (said, "its matches are no better than chance"))
-    return match, SyncVerdict("good" if sure >= 0.8 and shown.mean() >= 0.5 else "doubtful", (said,))
+    seen = verified(
+        answer, clip, ref, asked, rates, options.engine.value, lambda share: told(_SEARCHED + (1 - _SEARCHED) * share)
+    )
+    scores = np.where(np.isfinite(answer.scores), np.maximum(answer.scores, 0), np.nan)
+    return replace(seen, scores=scores), judge_engine(seen, clip, ref, options.engine.value)
 
 
 def _no_match(length: int) -> FilmMatch:
     frames = np.full(length, -1, np.int64)
-    return FilmMatch(FrameMap(frames, frames, frames), (), np.zeros(length), np.full(length, np.nan))
+    zeros = np.zeros(length)
+    return FilmMatch(FrameMap(frames, frames, frames), (), zeros, np.full(length, np.nan), zeros > 0)
 
 
 def _with_sound(verdict: SyncVerdict, sound: "SoundMatch | None") -> SyncVerdict:
@@ -139,10 +176,6 @@ def _with_sound(verdict: SyncVerdict, sound: "SoundMatch | None") -> SyncVerdict
     if sound is None or sound.confidence < 0.7:
         return verdict
     return replace(verdict, reasons=(*verdict.reasons, "the sounds agree though: engine audio goes by them alone"))
-
-
-def _unrelated(clip: Fingerprints, ref: Fingerprints, verdict: SyncVerdict) -> Timeline:
-    return _timeline(_no_match(len(ref)), clip, ref, verdict, None)
 
 
 def _timeline(
@@ -163,6 +196,11 @@ def _timeline(
         clip_times=tuple(clip.times.tolist()) if clip.variable else (),
         ref_times=tuple(ref.times.tolist()) if ref.variable else (),
         verdict=verdict.verdict,
-        reasons=verdict.reasons,
+        reasons=(*verdict.reasons, *_clock_remarks("clip", clip), *_clock_remarks("ref", ref)),
         residual_ms=None if left is None else round(left, 3),
     )
+
+
+def _clock_remarks(side: str, film: Fingerprints) -> tuple[str, ...]:
+    """What was mended in the time stamps of a film, in words."""
+    return () if film.clock is None else film.clock.remarks(side)

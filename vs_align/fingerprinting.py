@@ -1,5 +1,7 @@
 """Taking fingerprints of clips and files: looked at once, kept on disk, taken up again after an interruption."""
 
+import errno
+import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable
@@ -14,8 +16,8 @@ import cv2
 import numpy as np
 
 from vs_align.errors import MediaError
+from vs_align.media.frame_clock import frame_clock
 from vs_align.media.small_pictures import SmallPicture, small_pictures
-from vs_align.media.source import frame_rate
 from vs_align.sync_cache import file_identity
 from vs_align.sync_options import Progress
 from vs_align.timing.fingerprint import (
@@ -35,8 +37,12 @@ if TYPE_CHECKING:
 
     from vs_align.media.probe import VideoFile
 
+_log = logging.getLogger(__name__)
+
 # The cache holds so much at most; what was not used for the longest time goes first.
 _MOST_BYTES = 8 << 30
+# A disk that is full, or the user's share of it.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class _Subject:
     length: int
     rate: Fraction
     size: tuple[int, int]
+    start: float = 0.0
+    """Time stamp of the first frame in seconds."""
+    forced: Fraction | None = None
+    restarts_forward: bool = False
 
 
 def file_fingerprints(file: "VideoFile", folder: Path | None, progress: Progress | None = None) -> Fingerprints:
@@ -69,6 +79,9 @@ def file_fingerprints(file: "VideoFile", folder: Path | None, progress: Progress
         length=file.frames or round(float(file.fps) * (file.duration or 0)),
         rate=file.fps,
         size=(file.width, file.height) if file.rotation % 180 == 0 else (file.height, file.width),
+        start=file.video_start,
+        forced=file.forced_fps,
+        restarts_forward=file.restarts_forward,
     )
     return _fingerprints(subject, folder, progress)
 
@@ -114,11 +127,24 @@ def _fingerprints(subject: _Subject, folder: Path | None, progress: Progress | N
     except OSError as error:
         if isinstance(error, MediaError):
             raise
+        if temporary is None and error.errno in _FULL:
+            _log.warning("the fingerprints of %s are not kept in %s: %s", subject.name, folder, error.strerror)
+            return _fingerprints(subject, None, progress)
         raise MediaError(f"The fingerprints of {subject.name} cannot be kept in {folder}: {error}.") from error
-    rate, variable = frame_rate(store.times, subject.rate)
+    clock = frame_clock(
+        store.times + subject.start, subject.rate, restarts_forward=subject.restarts_forward, forced=subject.forced
+    )
     return Fingerprints(
-        store, store.stats, store.times, rate, variable, bool(store.facts["interlaced"]), subject.size
-    )  # fmt: skip
+        store,
+        store.stats,
+        clock.times,
+        clock.rate,
+        clock.variable,
+        bool(store.facts["interlaced"]),
+        subject.size,
+        clock,
+        bool(store.facts["combed"]),
+    )
 
 
 def _stored(path: Path, folder: object) -> FingerprintFile | None:
@@ -172,6 +198,7 @@ def _packed(pictures: list[SmallPicture]) -> SmallFrames:
         np.array(colour, np.uint8),
         np.array([picture.time for picture in pictures]),
         np.array([picture.interlaced for picture in pictures]),
+        np.array([picture.combed for picture in pictures]),
     )
 
 

@@ -6,7 +6,7 @@ those of the neighbours that have a say in its first and last frames included.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, inf
@@ -16,9 +16,19 @@ import numpy as np
 import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.metrics.feature_cache import FeatureCache
 from vs_align.metrics.planestats import Pictures, PlaneStatsSearch, Wanted
 from vs_align.metrics.registry import METRICS
 from vs_align.timing.evidence import Decision, decide
+from vs_align.timing.version_difference import (
+    EVERY,
+    Look,
+    Small,
+    VersionDifference,
+    look_at,
+    small_picture,
+    version_difference,
+)
 from vs_align.timing.vote import RADIUS
 from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import Stride, comparable, strided_window, tiny_clip, unpacked
@@ -35,6 +45,8 @@ _MOST_THREADS = 8
 _KEPT_CHUNKS = 3
 # Chunks whose scores are remembered, so that neighbours of two chunks are searched once.
 _REMEMBERED_CHUNKS = 4
+# Bytes of small pictures: those of about 3500 frames.
+_SMALL_BYTES = 32 << 20
 
 
 def chunk_length(clip: vs.VideoNode) -> int:
@@ -85,12 +97,72 @@ def search_matches(
     )
     names = [f"VSAlignFrame{i}" for i in range(refs)]
     memory = _Memory(_REMEMBERED_CHUNKS * len(wanted))
-    chunk = _Chunk(search, window, stride, names, margin, fps, thresh, with_pictures, all_scores, memory)
+    looks = _Looks(window, peak_value(clip), _REMEMBERED_CHUNKS * len(wanted)) if smooth else None
+    chunk = _Chunk(search, window, stride, names, margin, fps, thresh, with_pictures, all_scores, memory, looks)
     carrier = tiny_clip(count)
     packs = carrier.std.ModifyFrame([carrier, *wanted, *candidates], chunk.pack)
     packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
     example = vs.core.std.BlankClip(clip, length=1) if with_pictures else tiny_clip(1)
     return unpacked(packs, names, example, ref.num_frames)
+
+
+class _Looks:
+    """Looks at the best candidates of the ref frames that were searched last. Its node calls it one at a time."""
+
+    def __init__(self, window: SearchWindow, peak: int, capacity: int) -> None:
+        self._window = window
+        self._peak = peak
+        self._capacity = capacity
+        self._looks: OrderedDict[int, Look | None] = OrderedDict()
+        self._small: FeatureCache[Small] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
+
+    def around(
+        self,
+        numbers: range,
+        scores: Sequence[npt.NDArray[np.float64]],
+        ref: Callable[[int], vs.VideoFrame],
+        clip: Callable[[int], vs.VideoFrame],
+    ) -> dict[int, Look]:
+        """Return the looks at some ref frames in a row, by number; where there is no candidate there is none.
+
+        Args:
+            numbers: Numbers of the ref frames.
+            scores: (k,) scores of the window of each.
+            ref: Gives a ref frame.
+            clip: Gives a clip frame.
+        """
+        found = {}
+        for number, row in zip(numbers, scores, strict=True):
+            if number % EVERY:
+                continue
+            if number not in self._looks:
+                self._looks[number] = self._look(number, row, ref, clip)
+            self._looks.move_to_end(number)
+            look = self._looks[number]
+            if look is not None:
+                found[number] = look
+        while len(self._looks) > self._capacity:
+            self._looks.popitem(last=False)
+        return found
+
+    def _look(
+        self,
+        number: int,
+        row: npt.NDArray[np.float64],
+        ref: Callable[[int], vs.VideoFrame],
+        clip: Callable[[int], vs.VideoFrame],
+    ) -> Look | None:
+        known = np.where(np.isnan(row), inf, row)
+        place = int(known.argmin())
+        if known[place] == inf:
+            return None
+
+        def small(candidate: int) -> Small:
+            return self._small.get(candidate, lambda: small_picture(np.asarray(clip(candidate)[0]), self._peak))
+
+        candidates = range(self._window.first(number), self._window.last(number) + 1)
+        match = self._window.centre(number) - self._window.radius + place
+        return look_at(small_picture(np.asarray(ref(number)[0]), self._peak), match, candidates, small)
 
 
 class _Memory:
@@ -132,6 +204,8 @@ class _Chunk:
     with_pictures: bool
     all_scores: bool
     memory: _Memory
+    looks: _Looks | None
+    """None where nothing is said about confidence."""
     trimmer: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def pack(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
@@ -149,21 +223,45 @@ class _Chunk:
         noise = METRICS[_METRIC].noise
         scores = self.memory.recall(around)
         first = begin - around.start
-        found = decide(scores, first, first + end - begin, noise, _METRIC, smooth=self.margin > 0)
+        differences = self._differences(range(begin, end), around, scores, ref_frames, base, clip_frames, start)
+        found = decide(scores, first, first + end - begin, noise, _METRIC, smooth=self.margin > 0, apart=differences)
         pack = carrier.copy()
         for i, name in enumerate(self.names):
             number = min(begin + i, end - 1)  # the last chunk is filled up
             decision = found[number - begin]
             place = self.window.centre(number) - self.window.radius + decision.place
             match = place if decision.place >= 0 else self.window.nearest(number)
-            frame = (clip_frames[match - start] if self.with_pictures else carrier).copy()
-            late = offset_ms(
-                clip_frames[match - start], match, self.fps[0], ref_frames[number - base], number, self.fps[1]
-            )
+            # behind the end of clip the window holds stand-ins for its last frame, which is the nearest one
+            shown_frame = clip_frames[max(0, match - start)]
+            frame = (shown_frame if self.with_pictures else carrier).copy()
+            late = offset_ms(shown_frame, match, self.fps[0], ref_frames[number - base], number, self.fps[1])
             shown = scores[number - around.start] if self.all_scores else None
             self._write(frame, match, number, decision, late, shown)
             pack.props[name] = frame
         return pack
+
+    def _differences(
+        self,
+        numbers: range,
+        around: range,
+        scores: Sequence[npt.NDArray[np.float64]],
+        refs: Sequence[vs.VideoFrame],
+        base: int,
+        clips: Sequence[vs.VideoFrame],
+        start: int,
+    ) -> list[VersionDifference | None]:
+        """Return how the versions differ around each of `numbers`."""
+        if self.looks is None:
+            return []
+        looks = self.looks.around(around, scores, lambda i: refs[i - base], lambda i: clips[i - start])
+        said: dict[tuple[int, ...], VersionDifference | None] = {}
+        found = []
+        for number in numbers:
+            near = tuple(i for i in range(number - self.margin, number + self.margin + 1) if i in looks)
+            if near not in said:
+                said[near] = version_difference([looks[i] for i in near])
+            found.append(said[near])
+        return found
 
     def _search(
         self, numbers: Sequence[int], refs: Sequence[vs.VideoFrame], clips: Sequence[vs.VideoFrame], start: int
@@ -191,7 +289,6 @@ class _Chunk:
         self, frame: vs.VideoFrame, match: int, number: int, decision: Decision, late: float | None, shown: Any
     ) -> None:
         missing = decision.place < 0 or (self.thresh is not None and decision.score >= self.thresh)
-        known = late, decision.confidence, decision.margin, decision.unrest, decision.runner_up
-        found = Match(match, number, decision.score, missing, _METRIC, *known)
+        found = Match(match, number, decision.score, missing, _METRIC, late, *decision.details)
         first = self.window.centre(number) - self.window.radius
         write_match(frame.props, found, first, None if shown is None else shown.tolist())

@@ -3,14 +3,13 @@
 import json
 import math
 import os
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vs_align.errors import ArgumentError, MediaError
+from vs_align.part_files import reason_of, save_bytes
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -83,22 +82,10 @@ def save_text(function: str, text: str, path: str | os.PathLike[str]) -> None:
     Raises:
         MediaError: It cannot be written.
     """
-    # A link keeps pointing at its file, which is the one to replace.
-    target = Path(path).resolve()
-    part = target.parent / f".vs_align-{secrets.token_hex(6)}.part"
     try:
-        try:
-            with part.open("xb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            if target.is_file():
-                shutil.copymode(target, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        save_bytes(text.encode(), Path(path))
     except OSError as error:
-        raise MediaError(f"vs_align.{function}: cannot write '{path}': {error.strerror or error}.") from error
+        raise MediaError(f"vs_align.{function}: cannot write '{path}': {reason_of(error)}.") from error
 
 
 def load_text(source: Source, path: str | os.PathLike[str]) -> str:

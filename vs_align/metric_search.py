@@ -21,10 +21,11 @@ from vs_align.metrics.metric import Metric
 from vs_align.metrics.registry import MetricRow
 from vs_align.metrics.window_search import Slack, search
 from vs_align.timing.evidence import Evidence, decide
+from vs_align.timing.version_difference import EVERY, Look, Small, look_at, small_picture, version_difference
 from vs_align.timing.vote import RADIUS
 from vs_align.timing.window import SearchWindow
 from vs_align.vapour.clips import Stride, strided_window, tiny_clip
-from vs_align.vapour.frames import offset_ms
+from vs_align.vapour.frames import offset_ms, peak_value
 from vs_align.vapour.lanes import in_lanes, lane_count
 from vs_align.vapour.matches import Match, copy_timing, write_match
 from vs_align.vapour.memory import MemoryTrimmer
@@ -32,11 +33,14 @@ from vs_align.vapour.rgb import digest_of, picture_of, rgb_of
 
 Floats = npt.NDArray[np.float64]
 
-EVIDENCE = "VSAlignEvidence"
+EVIDENCE, LOOK = "VSAlignEvidence", "VSAlignLook"
 # Frames of one pixel: the neighbours of several frames that are worked at.
 _KEPT_EVIDENCE = 512
 # Bytes of digests: those of some ten thousand frames.
 _DIGEST_BYTES = 1 << 20
+# Bytes of small pictures: those of about 3500 frames.
+_SMALL_BYTES = 32 << 20
+_GREEN = 1
 
 
 def metric_matches(
@@ -72,17 +76,21 @@ def metric_matches(
     width = 2 * window.radius + 3
     windows, stride = strided_window(clip, -window.radius - 1, window.rate, ref.num_frames, width)
     windows = [node[: ref.num_frames] for node in windows]
+    shown = windows
     if metric is None:
         from vs_align.metrics.butteraugli_plugins import plugin_scores
 
         windows = [plugin_scores(row.plugin, node, ref) for node in windows]
         scorer: _Scorer = _plugin_scores
+        # whatever a plugin puts its scores on, these are the candidates
+        windows = [*windows, *shown]
         lanes = 1
     else:
         slack = Slack(*row.noise.reach()) if smooth else Slack()
         scorer = _FeatureScorer(metric, window, Slack(0.0, inf) if all_scores else slack, equal_is_best=smooth).scores
         lanes = lane_count(row.lanes)
-    witness = _Witness(scorer, window, stride, fps)
+    looks = _Looks(peak_value(clip)) if smooth else None
+    witness = _Witness(scorer, window, stride, fps, looks, width)
     carrier = tiny_clip(ref.num_frames)
     evidence = in_lanes([carrier, ref, *windows], witness.testify, lanes)
     return judged(evidence, window, row, thresh, smooth=smooth, all_scores=all_scores)
@@ -180,6 +188,33 @@ class _FeatureScorer:
         return _FrameSample(digest, frame, self._metric, self._features)
 
 
+class _Looks:
+    """Looks at the best candidates; called from several threads at once.
+
+    Args:
+        peak: The value of full white.
+    """
+
+    def __init__(self, peak: int) -> None:
+        self._peak = peak
+        self._small: FeatureCache[Small] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
+
+    def look(self, ref: vs.VideoFrame, scores: dict[int, float], candidates: dict[int, vs.VideoFrame]) -> Look | None:
+        """Look at the best of the candidates, None where there is none. All of them have scores, by number."""
+        known = {number: inf if isnan(score) else score for number, score in scores.items()}
+        match = min(known, key=known.__getitem__, default=-1)
+        if match < 0 or known[match] == inf:
+            return None
+
+        def small(number: int) -> Small:
+            return self._small.get(number, lambda: self._made(candidates[number]))
+
+        return look_at(self._made(ref), match, range(min(candidates), max(candidates) + 1), small)
+
+    def _made(self, frame: vs.VideoFrame) -> Small:
+        return small_picture(np.asarray(frame[_GREEN]), self._peak)
+
+
 @dataclass(frozen=True, slots=True)
 class _Witness:
     """The callback that looks at windows. It holds no node, so that nothing outlives the script."""
@@ -188,6 +223,10 @@ class _Witness:
     window: SearchWindow
     stride: Stride
     fps: tuple[Fraction, Fraction]
+    looks: _Looks | None
+    """None where nothing is said about confidence."""
+    width: int
+    """Frames of the window; the last so many that are declared show the candidates."""
     trimmer: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def testify(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
@@ -198,7 +237,8 @@ class _Witness:
         numbers = range(self.window.first(n), self.window.last(n) + 1)
         candidates = {number: frames[number - start] for number in numbers}
         scores, late = np.full(2 * self.window.radius + 1, inf), np.full(2 * self.window.radius + 1, nan)
-        for number, score in self.scorer(n, ref, candidates).items():
+        found = self.scorer(n, ref, candidates)
+        for number, score in found.items():
             scores[number - begin] = score
         for number, frame in candidates.items():
             milliseconds = offset_ms(frame, number, self.fps[0], ref, n, self.fps[1])
@@ -210,6 +250,11 @@ class _Witness:
         out = carrier.copy()
         props: Any = out.props
         props[EVIDENCE] = Evidence(scores, late, begin).to_bytes()
+        if self.looks is not None and n % EVERY == 0:
+            shown = frames[-self.width :]
+            look = self.looks.look(ref, found, {number: shown[number - start] for number in numbers})
+            if look is not None:
+                props[LOOK] = look.to_bytes()
         copy_timing(ref.props, props)
         return out
 
@@ -237,16 +282,19 @@ def _judge(
     known = [Evidence.from_bytes(around[number - n + reach].props[EVIDENCE]) for number in there]
     own = known[n - there.start]
     scores = [evidence.scores for evidence in known]
-    (found,) = decide(scores, n - there.start, n - there.start + 1, row.noise, row.name, smooth=smooth)
+    seen = [around[number - n + reach].props.get(LOOK) for number in there] if smooth else []
+    apart = version_difference([Look.from_bytes(bytes(look)) for look in seen if look is not None])
+    at = n - there.start
+    (found,) = decide(scores, at, at + 1, row.noise, row.name, smooth=smooth, apart=[apart])
     match = own.start + found.place if found.place >= 0 else window.nearest(n)
     place = match - own.start
     late = float(own.late[place if 0 <= place < own.late.size else 0])
     missing = found.place < 0 or (thresh is not None and found.score >= thresh)
     out = around[reach].copy()
     props: Any = out.props
-    del props[EVIDENCE]
-    stamp = None if isnan(late) else late
-    rest = stamp, found.confidence, found.margin, found.unrest, found.runner_up
-    described = Match(match, n, found.score, missing, row.name, *rest)
+    for name in (EVIDENCE, LOOK):
+        if name in props:
+            del props[name]
+    described = Match(match, n, found.score, missing, row.name, None if isnan(late) else late, *found.details)
     write_match(props, described, own.start, own.scores.tolist() if all_scores else None)
     return out

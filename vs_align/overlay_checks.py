@@ -8,6 +8,7 @@ import vapoursynth as vs
 from vs_align import checks
 from vs_align.enums import PlaceMethod, SyncEngine, Timing
 from vs_align.errors import ArgumentError
+from vs_align.overlay_words import NAMES, for_overlay
 from vs_align.timeline import Timeline
 
 type AnyTimeline = Timeline | str | PathLike[str]
@@ -21,6 +22,11 @@ def check_depth(bg: vs.VideoNode) -> None:
         raise ArgumentError(NAME, "bg", "must have 8 to 16 bits or be float", checks.describe(bg))
 
 
+def check_timing(timing: object) -> Timing | None:
+    """Whose time counts; None: what is usual for the two clips."""
+    return None if timing is None else checks.check_option(NAME, "timing", timing, Timing)
+
+
 def check_engine(engine: object) -> SyncEngine:
     """A method of `sync` that goes by pictures: there is no sound here."""
     chosen = checks.check_option(NAME, "engine", engine, SyncEngine)
@@ -30,14 +36,15 @@ def check_engine(engine: object) -> SyncEngine:
     return chosen
 
 
-def check_ref(ref: object, timing: Timing) -> vs.VideoNode | None:
+def check_ref(ref: object, timing: Timing | None) -> vs.VideoNode | None:
     """A third clip where its time counts, and none where it does not."""
     if timing is Timing.REF:
         if ref is None:
             raise ArgumentError(NAME, "ref", "must be given for timing 'ref': the clip whose time counts", "None")
         return checks.check_clip(NAME, "ref", ref)
     if ref is not None:
-        raise ArgumentError(NAME, "ref", "must be left out but for timing 'ref'", f"timing {timing.value!r}")
+        said = (timing or Timing.FG).value
+        raise ArgumentError(NAME, "ref", "must be left out but for timing 'ref'", f"timing {said!r}")
     return None
 
 
@@ -117,10 +124,13 @@ def load_pair(given: object, bg: vs.VideoNode, fg: vs.VideoNode, ref: vs.VideoNo
     return load_timeline(given[0], bg, ref, ("bg", "ref")), load_timeline(given[1], fg, ref, ("fg", "ref"))
 
 
-def check_related(timeline: Timeline, name: str = "timeline") -> None:
-    """Two clips of which something was found in common. A result must not silently show nonsense."""
+def check_related(timeline: Timeline, name: str = "timeline", sides: tuple[str, str] = NAMES) -> None:
+    """Two clips, named `sides`, of which something was found in common. A result must not silently show nonsense."""
     if any(frame is not None for frame in timeline.frame_map):
         return
-    said = "; ".join(filter(None, (timeline.verdict, *timeline.reasons))) or "a timeline without any match"
+    reasons = (for_overlay(reason, sides) for reason in timeline.reasons)
+    said = "; ".join(filter(None, (timeline.verdict, *reasons))) or "a timeline without any match"
+    if min(timeline.clip_length, timeline.ref_length) == 1:
+        raise ArgumentError(NAME, "place", "must be given for a still of which the other clip shows nothing", said)
     rule = f"must match frames: give {name}= and placement= by hand, or engine='duration'"
     raise ArgumentError(NAME, "timeline", rule, said)

@@ -1,6 +1,7 @@
 """`overlay`: one video on another, at the right place and the right time."""
 
 import logging
+from fractions import Fraction
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from vs_align import overlay_checks as checked
 from vs_align.enums import Background, Canvas, PlaceMethod, SyncEngine, Timing, Track
 from vs_align.overlay_checks import NAME, AnyTimeline
 from vs_align.overlay_schedule import Schedule, schedule_of
+from vs_align.overlay_stills import lasting_still, timeless
+from vs_align.overlay_words import for_overlay, placement_for_overlay
 from vs_align.placement import Placement
 from vs_align.synchronisation import is_worth_another_look, sync
 from vs_align.timeline import Timeline
@@ -37,7 +40,7 @@ def overlay(
     placement: Placement | str | PathLike[str] | None = None,
     engine: str | SyncEngine = "auto",
     place: "str | PlaceMethod | Sequence[float]" = "auto",
-    timing: str | Timing = "fg",
+    timing: str | Timing | None = None,
     trim: bool = True,
     scale: float | None = None,
     smooth: bool = False,
@@ -72,7 +75,9 @@ def overlay(
 
     Args:
         bg: The picture beneath. Any constant format and size, any length.
-        fg: The picture on top, likewise; it is brought to the format and the colours of `bg`.
+        fg: The picture on top, likewise; it is brought to the format and the colours of `bg`. Alpha in its frame prop
+            `_Alpha`, as readers attach it, is honoured: straight alpha, white where `fg` is shown, on top of `mask`.
+            Alpha of `bg` is ignored.
         timeline: `sync(bg, fg)`, or the path of its JSON file. With `timing="ref"` a pair: `sync(bg, ref)` and
             `sync(fg, ref)`.
         placement: `register(bg, fg)`, or the path of its JSON file.
@@ -81,7 +86,10 @@ def overlay(
             left corner of `fg` lies in `bg`, in pixels from its top left corner, and pixels of `bg` per pixel of `fg`.
         timing: Whose time the result has; see `Timing`. "fg": every frame of `fg` once and in order, and of `bg` the
             frame that shows the same moment, held where it has none. "bg": `bg` keeps its time, at the higher of both
-            frame rates; without `trim` from what begins first to what ends last. "ref": the frames of `ref`.
+            frame rates; without `trim` from what begins first to what ends last. "ref": the frames of `ref`. None, the
+            default: "fg", and "bg" where `fg` is a still. A still, a clip of one frame, has neither rate nor time: as
+            `fg` it is shown in all frames of `bg`, as `bg` it lasts as long as `fg`. Only "fg" with a still `fg` gives
+            one frame, that of `bg` which shows the still.
         trim: Limit the result to what is matched: from the first to the last matched frame of the clip whose time it
             has. Less than a second before and behind that both clips have, as at a fade, counts as matched.
         scale: Pixels of `bg` per pixel of `fg`, above 0, where they are known. Default: found.
@@ -117,12 +125,12 @@ def overlay(
         What is unknown is missing, and so are those from `VSAlignX` on where `fg` is not shown.
 
     Raises:
-        ArgumentError: An argument breaks one of the rules above, or the two clips have nothing in common.
+        ArgumentError: An argument breaks one of the rules above, or the two clips are not versions of one.
         AlignError: As in `sync` and `register`.
     """
     bg, fg = checks.check_clip(NAME, "bg", bg), checks.check_clip(NAME, "fg", fg)
     checked.check_depth(bg)
-    clock = checks.check_option(NAME, "timing", timing, Timing)
+    clock = checked.check_timing(timing)
     ref = checked.check_ref(ref, clock)
     mask = checked.check_mask("mask", mask, "fg", fg)
     bg_mask = checked.check_mask("bg_mask", bg_mask, "bg", bg)
@@ -152,25 +160,57 @@ def overlay(
         "margin": max(1, look.margin) if chosen is SyncEngine.BORDER else _BAND,
     }
     placed = None if placement is None else checks.check_placement(NAME, placement, bg, fg, ("bg", "fg"))
-    times = _timelines(bg, fg, ref, timeline, searching)
+    is_still = lasting_still(bg.num_frames, fg.num_frames, clock)
+    known = placed is not None or method is PlaceMethod.CENTER or not isinstance(method, PlaceMethod)
+    if is_still and known and timeline is None:
+        # the place is known, and a still has no time to look for
+        times: Timeline | tuple[Timeline, Timeline] = _untimed(bg, fg)
+    else:
+        times = _timelines(bg, fg, ref, timeline, searching)
     schedule = schedule_of(times, clock, trim)
     if placed is None:
-        from vs_align.registering import register
-
         both = times if isinstance(times, Timeline) else times[0].then(times[1].inverse())
-        hidden = None if mask is None else mask.std.Invert()
-        placed = register(
-            bg, fg, both, method=method, scale=known_scale, track=steadiness, ref_mask=hidden,
-            cache=cache, progress=progress,
-        )  # fmt: skip
+        options = {"method": method, "scale": known_scale, "track": steadiness, "cache": cache, "progress": progress}
+        placed = _registered(bg, fg, both, mask, options, look=not known)
         if placed.verdict == "doubtful":
             _log.warning("%s: the place of fg is doubtful: %s", NAME, "; ".join(placed.reasons))
-        elif isinstance(times, Timeline) and timeline is None and is_worth_another_look(times, chosen):
+        elif _may_be_found_better(times, timeline, chosen, is_still):
             # exact numbers tell frames apart that hardly differ
             times = sync(bg, fg, **searching, placement=placed)
             schedule = schedule_of(times, clock, trim)
-    timed = ref if ref is not None else bg if clock is Timing.BG else fg
+    timed = ref if ref is not None else bg if schedule.clock is Timing.BG else fg
     return _rendered(bg, fg, timed, schedule, placed, look, mask, bg_mask)
+
+
+def _may_be_found_better(times: object, given: object, engine: SyncEngine, is_still: bool) -> bool:
+    """Whether the time is worth another search, now that the place is known."""
+    return isinstance(times, Timeline) and given is None and not is_still and is_worth_another_look(times, engine)
+
+
+def _registered(
+    bg: vs.VideoNode,
+    fg: vs.VideoNode,
+    times: Timeline,
+    mask: vs.VideoNode | None,
+    options: dict[str, Any],
+    *,
+    look: bool,
+) -> Placement:
+    """Find the place of fg, or take the one that the options name; what is transparent does not count."""
+    from vs_align.compositing.alpha import transparent_areas, united
+    from vs_align.registering import register
+
+    hidden = None if mask is None else mask.std.Invert()
+    clear = transparent_areas(fg) if look else None
+    if clear is not None:
+        hidden = united(hidden, clear)
+    return placement_for_overlay(register(bg, fg, times, ref_mask=hidden, **options))
+
+
+def _untimed(bg: vs.VideoNode, fg: vs.VideoNode) -> Timeline:
+    """The timeline of two clips of which one is a still, without a look at either."""
+    sides = [(node.num_frames, Fraction(node.fps), ()) for node in (bg, fg)]
+    return timeless(sides[0], sides[1])
 
 
 def _timelines(
@@ -178,21 +218,22 @@ def _timelines(
 ) -> Timeline | tuple[Timeline, Timeline]:
     """Return what was given, or find it: sync(bg, fg), or with a ref sync(bg, ref) and sync(fg, ref)."""
 
-    def found(clip: vs.VideoNode, other: vs.VideoNode, sides: str) -> Timeline:
+    def found(clip: vs.VideoNode, other: vs.VideoNode, sides: tuple[str, str]) -> Timeline:
         timeline = sync(clip, other, **searching)
         if timeline.verdict in ("doubtful", "unrelated"):
-            _log.warning("%s: sync(%s) is %s: %s", NAME, sides, timeline.verdict, "; ".join(timeline.reasons))
+            said = "; ".join(for_overlay(reason, sides) for reason in timeline.reasons)
+            _log.warning("%s: sync(%s) is %s: %s", NAME, ", ".join(sides), timeline.verdict, said)
         return timeline
 
     if ref is not None:
         if given is None:
-            pair = found(bg, ref, "bg, ref"), found(fg, ref, "fg, ref")
+            pair = found(bg, ref, ("bg", "ref")), found(fg, ref, ("fg", "ref"))
         else:
             pair = checked.load_pair(given, bg, fg, ref)
-        for timeline in pair:
-            checked.check_related(timeline)
+        for timeline, side in zip(pair, ("bg", "fg"), strict=True):
+            checked.check_related(timeline, sides=(side, "ref"))
         return pair
-    timeline = found(bg, fg, "bg, fg") if given is None else checked.load_timeline(given, bg, fg, ("bg", "fg"))
+    timeline = found(bg, fg, ("bg", "fg")) if given is None else checked.load_timeline(given, bg, fg, ("bg", "fg"))
     checked.check_related(timeline)
     return timeline
 

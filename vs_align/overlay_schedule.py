@@ -35,7 +35,7 @@ class Schedule:
 
 
 def schedule_of(
-    timeline: Timeline | tuple[Timeline, Timeline], timing: Timing, trim: bool, function: str = _NAME
+    timeline: Timeline | tuple[Timeline, Timeline], timing: Timing | None, trim: bool, function: str = _NAME
 ) -> Schedule:
     """Say which frames `overlay` shows.
 
@@ -45,7 +45,8 @@ def schedule_of(
     Args:
         timeline: `sync(bg, fg)`. For the time of a third clip the pair `sync(bg, ref)`, `sync(fg, ref)`.
         timing: Whose time counts. FG: every frame of fg once. BG: bg's time at the higher of both frame rates, from
-            what begins first to what ends last. REF: the frames of ref.
+            what begins first to what ends last. REF: the frames of ref. None: FG; but where fg is a single frame, a
+            still, BG, and it is shown all the time. A still bg is shown all the time in any case.
         trim: Only from the first to the last matched frame of the clock. Frames beyond them that both sides have count
             as matched where they last less than a second, so that nothing is lost at fades.
         function: The public function that was called, for messages.
@@ -57,8 +58,13 @@ def schedule_of(
     if timing is Timing.REF:
         return _by_ref(*_pair(timeline, function), trim, function)
     if not isinstance(timeline, Timeline):
-        raise ArgumentError(function, "timeline", f"must be one timeline for timing {timing.value!r}", "a pair")
-    return _by_fg(timeline, trim, function) if timing is Timing.FG else _by_bg(timeline, trim, function)
+        said = (timing or Timing.FG).value
+        raise ArgumentError(function, "timeline", f"must be one timeline for timing {said!r}", "a pair")
+    from vs_align.overlay_stills import lasting_still, still_schedule
+
+    if lasting_still(timeline.clip_length, timeline.ref_length, timing):
+        return still_schedule(timeline)
+    return _by_bg(timeline, trim, function) if timing is Timing.BG else _by_fg(timeline, trim, function)
 
 
 def _by_fg(timeline: Timeline, trim: bool, function: str) -> Schedule:

@@ -30,7 +30,7 @@ def overlay_audio(
     timeline: "AnyTimeline | Sequence[AnyTimeline]",
     prefer: str | OverlayAudio = "fg",
     *,
-    timing: str | Timing = "fg",
+    timing: str | Timing | None = None,
     trim: bool = True,
     cache: str | PathLike[str] | bool | None = None,
 ) -> vs.AudioNode:
@@ -78,7 +78,7 @@ def overlay_audio(
     chosen = checks.check_option(_NAME, "prefer", prefer, OverlayAudio)
     if chosen is OverlayAudio.NONE:
         raise ArgumentError(_NAME, "prefer", "must be one of fg, bg, mix", repr(chosen.value))
-    clock = checks.check_option(_NAME, "timing", timing, Timing)
+    clock = None if timing is None else checks.check_option(_NAME, "timing", timing, Timing)
     cut = checks.check_flag(_NAME, "trim", trim)
     folder = _check_cache(cache)
     for name, node in (("bg_audio", bg_audio), ("fg_audio", fg_audio)):
@@ -136,15 +136,16 @@ def _check_cache(cache: object) -> Path | None:
     if cache is False:
         return None
     if cache is None or cache is True:
-        from platformdirs import user_cache_path
+        from vs_align.user_folders import writable_cache
 
-        return user_cache_path("vs_align", appauthor=False) / "sound"
+        home = writable_cache()
+        return None if home is None else home / "sound"
     if isinstance(cache, str | PathLike):
         return Path(cache)
     raise ArgumentError(_NAME, "cache", "must be a folder, True or False", repr(cache))
 
 
-def _check_timelines(timeline: object, timing: Timing) -> "Timeline | tuple[Timeline, Timeline]":
+def _check_timelines(timeline: object, timing: Timing | None) -> "Timeline | tuple[Timeline, Timeline]":
     if timing is not Timing.REF:
         return _check_timeline("timeline", timeline)
     rule = "must be two, sync(bg, ref) and sync(fg, ref), where timing is 'ref'"

@@ -53,7 +53,7 @@ def spatial(
     Args:
         clip: The frames to warp. RGB: 8 to 16 bit integer, half or single float; any size. Shorter than `ref`, its
             last frame is repeated.
-        ref: What they are to lie on. RGB of any depth, any size.
+        ref: What they are to lie on. RGB of any depth, any size. A still, one frame, lasts as long as `clip`.
         mask: What does not count in `ref`, such as a logo or subtitles: white is left out. Any format; stretched to
             `ref` where the size differs. Still or moving; shorter than `ref`, its last frame is repeated. What is left
             out moves like its surroundings.
@@ -139,7 +139,17 @@ def spatial(
         chosen is not SpatialPrecision.FAST,
         batch_size,
     )
+    if ref.num_frames == 1 < clip.num_frames:
+        ref = _lasting(ref, clip)
     return spatial_graph(clip, ref, masks[0], masks[1], choices)
+
+
+def _lasting(still: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
+    """Return a still that lasts as long as a clip, frame by frame."""
+    from vs_align.overlay_frames import with_clock
+    from vs_align.vapour.clips import steady_timing
+
+    return with_clock(still * clip.num_frames, steady_timing(clip))
 
 
 def _check_rgb(name: str, node: object) -> vs.VideoNode:

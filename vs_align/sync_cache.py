@@ -1,6 +1,7 @@
 """What was concluded about two films, kept so that the same question is answered at once."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,17 +12,22 @@ from vs_align.errors import AlignError, MediaError
 from vs_align.placement import Placement
 from vs_align.timeline import Timeline
 from vs_align.timing.method import CONCLUSIONS, FINGERPRINTS, PLACES
+from vs_align.user_folders import writable_cache
+
+_log = logging.getLogger(__name__)
 
 _ENDS = 1 << 20
 # Small files: so many are kept.
 _MOST = 500
 
 
-def cache_folder() -> Path:
-    """Return where fingerprints and what was concluded from them are kept: in the user's cache."""
-    from platformdirs import user_cache_path
+def writable_cache_folder() -> Path | None:
+    """Return where fingerprints and results are kept, in the user's cache.
 
-    return user_cache_path("vs_align", appauthor=False) / "sync"
+    None if it cannot be written, which is reported once a process.
+    """
+    home = writable_cache()
+    return None if home is None else home / "sync"
 
 
 def file_identity(path: Path) -> str:
@@ -84,14 +90,20 @@ def _remembered[T: _Keepable](
         with suppress(AlignError):
             found = load(path)
             os.utime(path)
+            _log.debug("%s was found before: %s", kind, path)
             return found
     found = answer()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"{folder} cannot be made: {error.strerror}.") from error
-    found.save(path)
-    _tidy(folder, kind)
+    try:
+        found.save(path)
+    except MediaError as error:
+        # a disk that is full by now is no reason to lose what was found
+        _log.warning("what was found is not kept: %s", error)
+    else:
+        _tidy(folder, kind)
     return found
 
 

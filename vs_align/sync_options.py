@@ -23,6 +23,7 @@ class SyncOptions:
         margin: Likewise.
         box: Likewise.
         placement: Maps pixels of ref to pixels of clip, if that is known: then it is not looked for.
+        force: Whether a map is kept whose verdict is "unrelated"; it stays "unrelated".
     """
 
     engine: SyncEngine = SyncEngine.AUTO
@@ -33,3 +34,4 @@ class SyncOptions:
     margin: int = 8
     box: tuple[float, float, float, float] | None = None
     placement: Placement | None = None
+    force: bool = False

@@ -72,8 +72,11 @@ def sync(
         margin: Width of the band of the engine border in pixels of `ref`, at least 1.
 
     Returns:
-        A timeline with segments, confidences and a verdict. Where the two have nothing in common its verdict is
-        "unrelated" and every ref frame is an insert: nothing is guessed.
+        A timeline with segments, confidences and a verdict. Where the two have nothing in common, or only a part such
+        as black, a leader, an ident or a logo, its verdict is "unrelated" and every ref frame is an insert: nothing is
+        guessed. The reasons say how many seconds are in common. A part up to 15 s makes a match where it is two thirds
+        of what could agree, and half of the shorter film, or a fifth of it where it ends amid a shot; a longer one
+        where it is 0.4 of what could agree. What only one of the two shows contradicts nothing.
 
     Raises:
         ArgumentError: An argument breaks one of the rules above.

@@ -21,8 +21,8 @@ from vs_align.timeline_fields import (
     checked_scores,
     checked_times,
     checked_verdict,
-    seconds_a_frame,
     seconds_of,
+    usual_seconds_a_frame,
 )
 from vs_align.timeline_segments import Segment, check_segments, frame_map_of, segments_of
 
@@ -228,16 +228,22 @@ class Timeline:
         """Seconds of clip per second of ref in a segment, 1.0 where both run alike.
 
         A film sped up for PAL, frame for frame beside the film itself at 24000/1001, has 0.959. Real time stamps are
-        used where the timeline has them. None where there is no such thing (inserts, black, missing) or a rate is
-        unknown.
+        used where the timeline has them; what they leave of a speed below a frame over the whole segment is none. None
+        where there is no such thing (inserts, black, missing) or a rate is unknown.
         """
         if segment.kind is SegmentKind.HOLD:
             return 0.0
         last = segment.clip_last
         if segment.kind is not SegmentKind.MATCH or segment.clip_first is None or last is None:
             return None
-        clip_frame = seconds_a_frame(segment.clip_first, last, self.clip_times, self.clip_rate)
-        ref_frame = seconds_a_frame(segment.ref_first, segment.ref_last, self.ref_times, self.ref_rate)
+        if self.clip_times or self.ref_times:
+            from vs_align.timeline_speed import stamped_speed
+
+            fitted = stamped_speed(self, segment.ref_first, segment.ref_last, segment.rate)
+            if fitted is not None:
+                return fitted
+        clip_frame = usual_seconds_a_frame(segment.clip_first, last, self.clip_times, self.clip_rate)
+        ref_frame = usual_seconds_a_frame(segment.ref_first, segment.ref_last, self.ref_times, self.ref_rate)
         if clip_frame is None or ref_frame is None:
             return None
         return float(segment.rate * clip_frame / ref_frame)
@@ -277,14 +283,18 @@ class Timeline:
 
         return passages_of(self)
 
-    def explain(self) -> str:
+    def explain(self, clip: str = "clip", ref: str = "ref") -> str:
         """Say in plain text what lies where: the verdict, each passage with its offset and speed, what either lacks.
 
         Lines have at most 100 columns; the text does not end in a newline.
+
+        Args:
+            clip: What clip is called, such as "bg". Reasons are told as they are.
+            ref: What ref is called.
         """
         from vs_align.timeline_words import words_of
 
-        return words_of(self)
+        return words_of(self, clip, ref)
 
     def _check_frame(self, n: int, method: str) -> None:
         if not 0 <= n < self.ref_length:

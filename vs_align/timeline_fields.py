@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from numbers import Rational
+from statistics import median
 from typing import Any
 
 from vs_align.errors import ArgumentError
@@ -112,6 +113,20 @@ def seconds_a_frame(first: int, last: int, times: Sequence[float], rate: Fractio
     if times and first != last and times[first] != times[last]:
         return (times[last] - times[first]) / (last - first)
     return 1 / rate if rate else None
+
+
+def usual_seconds_a_frame(first: int, last: int, times: Sequence[float], rate: Fraction) -> Fraction | float | None:
+    """Usual duration of the frames from `first` to `last` in seconds, never 0; None where it is unknown.
+
+    Of time stamps it is the median of the means over half of the frames, so that one frame that is missing or is shown
+    for long does not count for all.
+    """
+    low, high = sorted((first, last))
+    half = (high - low + 1) // 2
+    if times and half:
+        usual = median((times[n + half] - times[n]) / half for n in range(low, high + 1 - half))
+        return usual or seconds_a_frame(first, last, times, rate)
+    return seconds_a_frame(first, last, times, rate)
 
 
 def checked_verdict(value: Any) -> str | None:

@@ -1,11 +1,16 @@
 """Passages of a `Timeline`: what a person calls one piece, though single frames may be dropped or repeated in it."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vs_align.enums import SegmentKind
+from vs_align.majority import majority_of
+from vs_align.timeline_fields import seconds_of, usual_seconds_a_frame
 from vs_align.timeline_segments import Segment
 
 if TYPE_CHECKING:
@@ -20,6 +25,8 @@ LARGEST_STEP = 3
 # A step of more than one frame between two segments as long as this is a cut: frames that are dropped or repeated one
 # at a time cannot make it.
 _STEADY = 240
+# On one line frames differ by less than a whole one; and so much of a passage speaks for the rest.
+_ONE_LINE, _MAJORITY = 0.99, 0.5
 # A line's frames stray by less than one frame from it, or a little more if it is fitted to them.
 _ROUNDING = 1.3
 
@@ -43,7 +50,8 @@ class Passage:
         dropped: Number of clip frames left out between `clip_first` and `clip_last`.
         repeated: Number of ref frames that show the same clip frame as the ref frame before.
         confidence: Mean of the segments', weighted by their lengths, 0..1; None where none has one.
-        offset_ms: Clip time minus ref time at `ref_first`, in milliseconds; None where it is unknown.
+        offset_ms: Clip time minus ref time at `ref_first`, in milliseconds, on the line that most frames of the passage
+            lie on; None where it is unknown.
     """
 
     ref_first: int
@@ -193,18 +201,75 @@ def _passage(timeline: "Timeline", group: Sequence[Segment]) -> Passage:
     dropped, repeated = _irregular(shown)
     # A few frames without a match may end a passage.
     clip_last = shown[-1].clip_last if shown else last.clip_last
+    rate = _rate(shown) if shown else 1.0
     return Passage(
         ref_first=first.ref_first,
         ref_last=last.ref_last,
         clip_first=first.clip_first,
         clip_last=clip_last,
         kind=first.kind if len(group) == 1 else SegmentKind.MATCH,
-        rate=_rate(shown) if shown else 1.0,
+        rate=rate,
         dropped=dropped,
         repeated=repeated,
         confidence=_confidence(group),
-        offset_ms=timeline.to_ms(first.ref_first) if shown else None,
+        offset_ms=_offset_ms(timeline, first.ref_first, steady_ends(shown, rate)[0], rate) if shown else None,
     )
+
+
+def steady_ends(shown: Sequence[Segment], rate: float) -> tuple[int, int]:
+    """First and last ref frame of a passage that lie on the line that most of its frames lie on.
+
+    Where frames are left out or shown twice all along there is no such line: then those of the first and the last
+    segment that is longer than a few odd frames.
+
+    Args:
+        shown: Matches and holds of the passage, at least one.
+        rate: Its clip frames per ref frame.
+    """
+    if len(shown) == 1:
+        return shown[0].ref_first, shown[0].ref_last
+    ends = [_line_ends(segment, rate) for segment in shown]
+    agreed = majority_of(np.ravel(ends), _ONE_LINE, np.repeat([len(segment) for segment in shown], 2))
+    if agreed.share >= _MAJORITY:
+        on_line = [[agreed.low <= end <= agreed.high for end in pair] for pair in ends]
+    else:
+        on_line = [[len(segment) > LARGEST_STEP] * 2 for segment in shown]
+    numbers = [(segment.ref_first, segment.ref_last) for segment in shown]
+    steady = [
+        n for pair, sides in zip(numbers, on_line, strict=True) for n, side in zip(pair, sides, strict=True) if side
+    ]
+    return (steady[0], steady[-1]) if steady else (shown[0].ref_first, shown[-1].ref_last)
+
+
+def shown_in(timeline: "Timeline", passage: Passage) -> list[Segment]:
+    """Matches and holds of a passage."""
+    first, stop = (
+        bisect_left(timeline.segments, n, key=lambda segment: segment.ref_first)
+        for n in (passage.ref_first, passage.ref_last + 1)
+    )
+    return [segment for segment in timeline.segments[first:stop] if segment.kind in _SHOWN]
+
+
+def _line_ends(segment: Segment, rate: float) -> tuple[float, float]:
+    """Clip frames, carried back to ref frame 0 at a rate, of either end of a match or hold."""
+    begin = (segment.clip_first or 0) + (segment.phase if segment.rate != 1 else 0.0)
+    end = begin + (len(segment) - 1) * segment.rate
+    return begin - rate * segment.ref_first, end - rate * segment.ref_last
+
+
+def _offset_ms(timeline: "Timeline", first: int, steady: int, rate: float) -> float | None:
+    """Clip time minus ref time at ref frame `first`, on the line of a rate through what ref frame `steady` shows."""
+    if first == steady:
+        return timeline.to_ms(first)
+    frame = timeline.frame_map[steady]
+    if frame is None:
+        return None
+    ref_time = seconds_of(first, timeline.ref_times, timeline.ref_rate)
+    clip_time = seconds_of(frame, timeline.clip_times, timeline.clip_rate)
+    clip_frame = usual_seconds_a_frame(0, timeline.clip_length - 1, timeline.clip_times, timeline.clip_rate)
+    if ref_time is None or clip_time is None or clip_frame is None:
+        return None
+    return 1000 * (clip_time - float(rate * (steady - first) * clip_frame) - ref_time)
 
 
 def _irregular(shown: Sequence[Segment]) -> tuple[int, int]:

@@ -1,16 +1,20 @@
 """A `Timeline` in words, for people."""
 
+import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from vs_align.enums import SegmentKind
-from vs_align.timeline_fields import seconds_a_frame, seconds_of
-from vs_align.timeline_passages import LONGEST_GAP, Passage, told_passages
+from vs_align.timeline_fields import seconds_a_frame, seconds_of, usual_seconds_a_frame
+from vs_align.timeline_passages import LONGEST_GAP, Passage, shown_in, steady_ends, told_passages
+from vs_align.timeline_speed import stamped_speed
 
 if TYPE_CHECKING:
     from vs_align.timeline import Timeline
+
+_SIDE = re.compile(r"\b(clip|ref)\b")
 
 WIDTH = 100
 """Columns of a line."""
@@ -27,20 +31,38 @@ _KNOWN_SPEEDS = (
     (Fraction(1001, 1000), "as 23.976 beside 24 fps"),
     (Fraction(1), ""),
 )
+# A passage of less confidence is a guess, of whose speed nothing is said.
+_GUESS = 0.05
 # A rate that was measured over a whole film is that close; and what is slower than the last is called a drift.
 _SNAP, _LOOSEST_SNAP, _DRIFT = 2e-5, 2e-3, 9e-4
+# Frames by which time stamps are not to be trusted over a passage.
+_JITTER_FRAMES = 0.1
 
 
-def words_of(timeline: "Timeline") -> str:
+type Renaming = Callable[[str], str]
+
+
+def words_of(timeline: "Timeline", clip: str = "clip", ref: str = "ref") -> str:
     """Text of `Timeline.explain`."""
+    names = {"clip": clip, "ref": ref}
+
+    def said(text: str) -> str:
+        return _SIDE.sub(lambda found: names[found[0]], text)
+
     told = told_passages(timeline)
-    lines = [*_verdict(timeline), *_sizes(timeline), "", *_table(timeline, told[:_MOST_ROWS])]
+    lines = [*_verdict(timeline), *_sizes(timeline, clip, ref), "", *_table(timeline, told[:_MOST_ROWS], said)]
     if len(told) > _MOST_ROWS:
         lines.append(f"... and {len(told) - _MOST_ROWS} more passages")
-    lines += _unshown(timeline, [passage for passage, _ in told])
+    lines += map(said, _unshown(timeline, [passage for passage, _ in told]))
     if timeline.residual_ms is not None:
-        lines += ["", f"Left below a frame: {_signed(timeline.residual_ms, 2)} ms (clip time minus ref time)."]
+        lines += ["", said(f"Left below a frame: {_signed(timeline.residual_ms, 2)} ms (clip time minus ref time).")]
     return "\n".join(lines)
+
+
+def refused(reasons: Sequence[str]) -> str:
+    """Say why two films were refused, after their names."""
+    part = any(" in common" in reason for reason in reasons)
+    return f"{'are not versions of one film' if part else 'have nothing in common'}: {'; '.join(reasons)}"
 
 
 def _verdict(timeline: "Timeline") -> Iterator[str]:
@@ -52,30 +74,34 @@ def _verdict(timeline: "Timeline") -> Iterator[str]:
         yield ""
 
 
-def _sizes(timeline: "Timeline") -> Iterator[str]:
+def _sizes(timeline: "Timeline", clip: str, ref: str) -> Iterator[str]:
+    width = max(len(clip), len(ref)) + 1
     sides = (
-        ("clip", timeline.clip_length, timeline.clip_times, timeline.clip_rate),
-        ("ref", timeline.ref_length, timeline.ref_times, timeline.ref_rate),
+        (clip, timeline.clip_length, timeline.clip_times, timeline.clip_rate),
+        (ref, timeline.ref_length, timeline.ref_times, timeline.ref_rate),
     )
     for name, length, times, rate in sides:
         words = [f"{length} frame{'s' * (length != 1)}"]
-        if times:
+        if length == 1:
+            words.append("a still")
+        elif times:
             words.append("time stamps of its own")
         elif rate:
             words.append(f"{float(rate):.6g} fps")
         else:
             words.append("rate unknown")
         end = _end(length - 1, times, rate)
-        if end is not None:
+        if end is not None and length > 1:
             words.append(f"up to {_clock(end)}")
-        yield f"{name + ':':5} {', '.join(words)}"
+        yield f"{name + ':':{width}} {', '.join(words)}"
     matched = sum(frame is not None for frame in timeline.frame_map)
-    yield f"{matched} of ref's {timeline.ref_length} frames have a counterpart in clip."
+    yield f"{matched} of {ref}'s {timeline.ref_length} frames have a counterpart in {clip}."
 
 
-def _table(timeline: "Timeline", told: Sequence[tuple[Passage, float]]) -> Iterator[str]:
-    rows = [_Row("ref time", "ref frames", "clip time", "offset ms", "frames", "sure")]
-    rows += [_row(timeline, passage, rate) for passage, rate in told]
+def _table(timeline: "Timeline", told: Sequence[tuple[Passage, float]], said: Renaming) -> Iterator[str]:
+    found = [_Row("ref time", "ref frames", "clip time", "offset ms", "frames", "sure")]
+    found += [_row(timeline, passage, rate) for passage, rate in told]
+    rows = [_Row(*map(said, row)) for row in found]
     widths = [max(len(row[i]) for row in rows) for i in range(6)]
     for row in rows:
         cells = [f"{cell:{'>' if i > 2 else ''}{widths[i]}}" for i, cell in enumerate(row[:6])]
@@ -108,7 +134,8 @@ def _row(timeline: "Timeline", passage: Passage, rate: float) -> _Row:
     )
     if passage.clip_first is None:
         dark = "black, " if passage.kind is SegmentKind.BLACK else ""
-        return row._replace(words=f"{dark}clip lacks {_amount(len(passage), start, end)}")
+        lacks = "not shown for" if timeline.clip_length == 1 else "clip lacks"
+        return row._replace(words=f"{dark}{lacks} {_amount(len(passage), start, end)}")
     clip_start = seconds_of(passage.clip_first, timeline.clip_times, timeline.clip_rate)
     row = row._replace(clip_time=f"frame {passage.clip_first}" if clip_start is None else _clock(clip_start))
     if passage.kind is SegmentKind.MISSING:
@@ -117,9 +144,17 @@ def _row(timeline: "Timeline", passage: Passage, rate: float) -> _Row:
         return row._replace(words=f"ref lacks {_amount(last - passage.clip_first + 1, clip_start, clip_end)}")
     return row._replace(
         milliseconds="-" if passage.offset_ms is None else _signed(passage.offset_ms, 1),
-        frames=f"{passage.clip_first - passage.ref_first:+}",
+        frames=f"{_offset_frames(timeline, passage):+}",
         words="; ".join([_speed_words(timeline, passage, rate), *_irregular(timeline, passage, rate)]),
     )
+
+
+def _offset_frames(timeline: "Timeline", passage: Passage) -> int:
+    """Clip frame minus ref frame at the beginning of a match or hold, on the line that most of its frames lie on."""
+    first = passage.ref_first
+    steady = steady_ends(shown_in(timeline, passage), passage.rate)[0]
+    frame = timeline.frame_map[steady] or 0
+    return frame - first if steady == first else round(frame - passage.rate * (steady - first)) - first
 
 
 def _irregular(timeline: "Timeline", passage: Passage, rate: float) -> Iterator[str]:
@@ -127,7 +162,7 @@ def _irregular(timeline: "Timeline", passage: Passage, rate: float) -> Iterator[
     for count, words in ((passage.dropped, "left out"), (passage.repeated, "repeated"), (lost, "without a match")):
         if count and not (words == "repeated" and passage.kind is SegmentKind.HOLD):
             yield f"{count} frame{'s' * (count != 1)} {words}"
-    end = next((n for n in range(passage.ref_last, -1, -1) if timeline.frame_map[n] is not None), 0)
+    end = steady_ends(shown_in(timeline, passage), passage.rate)[1]
     offset = timeline.to_ms(end)
     known = rate != passage.rate and offset is not None and passage.offset_ms is not None
     if known and abs((offset or 0) - (passage.offset_ms or 0)) >= 0.05:
@@ -136,8 +171,14 @@ def _irregular(timeline: "Timeline", passage: Passage, rate: float) -> Iterator[
 
 def _speed_words(timeline: "Timeline", passage: Passage, rate: float) -> str:
     """How fast clip runs in a match or hold whose single frames obey a rate."""
+    if timeline.clip_length == 1:
+        return "the still is shown" if len(passage) > 1 else "one frame"
+    if passage.confidence is not None and passage.confidence < _GUESS:
+        return "a guess: the frames do not tell"
     if passage.kind is SegmentKind.HOLD or passage.rate == 0:
         return "clip stands still"
+    if len(passage) == 1:
+        return "one frame"  # which has no speed
     even = abs(rate - 1) < 1e-9
     speed = _speed(timeline, passage, rate)
     if speed is None:
@@ -155,14 +196,23 @@ def _speed_words(timeline: "Timeline", passage: Passage, rate: float) -> str:
 
 def _speed(timeline: "Timeline", passage: Passage, rate: float) -> float | None:
     """Seconds of clip per second of ref in a match of that rate."""
+    if timeline.clip_times or timeline.ref_times:
+        fitted = stamped_speed(timeline, passage.ref_first, passage.ref_last, rate)
+        if fitted is not None:
+            return fitted
     clip_ends = passage.clip_first or 0, passage.clip_last or 0
-    clip_frame = seconds_a_frame(*clip_ends, timeline.clip_times, timeline.clip_rate)
-    ref_frame = seconds_a_frame(passage.ref_first, passage.ref_last, timeline.ref_times, timeline.ref_rate)
+    clip_frame = usual_seconds_a_frame(*clip_ends, timeline.clip_times, timeline.clip_rate)
+    ref_frame = usual_seconds_a_frame(passage.ref_first, passage.ref_last, timeline.ref_times, timeline.ref_rate)
     return None if clip_frame is None or ref_frame is None else float(rate * clip_frame / ref_frame)
 
 
 def _snap(timeline: "Timeline", passage: Passage) -> float:
-    """How far a speed may lie from a known one to be called it: a rate fitted to few frames says little."""
+    """How far a speed may lie from a known one to be called it: a rate fitted to few frames says little.
+
+    Nor do time stamps, which are rounded and jitter, by a part of a frame over the passage.
+    """
+    if timeline.clip_times or timeline.ref_times:
+        return min(max(_SNAP, _JITTER_FRAMES / len(passage)), _LOOSEST_SNAP)
     if timeline.segment_at(passage.ref_first).ref_last == passage.ref_last:
         return _SNAP
     return min(max(_SNAP, 1 / len(passage)), _LOOSEST_SNAP)
@@ -178,7 +228,9 @@ def _faster(speed: float) -> str:
 
 
 def _unshown(timeline: "Timeline", passages: Sequence[Passage]) -> Iterator[str]:
-    """Yield lines for the clip frames of which no passage speaks."""
+    """Yield lines for the clip frames of which no passage speaks; beside a still that is nearly all of them."""
+    if timeline.ref_length == 1:
+        return
     named = bytearray(timeline.clip_length)
     for passage in passages:
         if passage.clip_first is not None and passage.clip_last is not None:

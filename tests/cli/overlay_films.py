@@ -112,4 +112,4 @@ class Scenario:
         """Arguments of the command."""
         found = ["--timeline", str(self.folder / "t.json"), "--placement", str(self.folder / "p.json")]
         kept = ["--cache", str(self.folder / "cache")]
-        return ["overlay", str(self.bg), str(self.fg), "-o", str(out), *found, *kept, *map(str, options)]
+        return ["overlay", str(self.bg), str(self.fg), "-y", "-o", str(out), *found, *kept, *map(str, options)]

@@ -133,10 +133,10 @@ def test_missing_plugin(refusal: Refusal, film: Path, monkeypatch: pytest.Monkey
 
 
 def test_output_folder_that_cannot_be_written(refusal: Refusal, film: Path) -> None:
-    missing = refusal.folder / "nowhere" / "out.mkv"
-    assert f"{missing} cannot be written: the folder {missing.parent} does not exist." in refusal(
-        film, film, out=missing
-    )
+    (refusal.folder / "file").touch()
+    inside = refusal.folder / "file" / "deep" / "out.mkv"
+    said = f"{inside} cannot be written: {refusal.folder / 'file'} is not a folder."
+    assert said in refusal(film, film, out=inside)
 
 
 @pytest.mark.skipif(not Path("/proc/version").exists(), reason="uses /proc, where not even root may write")
@@ -146,7 +146,8 @@ def test_read_only_output_folder(refusal: Refusal, film: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--timeline", "--json"])
 def test_other_outputs_that_cannot_be_written(refusal: Refusal, film: Path, option: str) -> None:
-    target = refusal.folder / "nowhere" / "file.json"
+    (refusal.folder / "file").touch()
+    target = refusal.folder / "file" / "file.json"
     assert f"{target} cannot be written" in refusal(film, film, option, target)
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from vs_align.cli.app import app
 from vs_align.errors import MissingDependencyError
 from vs_align.media import show_versions
+from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.vspipe import find_vspipe
 
 
@@ -105,6 +106,43 @@ def test_missing_ffmpeg_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "ffmpeg: libx264" not in found
 
 
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("5.1.9-0+deb12u1", "AAC 21 ms"),
+        ("6.0-static", "tested: 5.1, 6.0, 7.0, 9.0"),
+        ("7.1.1", "this version is not among those tested: 5.1, 6.0, 7.0, 9.0"),
+        ("N-123-gabc", "a build without a number"),
+    ],
+)
+def test_version_of_ffmpeg_and_its_limits_are_told(monkeypatch: pytest.MonkeyPatch, version: str, said: str) -> None:
+    monkeypatch.setattr(show_versions, "ffmpeg_version", lambda path: version)
+    found, _ = findings()
+    assert found["ffmpeg"]["found"].startswith(f"{version} at ")
+    limits = found["ffmpeg: limits"]["found"]
+    assert said in limits
+    assert ("21 ms" in limits) == version.startswith("5.1")
+
+
+def test_ffmpeg_that_the_variable_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import imageio_ffmpeg
+
+    try:
+        for named, state, said in (
+            ("bundled", "ok", imageio_ffmpeg.get_ffmpeg_exe()),
+            (imageio_ffmpeg.get_ffmpeg_exe(), "ok", "which VS_ALIGN_FFMPEG names"),
+            (str(tmp_path / "none"), "missing", "VS_ALIGN_FFMPEG must name a program or be bundled, got "),
+            (sys.executable, "missing", "is no ffmpeg"),
+        ):
+            monkeypatch.setenv("VS_ALIGN_FFMPEG", named)
+            find_ffmpeg.cache_clear()
+            found, _ = findings()
+            assert found["ffmpeg"]["state"] == state
+            assert said in found["ffmpeg"]["found"]
+    finally:
+        find_ffmpeg.cache_clear()
+
+
 def test_broken_ffmpeg_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(show_versions, "find_ffmpeg", lambda: tmp_path / "ffmpeg")
     found, code = findings()
@@ -150,10 +188,10 @@ def test_models_are_found_where_the_variable_says(monkeypatch: pytest.MonkeyPatc
 def test_cache_folder_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    monkeypatch.setattr(show_versions, "_cache_folder", lambda: file / "cache")
+    monkeypatch.setattr(show_versions, "cache_home", lambda: file / "cache")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(file / "numba"))
     found, code = findings()
-    assert (code, found["cache folder"]["state"]) == (1, "missing")
+    assert (code, found["cache folder"]["state"]) == (0, "optional")
     assert found["numba cache"]["state"] == "optional"
 
 
@@ -161,7 +199,7 @@ def test_size_of_the_cache_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "one").write_bytes(b"1" * 1_500_000)
     (tmp_path / "deep" / "er" / "two").write_bytes(b"2" * 1_000_000)
-    monkeypatch.setattr(show_versions, "_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(show_versions, "cache_home", lambda: tmp_path)
     assert findings()[0]["cache folder"]["found"].startswith("2.5 MB")
 
 

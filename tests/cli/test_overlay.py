@@ -123,16 +123,68 @@ def test_default_name_and_everything_beside_it(
     assert f"Width: {SIZE[0]}" in info.stdout
 
 
-def test_dry_run_writes_nothing(pair: Pair, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_writes_nothing_but_the_report(pair: Pair, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mp4"
-    assert pair.overlay("-o", out, "--dry-run", "--report", "--keep-script") == 0
+    assert pair.overlay("-o", out, "--dry-run", "--keep-script") == 0
+    assert files_of(tmp_path) == []
+    capfd.readouterr()
+    assert pair.overlay("-o", out, "--dry-run", "--report") == 0
     said = capfd.readouterr()
     assert "Verdict: " in said.out
     assert re.search(r"from frame 0: x 70, y 36, 176x108 px", said.out)
     assert pair.overlay("-o", out, "--dry-run", "--json", "-") == 0
     report = json.loads(capfd.readouterr().out)
     assert (report["output"], report["frames"]) == (None, len(WANTED))
-    assert files_of(tmp_path) == []
+    assert files_of(tmp_path) == ["out.report.html"]
+    assert "out.report.html" in said.err
+    page = (tmp_path / "out.report.html").read_text(encoding="utf-8")
+    # of bg and of fg, and none of a result
+    assert len(re.findall(r'src="data:image/jpeg;base64,/9j/', page)) == 8
+    assert "it was not made" in page
+
+
+def test_everything_that_is_said_speaks_of_bg_and_fg(
+    pair: Pair, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert pair.overlay("-o", tmp_path / "out.mp4", "--dry-run", "--report", "--json", tmp_path / "r.json") == 0
+    said = capfd.readouterr()
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    page = (tmp_path / "out.report.html").read_text(encoding="utf-8")
+    texts = [said.out, said.err, *report["reasons"], report["reason"], re.sub("<[^>]*>", " ", page)]
+    texts += [*report["timeline"]["reasons"], *report["placement"]["reasons"]]
+    for text in texts:
+        assert not re.search(r"\b(clip|ref)\b", text), text
+    assert "bg time" in said.out
+    assert "of fg's frames have a counterpart" in report["reason"]
+
+
+def test_bg_and_fg_by_name(pair: Pair, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    options = ("-o", tmp_path / "out.mp4", "--dry-run", "--json", "-", "--cache", pair.cache)
+    named = (("--bg", pair.bg, "--fg", pair.fg), ("--fg", pair.fg, "--bg", pair.bg), ("--bg", pair.bg, pair.fg))
+    for given in (*named, (pair.bg, "--fg", pair.fg)):
+        assert call("overlay", *given, *options) == 0, given
+        report = json.loads(capfd.readouterr().out)
+        assert (report["fg"], report["frames"]) == (str(pair.fg), len(WANTED))
+        assert "layers" not in report
+    # further layers, as before
+    assert call("overlay", "--bg", pair.bg, "--fg", pair.fg, "--fg", pair.fg, *options) == 0
+    assert len(json.loads(capfd.readouterr().out)["layers"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((), "BG is missing"),
+        (("a.mkv",), "FG is missing"),
+        (("--bg", "a.mkv"), "FG is missing"),
+        (("--fg", "a.mkv"), "BG is missing"),
+        (("a.mkv", "b.mkv", "--bg", "c.mkv"), "BG was given by place too"),
+        (("a.mkv", "--bg", "b.mkv", "--fg", "c.mkv"), "neither BG nor FG"),
+    ],
+)
+def test_bg_or_fg_that_is_not_clear(given: tuple[str, ...], message: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("overlay", *given) == 2
+    assert message in capfd.readouterr().err
 
 
 def test_preview_is_small(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +293,7 @@ def test_unrelated_videos_are_refused_unless_forced(tmp_path: Path, capfd: pytes
     bg, other = write_bg(tmp_path / "bg.mkv"), write_fg(tmp_path / "other.mkv", seed=7)
     out = work / "out.mkv"
     out.write_text("precious")
-    options = ("--cache", tmp_path / "cache", "-o", out, "--preset", "ultrafast")
+    options = ("--cache", tmp_path / "cache", "-y", "-o", out, "--preset", "ultrafast")
     assert call("overlay", bg, other, *options, "--keep-script", "--report") == 3
     said = capfd.readouterr()
     lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
@@ -259,3 +311,23 @@ def test_unrelated_videos_are_refused_unless_forced(tmp_path: Path, capfd: pytes
         (SIZE[0] / 2, SIZE[1] / 2), abs=0.6
     )
     assert len(lumas(out)) == len(WANTED)
+
+
+def test_force_uses_what_a_named_engine_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    bg, other = write_bg(tmp_path / "bg.mkv"), write_fg(tmp_path / "other.mkv", seed=7)
+    options = ("--cache", tmp_path / "cache", "--engine", "fast")
+    found = tmp_path / "t.json"
+    assert call("sync", bg, other, *options, "--json", found) == 3
+    assert set(json.loads(found.read_text())["frame_map"]) == {None}
+    assert call("sync", bg, other, *options, "--json", found, "-y", "--force") == 0
+    kept = json.loads(found.read_text())
+    assert kept["verdict"] == "unrelated"
+    assert len(set(kept["frame_map"])) > 1
+    assert "the two have nothing in common: the best map that was found is written" in capfd.readouterr().err
+    forced = ("--force", "--dry-run", "--json", "-")
+    for given in ((*options, *forced), ("--timeline", found, *forced)):
+        assert call("overlay", bg, other, *given) == 0
+        report = json.loads(capfd.readouterr().out)
+        assert report["verdict"] == "doubtful"
+        assert report["timeline"]["frame_map"] == kept["frame_map"]
+        assert "the best map that was found was used all the same" in report["reason"]

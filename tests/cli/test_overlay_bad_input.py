@@ -71,7 +71,7 @@ def test_outputs_that_cannot_be(refusal: Refusal, film: Path, tmp_path: Path) ->
     assert "is one of the inputs" in refusal(film, other, "-o", other)
     assert other.read_bytes() == film.read_bytes()
     assert "must end in one of" in refusal(film, film, "-o", tmp_path / "out.doc")
-    assert "nowhere does not exist" in refusal(film, film, "-o", tmp_path / "nowhere" / "out.mp4")
+    assert "other.mkv is not a folder" in refusal(film, film, "-o", other / "out.mp4")
     assert "cannot be written" in refusal(film, film, "-o", "/proc/out.mp4")
     (tmp_path / "folder.mp4").mkdir()
     assert "is a folder" in refusal(film, film, "-o", tmp_path / "folder.mp4")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tests.cli.calling import call
 from tests.media.films import SOUND_RATE, frame_seconds, heard, lag, sound, write_film
 from tests.media.landscapes import landscape, mean_error
+from vs_align.errors import MediaError
 from vs_align.media.compare import CompareStyle, Comparison
 
 SIZE = (160, 90)
@@ -241,16 +242,38 @@ def test_blinking_comparison_alone(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert (tmp_path / "blink.vpy").exists()
 
 
-def test_files_get_their_names_together(
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_comparison_that_fails_leaves_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], alone: bool
+) -> None:
+    clip, ref = pair(tmp_path, 2)
+    out, side, report = tmp_path / "out.mkv", tmp_path / "side.mkv", tmp_path / "r.json"
+
+    def fail(*_: object) -> None:
+        raise MediaError("ffmpeg failed (code 1): no comparison today.")
+
+    monkeypatch.setattr("vs_align.cli.spatial._render_comparison", fail)
+    wanted = () if alone else ("-o", out)
+    assert call("spatial", clip, ref, *wanted, "--compare", side, "--json", report) == 1
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "no comparison today." in errors[0]
+    assert (out.exists(), side.exists(), report.exists()) == (not alone, False, not alone)
+    if not alone:
+        said = json.loads(report.read_text())
+        assert (said["output"], said["compare"]) == (str(out), None)
+
+
+def test_a_script_that_fails_replaces_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A comparison that fails takes the result with it, and what was there stays."""
+    """A script that fails leaves what was there."""
     clip, ref = pair(tmp_path, 2)
     out, side = tmp_path / "out.mkv", tmp_path / "side.mkv"
     for path in (out, side):
         path.write_text("precious")
     monkeypatch.setattr(Comparison, "text", lambda self: "raise ValueError('no comparison today')\n")
-    assert call("spatial", clip, ref, "-o", out, "--compare", side) == 1
+    assert call("spatial", clip, ref, "-y", "-o", out, "--compare", side) == 1
     assert "no comparison today" in capfd.readouterr().err
     assert [path.read_text() for path in (out, side)] == ["precious"] * 2
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.cli.calling import call
-from tests.media.films import SOUND_RATE, heard, sound, write_film
+from tests.media.films import SOUND_RATE, heard, sound, turn, write_film
 from tests.sync_films import SIZE, WORN, Look, ShotFilm, true_map, without
 from vs_align.enums import SyncEngine
 from vs_align.media.ffmpeg import find_ffmpeg
@@ -112,7 +112,7 @@ def test_unrelated_films_are_refused(pair: Pair, tmp_path: Path, capfd: pytest.C
     (tmp_path / "cut.edl").write_text("precious")
     before = files_of(tmp_path)
     options = ("--edl", tmp_path / "cut.edl", "--subs", subtitles, "--audio-out", tmp_path / "a.mka")
-    assert call("sync", other, pair.ref, "--cache", pair.cache, *options) == 3
+    assert call("sync", other, pair.ref, "--cache", pair.cache, "-y", *options) == 3
     said = capfd.readouterr()
     assert said.out.startswith("Verdict: unrelated\n")
     lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
@@ -296,12 +296,11 @@ def ffmpeg(*arguments: object) -> None:
 def test_rotated_video_is_compared_upright(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     film = ShotFilm(1)
     ref = film.write(tmp_path / "ref.mp4", range(150))
-    lying = write_film(
-        tmp_path / "lying.mp4", range(40, 150), 24, size=(SIZE[1] // 2 * 2, SIZE[0]),
+    clip = write_film(
+        tmp_path / "clip.mp4", range(40, 150), 24, size=(SIZE[1] // 2 * 2, SIZE[0]),
         paint=lambda n, width, height: np.rot90(film.picture(n, height, width)).copy(),
     )  # fmt: skip
-    clip = tmp_path / "clip.mp4"
-    ffmpeg("-display_rotation", 270, "-i", lying, "-c", "copy", clip)
+    turn(clip, 270)
     assert call("sync", clip, ref, "--no-cache", "--json", "-") == 0
     assert json.loads(capfd.readouterr().out)["frame_map"] == [None] * 40 + list(range(110))
 

@@ -137,10 +137,9 @@ def test_endings_of_sound_are_those_that_can_be_written(tmp_path: Path, talkie: 
 @pytest.mark.parametrize("option", ["--json", "--timecodes", "--csv", "--audio-out"])
 def test_outputs_that_cannot_be_written(refusal: Refusal, talkie: Path, option: str) -> None:
     name = {"--csv": "a.csv", "--audio-out": "a.wav"}.get(option, "a.json")
-    target = refusal.folder / "nowhere" / name
-    assert f"{target} cannot be written: the folder {target.parent} does not exist." in refusal(
-        talkie, talkie, option, target
-    )
+    (refusal.folder / "file").touch()
+    target = refusal.folder / "file" / name
+    assert f"{target} cannot be written: {target.parent} is not a folder." in refusal(talkie, talkie, option, target)
 
 
 def test_outputs_over_inputs_and_each_other(refusal: Refusal, film: Path, talkie: Path) -> None:
@@ -193,8 +192,8 @@ def test_missing_packages(refusal: Refusal, film: Path, monkeypatch: pytest.Monk
 def test_caches_that_cannot_be(refusal: Refusal, film: Path) -> None:
     blocked = refusal.folder / "file"
     blocked.touch()
-    assert f"The cache {blocked} cannot be made" in refusal(film, film, cache=blocked)
-    assert f"The cache {blocked / 'in'} cannot be made" in refusal(film, film, cache=blocked / "in")
+    assert f"--cache {blocked} cannot be made" in refusal(film, film, cache=blocked)
+    assert f"--cache {blocked / 'in'} cannot be made" in refusal(film, film, cache=blocked / "in")
     assert "must be left out with --no-cache." in refusal(film, film, "--no-cache")
 
 

@@ -91,6 +91,23 @@ def test_plot_and_confidence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert len(Timeline.load(timeline).confidences) == FRAMES
 
 
+@pytest.mark.parametrize("options", [(), ("--fallback", "ref"), ("--precision", "2", "--match-height", "48")])
+def test_ref_longer_than_the_window_reaches(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    """Clip ends long before ref: its last frame is shown, or ref, and sync is advised."""
+    clip = write_film(tmp_path / "clip.mkv", range(20), size=(192, 108))
+    ref, out = write_film(tmp_path / "ref.mkv", range(120)), tmp_path / "out.mkv"
+    assert call("temporal", clip, ref, "-o", out, "--tr", "4", "--json", "-", *options) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert (report["frames"], report["fallback"], report["verdict"]) == (120, 96, "doubtful")
+    assert "vs-align sync" in report["reason"]
+    assert "raise --tr" not in report["reason"]
+    shown = shown_numbers(out, range(120))
+    assert shown[:20] == list(range(20))
+    assert shown[24:] == (list(range(24, 120)) if "ref" in options else [19] * 96)
+
+
 def test_kept_script_runs_by_itself(tmp_path: Path) -> None:
     from vs_align.media.vspipe import find_vspipe, vspipe_environment
 
@@ -278,10 +295,12 @@ def test_existing_output_is_replaced_only_by_a_finished_one(tmp_path: Path, capf
     clip = write_film(tmp_path / "clip.mkv", range(4))
     out = tmp_path / "out.mkv"
     out.write_text("precious")
-    assert call("temporal", clip, clip, "-o", out, "--codec", "nosuch") == 1
+    assert call("temporal", clip, clip, "-o", out) == 1
+    assert f"{out} exists: name another file, or replace it with -y (--overwrite)." in capfd.readouterr().err
+    assert call("temporal", clip, clip, "-y", "-o", out, "--codec", "nosuch") == 1
     assert "nosuch" in capfd.readouterr().err
     assert out.read_text() == "precious"
-    assert call("temporal", clip, clip, "-o", out) == 0
+    assert call("temporal", clip, clip, "-y", "-o", out) == 0
     assert len(frame_seconds(out)) == 4
 
 
@@ -299,13 +318,14 @@ def test_encoder_that_dies_half_way(
         "head -c 20000 >/dev/null; echo disk is full >&2; exit 3\n"
     )
     fake.chmod(0o755)
+    monkeypatch.delenv(ffmpeg.VARIABLE, raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     ffmpeg.find_ffmpeg.cache_clear()
     clip = write_film(tmp_path / "clip.mkv", range(30))
     out = tmp_path / "out.mkv"
     out.write_text("precious")
     try:
-        assert call("temporal", clip, clip, "-o", out) == 1
+        assert call("temporal", clip, clip, "-y", "-o", out) == 1
     finally:
         ffmpeg.find_ffmpeg.cache_clear()
     said = capfd.readouterr().err
@@ -321,7 +341,7 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for child processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGQUIT", signal.SIGTERM)])
 def test_interruption_leaves_nothing_behind(tmp_path: Path, long_film: Path, number: signal.Signals) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -329,13 +349,13 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path, long_film: Path, num
     out.write_text("precious")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    command = [sys.executable, "-m", "vs_align", "temporal", str(long_film), str(long_film), "-o", str(out)]
+    command = [sys.executable, "-m", "vs_align", "temporal", str(long_film), str(long_film), "-y", "-o", str(out)]
     environment = os.environ | {"TMPDIR": str(temporary)}
     with subprocess.Popen(
         [*command, "--preset", "placebo"], env=environment, stderr=subprocess.PIPE, text=True
     ) as running:
         deadline = time.monotonic() + 30
-        while not leftovers(work) and time.monotonic() < deadline:
+        while not list(work.glob(".*.part*")) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert leftovers(work), "the encoder never began"
         running.send_signal(number)

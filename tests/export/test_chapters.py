@@ -130,3 +130,36 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"retime_chapters: cannot write"):
         retime_chapters(source, tmp_path / "nowhere" / "out.txt", CUT)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "in.txt"]
+
+
+def test_images_that_begin_later_than_the_clock(tmp_path: Path) -> None:
+    """On clip's side by half a second, on ref's by a second; a chapter at 0 begins with clip's first frame."""
+    segments = (Segment(0, 24, None, kind=SegmentKind.INSERT), Segment(25, 224, 0))
+    line = Timeline(segments, CUT.clip_rate, CUT.ref_rate, 200, 225)
+    given = [Chapter(0, None, "start"), Chapter(500, None, "first frame"), Chapter(4500, None, "frame 100")]
+    (tmp_path / "in.txt").write_text(chapter_text(given[::2], "ogm"))
+    retime_chapters(tmp_path / "in.txt", tmp_path / "out.ini", line, clip_start=0.5, ref_start=1.0)
+    found = read_chapters((tmp_path / "out.ini").read_text())
+    assert [(chapter.start, chapter.end) for chapter in found] == [(2000, 6000), (6000, 10_000)]
+    (tmp_path / "in.txt").write_text(chapter_text(given[1:], "ogm"))
+    retime_chapters(tmp_path / "in.txt", tmp_path / "out.ini", line, clip_start=0.5)
+    assert [chapter.start for chapter in read_chapters((tmp_path / "out.ini").read_text())] == [1000, 5000]
+
+
+def test_chapters_of_a_file_that_begins_late_are_read_on_its_clock(tmp_path: Path) -> None:
+    """Nothing begins before 0.52 s; ffmpeg alone would count from there."""
+    film = write_film(tmp_path / "film.mkv", [0] * 200, start=0.52, size=(32, 16))
+    (tmp_path / "in.ffmetadata").write_text(chapter_text([Chapter(4520, 5000, "frame 100")], "ffmetadata"))
+    command = [str(find_ffmpeg()), "-loglevel", "error", "-copyts", "-i", str(film)]
+    command += ["-i", str(tmp_path / "in.ffmetadata")]
+    subprocess.run([*command, "-map_chapters", "1", "-c", "copy", str(tmp_path / "with.mkv")], check=True)
+    same = Timeline((Segment(0, 199, 0),), CUT.clip_rate, CUT.ref_rate, 200, 200)
+    retime_chapters(tmp_path / "with.mkv", tmp_path / "out.txt", same, clip_start=0.52)
+    (chapter,) = read_chapters((tmp_path / "out.txt").read_text())
+    assert chapter.start == 4000
+
+
+def test_none_is_left(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text(chapter_text([Chapter(5000, None, "in the cut")], "ogm"))
+    short = Timeline((Segment(0, 0, 0),), CUT.clip_rate, CUT.ref_rate, 1, 1)
+    assert retime_chapters(tmp_path / "in.txt", tmp_path / "out.txt", short) == ChapterReport(0, 1, ("in the cut",))

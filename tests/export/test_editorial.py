@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
+import numpy as np
 import pytest
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.editorial import MediaFile, editorial, write_otio
-from vs_align.export.edl import reel_name, write_edl
+from vs_align.export.edl import check_rate, reel_name, write_edl
 from vs_align.export.fcpxml import write_fcpxml
 from vs_align.timeline import Segment, Timeline
 
@@ -246,3 +247,115 @@ def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(MissingDependencyError, match=r"pip install 'vs_align\[export\]'"):
             write(timeline, clip, ref, tmp_path / "cut")
     assert not list(tmp_path.iterdir())
+
+
+def within_media(path: Path) -> list[tuple[str, Fraction, Fraction]]:
+    """What each piece of the spine is and its length and first value; fails where it uses more than its media has."""
+    root, made, reached = tree_of(path), [], Fraction(0)
+    asset = root.find("resources/asset")
+    assert asset is not None
+    low = seconds(asset.get("start"))
+    high = low + seconds(asset.get("duration"))
+    for item in spine_of(path):
+        offset, duration = seconds(item.get("offset")), seconds(item.get("duration"))
+        assert offset == reached
+        reached += duration
+        values = [seconds(point.get("value")) for point in item.iterfind("timeMap/timept")]
+        start = seconds(item.get("start"))
+        if item.tag == "asset-clip":
+            assert all(low <= value <= high for value in values)
+            # a time map counts anew, within the media where there is room
+            assert low <= start
+            assert start + duration <= (max(high, low + duration) if values else high)
+        made.append((item.tag, duration, values[0] if values else start))
+    return made
+
+
+def test_nothing_of_clip_is_used_twice_by_rounding(tmp_path: Path) -> None:
+    """Ref's last frame begins before clip's last ends and goes on beyond it: clip's last frame is held there."""
+    line = Timeline((Segment(0, 286, 0, 2.5),), Fraction(60), Fraction(24), 716, 287)
+    clip, ref = MediaFile(Path("c.mkv"), Fraction(60), 716), MediaFile(Path("r.mkv"), Fraction(24), 287)
+    write_fcpxml(line, clip, ref, tmp_path / "cut.fcpxml")
+    frame = Fraction(1, 24)
+    assert within_media(tmp_path / "cut.fcpxml") == [
+        ("asset-clip", 286 * frame, 0),
+        ("asset-clip", frame, Fraction(715, 60)),
+    ]
+    (track,) = editorial(line, clip, ref).tracks
+    assert events_in(track) == [(0, 286, 0), (286, 1, 715)]
+    assert [type(effect).__name__ for item in track for effect in item.effects] == ["FreezeFrame"]
+    write_edl(line, clip, ref, tmp_path / "cut.edl")
+    lines = [text.split()[-4:] for text in (tmp_path / "cut.edl").read_text().splitlines() if text[:3].isdigit()]
+    assert lines[0] == ["00:00:00:00", "00:00:11:22", "00:00:00:00", "00:00:11:22"]
+
+
+@pytest.mark.parametrize("first", [70, 71])
+def test_odd_frames_do_not_move_an_event(first: int, tmp_path: Path) -> None:
+    """One frame, or two, that lie beside the line; before clip begins they hold its first frame."""
+    segments = (
+        Segment(0, first - 1, None, kind=SegmentKind.INSERT),
+        Segment(first, 71, 0, 1.0 if first == 71 else 0.0, SegmentKind.MATCH if first == 71 else SegmentKind.HOLD),
+        Segment(72, 359, 0),
+        Segment(360, 360, 287),
+        Segment(361, 400, 289),
+    )
+    line = Timeline(segments, Fraction(24), Fraction(24), 329, 401)
+    clip, ref = MediaFile(Path("c.mkv"), Fraction(24), 329, start=100), MediaFile(Path("r.mkv"), Fraction(24), 401)
+    write_fcpxml(line, clip, ref, tmp_path / "cut.fcpxml")
+    frame, zero = Fraction(1, 24), Fraction(100, 24)
+    assert within_media(tmp_path / "cut.fcpxml") == [
+        ("gap", first * frame, 0),
+        ("asset-clip", (72 - first) * frame, zero),
+        ("asset-clip", 329 * frame, zero),
+    ]
+
+
+def test_what_runs_backwards_stays_within_its_media(tmp_path: Path) -> None:
+    line = Timeline((Segment(0, 99, 99, -1.0),), Fraction(25), Fraction(25), 100, 100)
+    clip, ref = MediaFile(Path("c.mkv"), Fraction(25), 100), MediaFile(Path("r.mkv"), Fraction(25), 100)
+    write_fcpxml(line, clip, ref, tmp_path / "cut.fcpxml")
+    assert within_media(tmp_path / "cut.fcpxml") == [("asset-clip", Fraction(4), Fraction(4))]
+    write_edl(line, clip, ref, tmp_path / "cut.edl")
+    text = (tmp_path / "cut.edl").read_text()
+    assert "C        00:00:00:00 00:00:04:00 00:00:00:00 00:00:04:00" in text
+    assert "M2   C        -025.000000 " in text
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_event_leaves_its_media(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    rates = [Fraction(24), FILM, Fraction(25), NTSC, Fraction(50), Fraction(60), Fraction(1000, 33)]
+    clip_rate, ref_rate = (rates[n] for n in rng.integers(0, len(rates), 2))
+    length = int(rng.integers(1, 400))
+    rate = float(rng.choice([1.0, float(clip_rate / ref_rate), 1.00037, -1.0]))
+    first = int(rng.integers(0, length)) if rate > 0 else length - 1
+    count = max(1, int((length - 1 - first if rate > 0 else first) / abs(rate)))
+    line = Timeline((Segment(0, count - 1, first, rate),), clip_rate, ref_rate, length, count)
+    clip = MediaFile(Path("c.mkv"), clip_rate, length, start=int(rng.integers(0, 1000)))
+    write_fcpxml(line, clip, MediaFile(Path("r.mkv"), ref_rate, count), tmp_path / "cut.fcpxml")
+    assert sum(duration for _, duration, _ in within_media(tmp_path / "cut.fcpxml")) == count / ref_rate
+
+
+def test_names_have_their_extension(tmp_path: Path) -> None:
+    write_fcpxml(*files(Fraction(25), Fraction(25)), tmp_path / "cut.fcpxml")
+    root = tree_of(tmp_path / "cut.fcpxml")
+    asset = root.find("resources/asset")
+    assert asset is not None
+    assert asset.get("name") == "my clip é.mkv"
+    assert {item.get("name") for item in spine_of(tmp_path / "cut.fcpxml")} == {"Gap", "my clip é.mkv"}
+
+
+@pytest.mark.parametrize("rate", [Fraction(10), Fraction(25, 2), Fraction(15), Fraction(120), Fraction(18)])
+def test_rates_that_no_time_code_knows_are_told_beforehand(rate: Fraction, tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=rf"^time codes know no {float(rate):g} frames per second, which r\.mkv has;"):
+        check_rate(rate, "r.mkv")
+    with pytest.raises(ArgumentError, match=r"ref\.rate must be one that time codes know"):
+        write_edl(*files(rate, rate), tmp_path / "cut.edl")
+
+
+@pytest.mark.parametrize(
+    "rate", [FILM, NTSC, Fraction(25), Fraction(50), Fraction(60), Fraction(4608000, 191989), Fraction(0)]
+)
+def test_rates_that_may_turn_out_well_are_not_refused_beforehand(rate: Fraction) -> None:
+    """A container that lacks a frame at its end names a mean that is a little off."""
+    check_rate(rate, "r.mkv")

@@ -1,6 +1,5 @@
 """Films with clicks at known times, demanded back from the file of an overlay."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -12,26 +11,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.media.films import SOUND_RATE, heard, shown_numbers, write_film
+from tests.media.films import SOUND_RATE, heard, shown_numbers, write_audio, write_film
 from vs_align.enums import OverlayAudio, SegmentKind, Timing
 from vs_align.errors import MediaError
 from vs_align.export.overlay_sound import SoundSide, SoundSummary, add_overlay_sound
 from vs_align.media.audio import SoundReader, sound_format
-from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.probe import probe
+from vs_align.media.remux import TrackCopy, remux
 from vs_align.overlay_schedule import schedule_of
 from vs_align.timeline import Segment, Timeline
 
 FRAMES, SECONDS = 250, 10.0
 TIMES = (0.06, 1.5, 5.02, 9.9)
-CODECS = {
-    "aac.mp4": ["-c:a", "aac", "-b:a", "128k"],
-    "aac.mkv": ["-c:a", "aac", "-b:a", "128k"],
-    "flac.mkv": ["-c:a", "flac"],
-    "pcm.mkv": ["-c:a", "pcm_s24le"],
-    "opus.webm": ["-c:a", "libopus", "-b:a", "128k"],
-    "ac3.mkv": ["-c:a", "ac3", "-b:a", "192k"],
+CODECS: dict[str, tuple[str, int | None]] = {
+    "aac.mp4": ("aac", 128_000),
+    "aac.mkv": ("aac", 128_000),
+    "flac.mkv": ("flac", None),
+    "pcm.mkv": ("pcm_s24le", None),
+    "opus.webm": ("libopus", 128_000),
+    "ac3.mkv": ("ac3", 192_000),
+    "mp3.mkv": ("libmp3lame", 128_000),
 }
+EXACT = {"flac": ".mka", "pcm_s24le": ".mka", "libopus": ".ogg"}
 
 
 def clicks(times: Sequence[float], seconds: float = SECONDS, rate: int = SOUND_RATE) -> NDArray[np.float64]:
@@ -54,19 +55,17 @@ def side(
     late: float = 0.0,
 ) -> SoundSide:
     """A film whose sound, the same in all channels, begins `late` seconds after its first picture."""
-    picture = write_film(folder / f"picture-{name.split('.')[0]}.mkv", [0] * frames, fps, size=(32, 16))
+    codec = "libvpx" if name.endswith("webm") else "libx264"
+    picture = folder / f"picture-{name}"
+    write_film(picture, [0] * frames, fps, size=(32, 16), codec=codec)
     channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
     wave = clicks(TIMES, rate=rate) if wave is None else wave
     samples = np.repeat(wave.astype(np.float32)[:, None], channels, axis=1)
-    begin = [str(find_ffmpeg()), "-loglevel", "error", "-y"]
-    encoded = folder / f"encoded-{name}"
-    form = ["-f", "f32le", "-ar", str(rate), "-ch_layout", layout]
-    subprocess.run([*begin, *form, "-i", "pipe:0", *CODECS[name], str(encoded)], input=samples.tobytes(), check=True)
+    encoder, bits = CODECS[name]
+    encoded = folder / f"encoded-{name.split('.')[0]}{EXACT.get(encoder, '.mp4')}"
+    write_audio(encoded, samples, rate, layout, encoder, bits)
     start = max(0.0, -late)
-    command = [*begin, "-copyts", "-itsoffset", str(start), "-i", str(picture)]
-    command += ["-itsoffset", str(start + late), "-i", str(encoded), "-map", "0:v", "-map", "1:a", "-c", "copy"]
-    command += ["-c:v", "libvpx"] if name.endswith("webm") else []
-    subprocess.run([*command, str(folder / name)], check=True)
+    remux(folder / name, [TrackCopy(picture, 0, start), TrackCopy(encoded, 0, start + late)])
     file = probe(folder / name)
     return SoundSide(file, file.video_start, Fraction(fps), frames)
 
@@ -291,7 +290,8 @@ def test_who_is_heard(tmp_path: Path) -> None:
         ((without, None), OverlayAudio.FG, "no sound: neither has any"),
     ):
         summary = make(WHOLE, given[0], given[1], tmp_path / "out.mp4", which)
-        assert summary == SoundSummary(OverlayAudio.NONE, False, None, said)
+        assert (summary.heard, summary.copied, summary.codec) == (OverlayAudio.NONE, False, None)
+        assert summary.words == said
         with av.open(str(tmp_path / "out.mp4")) as container:
             assert not container.streams.audio
             assert sum(1 for _ in container.decode(video=0)) == FRAMES
@@ -314,7 +314,7 @@ def test_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "made" / "out.mp4"
     target.write_bytes(b"old")
     for which in OverlayAudio.FG, OverlayAudio.NONE:
-        with pytest.raises(MediaError, match="ffmpeg failed"):
+        with pytest.raises(MediaError, match=r"broken\.mp4 was written, but cannot be read back"):
             add_overlay_sound(schedule, None, fg, which, tmp_path / "broken.mp4", target, 192_000, tmp_path)
     assert [path.name for path in target.parent.iterdir()] == ["out.mp4"]
     assert target.read_bytes() == b"old"

@@ -10,7 +10,7 @@ import pytest
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.cue_times import CueTimes
-from vs_align.export.subtitle_text import Cue, rewritten
+from vs_align.export.subtitle_text import Cue, Times, rewritten
 from vs_align.export.subtitles import SubtitleReport, retime_subtitles
 from vs_align.export.time_map import TimeMap, milliseconds
 from vs_align.timeline import Segment, Timeline
@@ -35,7 +35,7 @@ def srt(*cues: tuple[str, str, str]) -> str:
 def cues_in(path: Path) -> list[Cue]:
     cues: list[Cue] = []
 
-    def take(cue: Cue) -> list[tuple[int, int]]:
+    def take(cue: Cue) -> Times:
         cues.append(cue)
         return []
 

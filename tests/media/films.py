@@ -91,6 +91,36 @@ def _audio_packets(stream: Any, wave: NDArray[np.float64] | None, start: float) 
     return packets + list(stream.encode(None))
 
 
+def write_audio(
+    path: Path, samples: NDArray[np.float32], rate: int, layout: str, codec: str, bit_rate: int | None = None
+) -> Path:
+    """Write samples, (n, channels), as a file of one audio track: alike with whichever ffmpeg program there is."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=rate, layout=layout)
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
+        size = {"libopus": 960, "flac": 4608, "pcm_s24le": 1024, "ac3": 1536}.get(codec, 1024)
+        form = stream.codec_context.format
+        resampler = av.AudioResampler(format=form, layout=layout, rate=rate, frame_size=size)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.reshape(1, -1)), format="flt", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        for done in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(done))
+        container.mux(stream.encode(None))
+    return path
+
+
+def turn(path: Path, angle: int) -> None:
+    """Tell players of an MP4 file to turn its picture counterclockwise by degrees, a multiple of 90."""
+    content = bytearray(path.read_bytes())
+    box = content.index(b"tkhd") + 4
+    matrix = box + (52 if content[box] else 40)
+    cosine, sine = round(np.cos(np.deg2rad(angle))), round(np.sin(np.deg2rad(angle)))
+    for place, value in zip((0, 4, 12, 16), (cosine, -sine, sine, cosine), strict=True):
+        content[matrix + place : matrix + place + 4] = (value << 16).to_bytes(4, signed=True)
+    path.write_bytes(content)
+
+
 def shown_numbers(path: Path, candidates: Sequence[int]) -> list[int]:
     """Tell which frame of the film each frame of a file shows: the nearest of the candidates."""
     patterns = np.array([picture(number).astype(float) for number in candidates])

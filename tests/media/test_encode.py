@@ -15,7 +15,7 @@ from vs_align.media import vspipe
 from vs_align.media.children import Children
 from vs_align.media.colour import ColourTags
 from vs_align.media.encode import EncodeJob, encode
-from vs_align.media.ffmpeg import audio_encoder_arguments, find_encoder, find_ffmpeg, holds_audio
+from vs_align.media.ffmpeg import VARIABLE, audio_encoder_arguments, find_encoder, find_ffmpeg, holds_audio
 from vs_align.media.frame_props import read_matches
 from vs_align.media.output import part_path, parts
 from vs_align.media.pixel_format import ffmpeg_format
@@ -191,6 +191,7 @@ def test_system_ffmpeg_is_taken_if_it_is_recent(
     program = tmp_path / "ffmpeg"
     program.write_text(f"#!/bin/sh\necho ffmpeg version {version} Copyright\n")
     program.chmod(0o755)
+    monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     find_ffmpeg.cache_clear()
     try:

@@ -31,6 +31,7 @@ esac
 """
         )
         program.chmod(0o755)
+        monkeypatch.delenv(ffmpeg.VARIABLE, raising=False)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
         ffmpeg.find_ffmpeg.cache_clear()
         return log

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.media.films import frame_seconds, picture, write_film
+from tests.media.films import frame_seconds, picture, turn, write_film
 from tests.sync_films import ShotFilm
 from vs_align.errors import MediaError
 from vs_align.media.ffmpeg import find_ffmpeg
@@ -46,7 +46,7 @@ def assert_same(found: list[SmallPicture], wanted: list[SmallPicture]) -> None:
     for a, b in zip(found, wanted, strict=True):
         assert np.array_equal(a.luma, b.luma)
         assert np.array_equal(a.chroma, b.chroma)
-        assert a.time == pytest.approx(b.time, abs=1e-9)
+        assert a.time == pytest.approx(b.time, abs=1e-9, nan_ok=True)
         assert a.interlaced == b.interlaced
 
 
@@ -153,9 +153,8 @@ def test_rotated_files_are_upright(tmp_path: Path, angle: int) -> None:
         # the player turns it counterclockwise by the angle
         return np.ascontiguousarray(np.rot90(picture(number), -angle // 90))
 
-    plain = write_film(tmp_path / "plain.mp4", range(8), size=lying, paint=paint)
-    turned = tmp_path / "turned.mp4"
-    ffmpeg("-display_rotation", angle, "-i", plain, "-c", "copy", turned)
+    turned = write_film(tmp_path / "turned.mp4", range(8), size=lying, paint=paint)
+    turn(turned, angle)
     assert abs(probe(turned).rotation) % 360 in {angle, 360 - angle}
     found = taken(turned)
     assert_frames(found, list(range(8)))
@@ -196,7 +195,9 @@ def test_reading_goes_on_where_it_stopped(tmp_path: Path, kind: str) -> None:
     ffmpeg("-i", film, "-an", *KINDS[kind], path)
     whole = taken(path)
     assert_frames(whole, list(range(70)), ShotFilm(2).picture)
-    assert (np.diff([each.time for each in whole]) > 0).all()
+    times = np.array([each.time for each in whole])
+    # a raw stream with bidirectional frames has no time stamps
+    assert np.isnan(times).all() if kind == "h264" else (np.diff(times) > 0).all()
     for skip in (1, 2, 11, 12, 13, 24, 35, 49, 68, 69, 70):
         assert_same(taken(path, skip, whole[skip - 1].time), whole[skip:])
 

@@ -1,15 +1,18 @@
 """Rates, times and formats of opened files, and the scripts that are made of them."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import vapoursynth as vs
 
 from tests.media.films import write_film
 from vs_align.media.probe import probe
-from vs_align.media.script import likely_matrix
-from vs_align.media.source import Source, frame_rate, index_folder, open_source
+from vs_align.media.script import likely_matrix, timing_lines
+from vs_align.media.source import Source, index_folder, open_source
 from vs_align.media.temporal_script import TemporalScript, follows_clock
 
 NTSC = Fraction(24000, 1001)
@@ -44,28 +47,6 @@ def test_opening_leaves_nothing_beside_the_video(tmp_path: Path) -> None:
     assert "vs_align" in index_folder().parts
 
 
-@pytest.mark.parametrize("nominal", [Fraction(25), NTSC, Fraction(30000, 1001), Fraction(60)])
-def test_rounded_times_are_constant(nominal: Fraction) -> None:
-    stamps = np.round(np.arange(5000) / float(nominal), 3)
-    assert frame_rate(stamps, nominal) == (nominal, False)
-
-
-def test_rate_is_measured_where_the_nominal_one_is_wrong() -> None:
-    stamps = np.arange(500) / 50
-    assert frame_rate(stamps, Fraction(25)) == (Fraction(50), False)
-
-
-def test_one_long_frame_makes_a_rate_variable() -> None:
-    stamps = np.arange(500) / 25.0
-    stamps[200:] += 0.04
-    assert frame_rate(stamps, Fraction(25))[1]
-
-
-def test_one_frame_has_the_nominal_rate() -> None:
-    assert frame_rate(np.zeros(1), Fraction(30)) == (Fraction(30), False)
-    assert frame_rate(np.zeros(1), Fraction(0)) == (Fraction(25), False)
-
-
 def test_clock_or_frames(tmp_path: Path) -> None:
     ref = film(tmp_path, "ref.mkv", 100, NTSC)
     assert not follows_clock(film(tmp_path, "same.mkv", 70, NTSC), ref)
@@ -95,3 +76,20 @@ def test_script_says_what_was_asked_for(tmp_path: Path) -> None:
 def test_likely_matrix(tmp_path: Path) -> None:
     assert likely_matrix(film(tmp_path, "small.mkv", 1)) == 6
     assert likely_matrix(film(tmp_path, "large.mkv", 1, size=(1280, 720))) == 1
+
+
+def test_scripts_give_rebuilt_durations_to_mended_files(tmp_path: Path) -> None:
+    source = film(tmp_path, "film.mkv", 12, NTSC)
+    assert timing_lines(source) == ""
+    places = np.array([*range(5), *range(8, 15)])
+    times = tuple((places * 1001 / 24000).tolist())
+    mended = replace(source, variable=True, mended=True, times=times)
+    text = timing_lines(mended, "node")
+    assert "runs = [(1001, 4), (4004, 1), (1001, 7)]" in text
+    node = vs.core.std.BlankClip(length=12, fpsnum=25)
+    scope: dict[str, Any] = {"core": vs.core, "node": node}
+    exec(text, scope)  # noqa: S102 - it is what the command line writes
+    timed = scope["node"]
+    assert (timed.num_frames, timed.fps) == (12, 0)
+    lengths = [Fraction(*(int(frame.props[f"_Duration{part}"]) for part in ("Num", "Den"))) for frame in timed.frames()]
+    assert lengths == [Fraction(1001, 24000) * (4 if n == 4 else 1) for n in range(12)]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.timing.film_prints import noise_frames
+from vs_align import file_lock
 from vs_align.timing import fingerprint_file
 from vs_align.timing.fingerprint import SmallFrames, frame_stats
 from vs_align.timing.fingerprint_file import BLOCK, FingerprintFile, FingerprintWriter
@@ -53,7 +54,7 @@ def assert_holds(path: Path, frames: SmallFrames) -> None:
     assert np.array_equal(whole.colour, frames.colour)
     assert np.array_equal(whole.times, frames.times)
     assert np.array_equal(whole.fields, frames.fields)
-    assert found.facts == {"interlaced": bool(2 * frames.fields.sum() > len(frames))}
+    assert found.facts == {"interlaced": bool(2 * frames.fields.sum() > len(frames)), "combed": False}
     assert np.array_equal(found.times, frames.times)
     wanted = frame_stats(frames.luma, None)
     for name in ("light", "contrast", "change", "grid"):
@@ -69,7 +70,7 @@ def test_what_was_put_in_comes_back(tmp_path: Path, count: int) -> None:
 @pytest.mark.parametrize(("fields", "said"), [([1, 1, 1], True), ([1, 0, 1], True), ([1, 0], False), ([0], False)])
 def test_most_frames_tell_whether_there_are_fields(tmp_path: Path, fields: list[int], said: bool) -> None:
     frames = replace(noise_frames(len(fields)), fields=np.array(fields, np.bool_))
-    assert FingerprintFile(written(tmp_path / "a", frames, BLOCK)).facts == {"interlaced": said}
+    assert FingerprintFile(written(tmp_path / "a", frames, BLOCK)).facts == {"interlaced": said, "combed": False}
 
 
 def test_a_finished_file_changes_its_name(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_file_that_was_finished_before_it_could_be_locked_is_left_alone(
     frames, path, done = noise_frames(5), tmp_path / "a.part", tmp_path / "a.done"
     first = FingerprintWriter(path)
     first.add(frames)
-    lock = fingerprint_file._lock
+    lock = file_lock._lock
     calls: list[BinaryIO] = []
 
     def late(file: BinaryIO) -> None:
@@ -125,7 +126,7 @@ def test_a_file_that_was_finished_before_it_could_be_locked_is_left_alone(
         calls.append(file)
         lock(file)
 
-    monkeypatch.setattr(fingerprint_file, "_lock", late)
+    monkeypatch.setattr(file_lock, "_lock", late)
     second = FingerprintWriter(path)
     assert len(calls) == 2
     assert second.length == 0

@@ -12,7 +12,7 @@ from vs_align.enums import SegmentKind
 from vs_align.timeline import Timeline
 from vs_align.timeline_segments import Segment
 from vs_align.timing.pace import known_rates
-from vs_align.timing.segmenting import FrameMap, Line, lines_of, segments_of_lines
+from vs_align.timing.segmenting import REACH, FrameMap, Line, lines_of, segments_of_lines
 
 Ints = npt.NDArray[np.int64]
 RATES = known_rates(Fraction(24), Fraction(24))
@@ -313,3 +313,41 @@ def test_random_maps(seed: int) -> None:
             inside = {n in dark for n in range(segment.ref_first, segment.ref_last + 1)}
             assert inside == {segment.kind is SegmentKind.BLACK}
     timeline_of(loose(frames, clip_length, seed), clip_length, dark, rates)
+
+
+def priced(frames: Ints, room: int = 0, odd: float = 4.0) -> FrameMap:
+    """A map that knows what the frames beside cost."""
+    prices = np.full((len(frames), 2 * REACH + 1), odd, np.float32)
+    prices[:, REACH] = 0
+    return FrameMap(frames, np.maximum(frames - room, 0), frames + room, prices)
+
+
+def test_one_odd_frame_does_not_break_a_line_of_another_rate() -> None:
+    frames = straight(600, 2.5, 10)
+    frames[[150, 300]] += [1, -1]
+    assert len(lines_of(exact(frames), known_rates(Fraction(60), Fraction(24)))) > 1
+    (line,) = lines_of(priced(frames), known_rates(Fraction(60), Fraction(24)))
+    assert (line.first, line.last, line.rate) == (0, 599, 2.5)
+    assert [shown(line, n) for n in (0, 149, 151, 599)] == frames[[0, 149, 151, 599]].tolist()
+
+
+def test_odd_frames_at_either_end_are_lines_of_their_own() -> None:
+    """They bend the line no more than those within."""
+    frames = straight(402, 2.5, 10)
+    frames[0], frames[-1] = frames[1], frames[-2]
+    lines = lines_of(priced(frames), known_rates(Fraction(60), Fraction(24)))
+    assert [(line.first, line.last) for line in lines] == [(0, 0), (1, 400), (401, 401)]
+
+
+def test_a_jump_is_no_odd_frame() -> None:
+    frames = straight(600, 2.5, 10)
+    frames[300:] += 3
+    lines = lines_of(priced(frames, odd=8.0), known_rates(Fraction(60), Fraction(24)))
+    assert [(line.first, line.last) for line in lines] == [(0, 299), (300, 599)]
+
+
+def test_files_of_different_rates_run_at_one_speed_unless_much_speaks_for_another() -> None:
+    """A speed of 1001/1000 beside another rate needs more than two lines less to be believed."""
+    true = straight(2400, 2.5 * 1.001, 0)
+    (line,) = lines_of(priced(true), known_rates(Fraction(60), Fraction(24)))
+    assert line.rate == pytest.approx(2.5025)

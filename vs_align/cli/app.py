@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vs_align.cli.console import Interrupted, failure, interruptible, write_stdout
+from vs_align.cli.console import Interrupted, checked_stdout, failure, interruptible, library_reports, write_stdout
 from vs_align.cli.demo import demo
 from vs_align.cli.doctor import doctor
 from vs_align.cli.models import models
@@ -14,6 +14,7 @@ from vs_align.cli.spatial import spatial
 from vs_align.cli.sync import sync
 from vs_align.cli.temporal import temporal
 from vs_align.errors import AlignError
+from vs_align.part_files import reason_of
 from vs_align.version import __version__
 
 _INTERRUPTED = 130
@@ -51,14 +52,30 @@ app.command()(doctor)
 app.add_typer(models, name="models")
 
 
+def _call() -> None:
+    """Run a command; what it shows on stdout by means that are not ours, such as its help, is checked too."""
+    try:
+        app()
+    except (SystemExit, OSError) as end:
+        if sys.stdout is not None and not isinstance(end, AlignError):
+            with checked_stdout():
+                pass  # what is left in its buffer is written
+        raise
+
+
 def run() -> None:
     """Run a command; an error that was foreseen is one line on stderr and exit code 1."""
     try:
-        with interruptible():
-            app()
+        with interruptible(), library_reports():
+            _call()
     except AlignError as error:
         failure(str(error))
         sys.exit(1)
-    except Interrupted:
-        failure("interrupted: no result was written.")
+    except OSError as error:
+        # the system refuses something that no command can do without, such as a folder for temporary files
+        place = f"{error.filename}: " if error.filename else ""
+        failure(f"{place}{reason_of(error)}.")
+        sys.exit(1)
+    except Interrupted as end:
+        failure(f"interrupted: {str(end) or 'no result was written'}.")
         sys.exit(_INTERRUPTED)

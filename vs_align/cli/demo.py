@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vs_align.cli.console import frame_progress, step
+from vs_align.cli.console import frame_progress, print_stdout, step
 from vs_align.cli.temporal import temporal
 from vs_align.errors import MediaError
 
@@ -46,6 +46,7 @@ def demo(
         folder / "result.mkv",
         preset="veryfast",
         keep_script=True,
+        overwrite=True,  # of files that bear the demo's own mark
         timeline=folder / "timeline.json",
         report=str(folder / "report.json"),
     )
@@ -82,19 +83,19 @@ def _film(
 
 def _show(folder: Path, frames: int, right: int, unmatched: int, seconds: float) -> None:
     """Print what came out, and what to do with it."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    # The count is the result of this command, so it goes where results go.
-    console = Console(highlight=False, soft_wrap=True)
     share = right / frames
     colour = "green" if share >= 0.9 else "yellow"
-    console.print(f"\n[bold {colour}]{right} of {frames} frames are right ({share:.1%})[/] after {seconds:.1f} s.")
-    console.print(f"Played side by side without matching, {unmatched} would be ({unmatched / frames:.1%}).\n")
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, meaning in _FILES.items():
         table.add_row(escape(str(folder / name)), meaning)
-    console.print(table)
-    console.print("\nPlay result.mkv beside ref.mkv, then match two files of yours:")
-    console.print("  vs-align temporal CLIP REF -o OUT.mkv", markup=False)
+    # The count is the result of this command, so it goes where results go.
+    print_stdout(
+        f"\n[bold {colour}]{right} of {frames} frames are right ({share:.1%})[/] after {seconds:.1f} s.",
+        f"Played side by side without matching, {unmatched} would be ({unmatched / frames:.1%}).\n",
+        table,
+        "\nPlay result.mkv beside ref.mkv, then match two files of yours:",
+        "  vs-align temporal CLIP REF -o OUT.mkv",
+    )

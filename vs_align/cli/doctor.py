@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vs_align.cli.console import write_stdout
+from vs_align.cli.console import print_stdout, write_stdout
 
 if TYPE_CHECKING:
     from vs_align.media.show_versions import Finding
@@ -34,24 +34,21 @@ def doctor(
 
 def _show(findings: Sequence["Finding"], missing: int) -> None:
     """Print a table, and under it one line for each thing that is not as it should be."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    # The findings are the result of this command, so they go where results go.
-    console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, fold in (("what", False), ("state", False), ("found", True)):
         table.add_column(heading, no_wrap=not fold, overflow="fold")
     for finding in findings:
         colour = _COLOURS[finding.state]
         table.add_row(escape(finding.name), f"[{colour}]{finding.state}[/]", escape(finding.found))
-    console.print(table)
     to_mend = [finding for finding in findings if finding.mend]
-    if to_mend:
-        console.print("\n[bold]How to mend[/]")
+    lines = ["\n[bold]How to mend[/]"] if to_mend else []
     for finding in sorted(to_mend, key=lambda finding: finding.state != "missing"):
         colour = _COLOURS[finding.state]
-        console.print(f"[{colour}]{escape(finding.name)}[/]: {escape(finding.mend)}", soft_wrap=True)
+        lines.append(f"[{colour}]{escape(finding.name)}[/]: {escape(finding.mend)}")
     verdict = f"[bold red]{missing} needed but missing.[/]" if missing else "[green]Everything needed is there.[/]"
-    console.print(f"\n{verdict}")
+    # The findings are the result of this command, so they go where results go.
+    print_stdout(table, soft_wrap=False)
+    print_stdout(*lines, f"\n{verdict}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vs_align.cli.console import console, note, step, write_stdout
+from vs_align.cli.console import console, note, print_stdout, step, write_stdout
 from vs_align.errors import AlignError
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ def _text(path: Any) -> str | None:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -101,7 +100,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
         where = "[yellow]not on this machine[/]" if row["path"] is None else escape(row["path"])
         megabytes = "" if row["megabytes"] is None else str(row["megabytes"])
         table.add_row(row["name"], megabytes, row["licence"], escape(row["purpose"]), where)
-    Console(highlight=False).print(table)  # the result of this command, so it goes where results go
+    print_stdout(table, soft_wrap=False)  # the result of this command, so it goes where results go
 
 
 class _Bar:

@@ -14,8 +14,11 @@ from vs_align.enums import Canvas, OverlayAudio, SyncEngine
 from vs_align.errors import MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vs_align.media.ffmpeg import Encoder
     from vs_align.media.probe import VideoFile
+    from vs_align.media.source import Source
     from vs_align.placement import Placement
     from vs_align.timeline import Timeline
 
@@ -70,12 +73,13 @@ def prepared(given: Request) -> Means:
     timeline, placement = given.search.timeline, given.search.placement
     laid = None if timeline is None else Timeline.load(timeline)
     placed = None if placement is None else Placement.load(placement)
-    bg, *fgs = (probe(path) for path in (given.bg, *given.fgs))
+    rates = (*given.rates, *(None for _ in given.fgs[1:]))
+    bg, *fgs = (probe(path, rate) for path, rate in zip((given.bg, *given.fgs), rates, strict=True))
     mask, bg_mask = (None if path is None else probe(path) for path in (given.mask, given.bg_mask))
     _check_sound(given, bg, fgs)
     cache = ready_cache(given.cache, given.keep)
-    encoder, preset, arguments = _encoder(given.coding)
-    made = _pixel_format(given.coding, encoder)
+    encoder, preset, arguments = _encoder(given)
+    made = _pixel_format(given.coding, encoder, given.out)
     _tell(bg, fgs)
     return Means(bg, tuple(fgs), mask, bg_mask, cache, encoder, preset, arguments, made, laid, placed)
 
@@ -88,11 +92,12 @@ def _check_options(given: Request) -> None:
 def _check_names(given: Request) -> None:
     """Make sure of all names. A finding that is read may be kept under its own name, for it is not written anew."""
     if given.dry_run:
-        check_targets([], [report_path(given.json)], given.inputs)
+        check_targets([], [report_path(given.json), given.kept_page], given.inputs, overwrite=given.overwrite)
         return
     read = (given.search.timeline, given.search.placement)
     kept = [path for path in given.kept_files() if path not in read]
-    check_targets([given.out], [*kept, report_path(given.json)], given.inputs)
+    others = [*kept, report_path(given.json)]
+    check_targets([given.out], others, given.inputs, images=True, overwrite=given.overwrite)
 
 
 def _check_sound(given: Request, bg: "VideoFile", fgs: "list[VideoFile]") -> None:
@@ -114,10 +119,14 @@ def _check_sound(given: Request, bg: "VideoFile", fgs: "list[VideoFile]") -> Non
         note(f"{fgs[0].path.name} has no sound: that of {bg.path.name} is heard.")
 
 
-def _encoder(coding: Coding) -> "tuple[Encoder, str | None, tuple[str, ...]]":
+def _encoder(given: Request) -> "tuple[Encoder, str | None, tuple[str, ...]]":
     from vs_align.media.gpu_encoder import find_gpu_encoder
+    from vs_align.media.image_output import is_image
 
-    encoder = ready_encoder(coding.codec)
+    coding = given.coding
+    encoder = ready_encoder(coding.codec, None if given.dry_run else given.out)
+    if is_image(given.out):
+        return encoder, None, ()
     preset = coding.preview.preset or coding.preset
     if coding.gpu:
         found = find_gpu_encoder(coding.codec, coding.crf, preset)
@@ -127,9 +136,10 @@ def _encoder(coding: Coding) -> "tuple[Encoder, str | None, tuple[str, ...]]":
     return encoder, preset, ()
 
 
-def _pixel_format(coding: Coding, encoder: "Encoder") -> str:
+def _pixel_format(coding: Coding, encoder: "Encoder", out: Path) -> str:
     import vapoursynth as vs
 
+    from vs_align.media.image_output import is_image
     from vs_align.media.pixel_format import vapoursynth_format
 
     name = vapoursynth_format(coding.pixel_format)
@@ -138,7 +148,7 @@ def _pixel_format(coding: Coding, encoder: "Encoder") -> str:
             f"--pixel-format {coding.pixel_format}: must be the name of a planar format, such as yuv420p, yuv420p10le, "
             "yuv422p10le, yuv444p, gray or gbrp."
         )
-    taken = encoder.pixel_formats
+    taken = frozenset() if is_image(out) else encoder.pixel_formats
     if taken and coding.pixel_format not in taken and not _near(coding.pixel_format, taken):
         raise MediaError(f"--pixel-format {coding.pixel_format}: {encoder.name} takes {', '.join(sorted(taken))}.")
     return name
@@ -157,9 +167,21 @@ def _tell(bg: "VideoFile", fgs: "list[VideoFile]") -> None:
             note(warning)
 
 
+def tell_alpha(bg: "Source", fgs: "Sequence[Source]") -> None:
+    """Say which alpha is not honoured."""
+    if bg.alpha or bg.file.alpha_mode:
+        note(f"{bg.file.path.name} (bg) has alpha: it is ignored.")
+    for fg in fgs:
+        if fg.file.alpha_mode and not fg.alpha:
+            name = fg.file.path.name
+            note(f"{name} (fg) has alpha that its decoder does not give: it is ignored. ProRes 4444 and PNG give it.")
+
+
 def described(file: "VideoFile") -> str:
     """Say in a line what a video is."""
     facts = [f"{file.width}x{file.height}"]
+    if file.is_still:
+        return f"{file.path.name}: {facts[0]}, a still"
     facts += [f"{float(file.fps):.3f} fps"] if file.fps else ["unknown rate"]
     facts += [f"{file.duration:.2f} s"] if file.duration is not None else []
     facts += [f"{file.frames} frames"] if file.frames else []
@@ -176,7 +198,9 @@ def differences(bg: "VideoFile", fg: "VideoFile") -> list[str]:
             f"their shapes differ: {fg.path.name} is {mine:.2f} times as wide as high, {bg.path.name} {theirs:.2f}."
         )
     if fg.width > bg.width or fg.height > bg.height:
-        said.append(f"{fg.path.name} has more pixels than {bg.path.name}: it is made smaller, or cut, to fit.")
+        said.append(
+            f"{fg.path.name} has more pixels than {bg.path.name}: its place says whether it is made smaller or cut."
+        )
     if fg.fps and bg.fps and abs(float(fg.fps / bg.fps) - 1) > _SAME_RATE:
         said.append(f"their rates differ: {float(fg.fps):.3f} and {float(bg.fps):.3f} fps.")
     for file in (bg, fg):

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vs_align.cli.console import note, stage_progress
-from vs_align.cli.overlay_checks import Means
+from vs_align.cli.overlay_checks import Means, tell_alpha
 from vs_align.cli.overlay_request import Place, Request
 from vs_align.cli.preparation import fitted_placement, open_video
-from vs_align.enums import PlaceMethod
+from vs_align.enums import PlaceMethod, SyncEngine, Timing
 from vs_align.errors import MediaError
+from vs_align.timeline_words import refused
 
 if TYPE_CHECKING:
     import vapoursynth as vs
@@ -56,10 +57,25 @@ class Found:
     mask: "Source | None" = None
     bg_mask: "Source | None" = None
 
+    def has_still(self, number: int) -> bool:
+        """Whether bg or a layer is a still that lasts as long as the other one."""
+        one = self.layers[number].fg.is_still
+        if number == 0 and one and not self.bg.is_still:
+            return len(self.schedule) > 1
+        return one or self.bg.is_still
+
     def timeline_of(self, number: int) -> "Timeline":
         """Return the timeline by which a layer is laid on: of bg and the first; from any other to the result."""
+        from vs_align.overlay_stills import beside_still, held_still
+
         layer = self.layers[number]
-        return layer.timeline if number == 0 else layer.timeline.inverse().then(self.schedule.bg)
+        if number == 0:
+            return layer.timeline
+        if layer.fg.is_still:
+            return held_still(self.schedule.bg)
+        if self.bg.is_still:
+            return beside_still(layer.timeline, self.schedule.bg)
+        return layer.timeline.inverse().then(self.schedule.bg)
 
 
 def found_layers(given: Request, means: Means) -> Found | str:
@@ -72,8 +88,12 @@ def found_layers(given: Request, means: Means) -> Found | str:
         AlignError: A file cannot be read, or a given finding is for other videos.
     """
     from vs_align.overlay_schedule import schedule_of
+    from vs_align.overlay_words import placement_for_overlay, timeline_for_overlay
 
     bg, fgs = open_video(means.bg), [open_video(file) for file in means.fgs]
+    tell_alpha(bg, fgs)
+    _tell_stills(bg, fgs, given)
+    _check_image(given, bg, fgs[0])
     masks = [None if file is None else open_video(file) for file in (means.mask, means.bg_mask)]
     _check_masks(masks, fgs[0], bg)
     if means.timeline is not None:
@@ -83,31 +103,80 @@ def found_layers(given: Request, means: Means) -> Found | str:
         means = replace(means, placement=fitted)
     layers = []
     for number, fg in enumerate(fgs):
-        timeline, place = _timeline(given, means, number), given.search.place
+        place = given.search.place
+        untimed = _is_untimed(given, means, number, bg, fg)
+        timeline = timeline_for_overlay(_untimed(bg, fg) if untimed else _timeline(given, means, number))
         if timeline.verdict == "unrelated":
             if not given.search.force:
                 return _refusal(means.bg, fg.file, timeline.reasons)
-            timeline = _forced(bg, fg)
+            is_still = bg.is_still or fg.is_still
+            timeline = _untimed(bg, fg) if is_still else _kept(timeline, bg, fg) or _forced(bg, fg)
             # what shows something else is nowhere to be found
             place = PlaceMethod.CENTER if place is PlaceMethod.AUTO else place
         _check_readers(timeline, bg, fg)
         sides = _Sides(bg, fg, None if number else masks[0])
         placement = means.placement if number == 0 else None
         if placement is None:
-            placement = _placed(given, means, sides, timeline, place)
+            placement = placement_for_overlay(_placed(given, means, sides, timeline, place))
         if placement.verdict == "doubtful":
             note(f"where {fg.file.path.name} lies is doubtful: {'; '.join(placement.reasons)}.")
         else:
-            timeline = _looked_again(given, means, sides, timeline, placement)
+            timeline = timeline_for_overlay(_looked_again(given, means, sides, timeline, placement))
         layers.append(Layer(fg, timeline, placement))
     schedule = schedule_of(layers[0].timeline, given.look.timing, given.look.trim)
     return Found(bg, tuple(layers), schedule, *masks)
 
 
+def _is_untimed(given: Request, means: Means, number: int, bg: "Source", fg: "Source") -> bool:
+    """Whether there is no time to look for: one of both is a still, and its place is known."""
+    from vs_align.overlay_stills import lasting_still
+
+    if number == 0 and means.timeline is not None:
+        return False
+    timing = given.look.timing if number == 0 else None
+    known = (number == 0 and means.placement is not None) or given.search.place is PlaceMethod.CENTER
+    known = known or not isinstance(given.search.place, PlaceMethod)
+    return known and lasting_still(bg.length, fg.length, timing)
+
+
+def _untimed(bg: "Source", fg: "Source") -> "Timeline":
+    from vs_align.overlay_stills import timeless
+
+    sides = [(side.length, side.rate, side.times if side.variable else ()) for side in (bg, fg)]
+    return timeless(sides[0], sides[1])
+
+
+def _check_image(given: Request, bg: "Source", fg: "Source") -> None:
+    """Complain before anything is searched, as far as one sees."""
+    from vs_align.media.image_output import check_one_frame
+    from vs_align.overlay_stills import lasting_still
+
+    if given.dry_run:
+        return
+    both = lasting_still(bg.length, fg.length, given.look.timing) or given.look.timing is Timing.BG
+    check_one_frame(given.out, max(bg.length, fg.length) if both else fg.length)
+
+
+def _tell_stills(bg: "Source", fgs: "list[Source]", given: Request) -> None:
+    if bg.is_still and not all(fg.is_still for fg in fgs):
+        note(f"{bg.file.path.name} is a still: as bg it lasts as long as fg.")
+    for number, fg in enumerate(fgs):
+        if fg.is_still and not bg.is_still and (number or given.look.timing is not Timing.FG):
+            note(f"{fg.file.path.name} is a still: it is shown in all frames of bg.")
+    for side in (bg, *fgs):
+        if side.is_still and side.file.audio_codec is not None:
+            note(f"{side.file.path.name} is a still: its sound is left out.")
+
+
 def _refusal(bg: "VideoFile", fg: "VideoFile", reasons: tuple[str, ...]) -> str:
-    why = "; ".join(reasons).rstrip(".")
+    if bg.is_still or fg.is_still:
+        return (
+            f"{bg.path.name} and {fg.path.name} have nothing in common, so that no place is found: "
+            f"{'; '.join(reasons).rstrip('.')}. Nothing was written; --place X,Y or --place center lays one on the "
+            "other all the same."
+        )
     return (
-        f"{bg.path.name} and {fg.path.name} have nothing in common: {why}. Nothing was written; "
+        f"{bg.path.name} and {fg.path.name} {refused(reasons).rstrip('.')}. Nothing was written; "
         "--force lays one on the other all the same, by their middles."
     )
 
@@ -117,7 +186,12 @@ def _options(given: Request) -> "SyncOptions":
 
     search = given.search
     return SyncOptions(
-        engine=search.engine, window=search.window, drift_interval=search.drift_interval, margin=search.margin
+        engine=search.engine,
+        window=search.window,
+        drift_interval=search.drift_interval,
+        margin=search.margin,
+        # what auto does not believe is worse than to lay one middle on the other
+        force=search.force and search.engine is not SyncEngine.AUTO,
     )
 
 
@@ -144,8 +218,10 @@ def _looked_again(
     from vs_align.timing.close_look import CloseLook
 
     if (
-        timeline is means.timeline
+        means.timeline is not None
         or placement is means.placement
+        or sides.bg.is_still
+        or sides.fg.is_still
         or not is_worth_another_look(timeline, given.search.engine)
     ):
         return timeline
@@ -156,13 +232,22 @@ def _looked_again(
     return timeline if found.verdict == "unrelated" else found
 
 
+def _kept(found: "Timeline", bg: "Source", fg: "Source") -> "Timeline | None":
+    """Return a map that its engine does not believe itself, for want of a better one; None where there is none."""
+    if all(frame is None for frame in found.frame_map):
+        return None
+    note(f"{bg.file.path.name} and {fg.file.path.name} have nothing in common: the best map that was found is used.")
+    reason = "the two have nothing in common: the best map that was found was used all the same"
+    return replace(found, verdict="doubtful", reasons=(*found.reasons, reason))
+
+
 def _forced(bg: "Source", fg: "Source") -> "Timeline":
     """The timeline that lays the middle of fg on the middle of bg, by the clock."""
     import numpy as np
 
     from vs_align.timeline import Timeline
 
-    note(f"{bg.file.path.name} and {fg.file.path.name} have nothing in common: their middles are laid on each other.")
+    note(f"{bg.file.path.name} and {fg.file.path.name} do not match: their middles are laid on each other.")
     wanted = np.array(fg.times) + (bg.duration - fg.duration) / 2
     # the frame that is on display, even where two clocks round differently
     frames = np.searchsorted(np.array(bg.times), wanted + bg.frame_seconds / 4, side="right") - 1
@@ -175,7 +260,7 @@ def _forced(bg: "Source", fg: "Source") -> "Timeline":
         clip_times=bg.times if bg.variable else (),
         ref_times=fg.times if fg.variable else (),
     )
-    reason = "the two have nothing in common: the middle of one was laid on the middle of the other"
+    reason = "the two do not match: the middle of one was laid on the middle of the other"
     return replace(found, verdict="doubtful", reasons=(reason,))
 
 
@@ -220,6 +305,7 @@ class _Sides:
 
 
 def _placed(given: Request, means: Means, sides: "_Sides", timeline: "Timeline", place: Place) -> "Placement":
+    from vs_align.compositing.alpha import transparent_areas, united
     from vs_align.file_registering import register_files
     from vs_align.placement import Placement
     from vs_align.registering import white_of
@@ -231,7 +317,9 @@ def _placed(given: Request, means: Means, sides: "_Sides", timeline: "Timeline",
         x, y, *rest = place
         return Placement.from_corner(*sizes, x, y, rest[0] if rest else scale or 1.0)
     bg, fg = opened_node(sides.bg), opened_node(sides.fg)
-    hidden = white_of(_opened_mask(sides.fg_mask, sides.fg), fg)
+    clear = transparent_areas(fg) if sides.fg.alpha and place is not PlaceMethod.CENTER else None
+    mask = _opened_mask(sides.fg_mask, sides.fg)
+    hidden = white_of(mask if clear is None else united(mask, clear), fg)
     options = PlaceOptions(place, scale, given.search.track)
     with stage_progress() as progress:
         return register_files((sides.bg, bg), (sides.fg, fg), timeline, options, hidden, means.cache, progress)

@@ -1,7 +1,6 @@
 """The files that `vs-align overlay` writes."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +11,16 @@ from vs_align.cli.overlay_checks import Means
 from vs_align.cli.overlay_layers import Found, built
 from vs_align.cli.overlay_request import Request, layer_files
 from vs_align.cli.overlay_summary import page_of
-from vs_align.enums import OverlayAudio, Timing
+from vs_align.cli.writing import Writing
+from vs_align.enums import Timing
+from vs_align.media.image_output import check_one_frame, image_format, is_image
 
 if TYPE_CHECKING:
     from vs_align.export.overlay_sound import SoundSide, SoundSummary
     from vs_align.media.encode import EncodeJob
     from vs_align.media.overlay_script import OverlayScript, ScriptLayer
     from vs_align.media.source import Source
+    from vs_align.media.verification import MeantTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,86 +31,80 @@ class Done:
         frames: Number of frames of the result.
         width: Their width.
         height: Their height.
-        sound: What is heard; None for nothing.
+        sound: What is heard, and what is left out.
     """
 
     frames: int
     width: int
     height: int
     sound: "SoundSummary | None"
+    """None of an image."""
 
 
-def render(given: Request, means: Means, found: Found) -> Done:
-    """Write the result and what is wanted beside it; all get their names when all of them are finished.
+def render(given: Request, means: Means, found: Found, writing: Writing) -> Done:
+    """Write the result, and then what is wanted beside it.
 
     Raises:
-        AlignError: A program failed, or a file cannot be written. Nothing is left behind.
+        AlignError: A program failed, or the result cannot be written. Nothing is left behind.
     """
     from vs_align.media.encode import encode
     from vs_align.media.output import parts
-    from vs_align.media.output import replace as named
     from vs_align.media.script import write_script
 
     frames = len(found.schedule)
-    with TemporaryDirectory(prefix="vs_align-") as name, ExitStack() as stack:
+    check_one_frame(given.out, frames)
+    with TemporaryDirectory(prefix="vs_align-") as name, parts(given.out, 2) as (part, sounding):
         folder = Path(name)
-        part, sounding = stack.enter_context(parts(given.out, 2))
-        beside = stack.enter_context(_lent(given))
         path = folder / "overlay.vpy"
         script = _script(given, means, found, path)
-        _save_findings(found, path)
+        for kept, save in _findings(found, path):
+            save(kept)
         write_script(script.text(), path)
         job = _job(given, means, found, script, path, part)
         with frame_progress("overlaying", frames) as on_frame:
             encode(job, folder, on_frame)
-        summary = _add_sound(given, found, part, sounding, folder)
-        if summary is not None:
+        sound = None
+        if not is_image(given.out):
+            sound = _add_sound(given, found, _shown(found, script), part, sounding, folder)
             part = sounding
-        done = Done(frames, *script.size, summary)
-        _write_beside(given, found, script, beside, part)
-        for written, target in (*beside.items(), (part, given.out)):
-            named(written, target)
-    return done
+        writing.name(part, given.out)
+    _write_beside(given, found, script, writing)
+    return Done(frames, *script.size, sound)
 
 
-@contextmanager
-def _lent(given: Request) -> Iterator[dict[Path, Path]]:
-    """Lend hidden names for the files beside the result, with the names that they get in the end.
+def write_dry_report(given: Request, found: Found, writing: Writing) -> None:
+    """Write the page of what was found, where one is wanted and nothing is rendered.
 
-    A finding that was given under the very name is not written over.
+    Raises:
+        AlignError: A video cannot be decoded.
     """
-    from vs_align.media.output import parts
+    from vs_align.media.overlay_report import write_page
 
-    read = (given.search.timeline, given.search.placement)
-    with ExitStack() as stack:
-        yield {stack.enter_context(parts(path))[0]: path for path in given.kept_files() if path not in read}
+    writing.write(given.kept_page, lambda path: write_page(path, page_of(given, found, None)))
 
 
-def _write_beside(
-    given: Request, found: Found, script: "OverlayScript", names: Mapping[Path, Path], result: Path
-) -> None:
-    """Write the files beside the result under their hidden names."""
+def _write_beside(given: Request, found: Found, script: "OverlayScript", writing: Writing) -> None:
+    """Write the files beside the result. A finding that was given under the very name is not written over."""
     from vs_align.media.overlay_report import write_page
     from vs_align.media.script import write_script
 
-    hidden = {target: name for name, target in names.items()}
     if given.kept_page is not None:
         step("writing the report")
-        write_page(hidden[given.kept_page], page_of(given, found, result))
+        writing.write(given.kept_page, lambda path: write_page(path, page_of(given, found, given.out)))
     if given.kept_script is not None:
-        write_script(replace(script, layers=_script_layers(found, given.out)).text(), hidden[given.kept_script])
-        _save_findings(found, given.out, hidden)
+        text = replace(script, layers=_script_layers(found, given.out)).text()
+        writing.write(given.kept_script, lambda path: write_script(text, path))
+        for target, save in _findings(found, given.out):
+            if target not in (given.search.timeline, given.search.placement):
+                writing.write(target, save)
 
 
-def _save_findings(found: Found, beside: Path, hidden: Mapping[Path, Path] | None = None) -> None:
-    """Write timelines and placements under the names that the script reads, or hidden ones for those."""
+def _findings(found: Found, beside: Path) -> Iterator[tuple[Path, Callable[[Path], None]]]:
+    """Yield the names of timelines and placements that a script reads, with what writes each."""
     for number, layer in enumerate(found.layers):
         timeline, placement = layer_files(beside, number)
-        # those that are not hidden were given, and are as they should be
-        if hidden is None or timeline in hidden:
-            found.timeline_of(number).save(timeline if hidden is None else hidden[timeline])
-        if hidden is None or placement in hidden:
-            layer.placement.save(placement if hidden is None else hidden[placement])
+        yield timeline, found.timeline_of(number).save
+        yield placement, layer.placement.save
 
 
 def _script_layers(found: Found, beside: Path) -> "list[ScriptLayer]":
@@ -124,6 +120,10 @@ def _script(given: Request, means: Means, found: Found, path: Path) -> "OverlayS
     node = built(given, found)
     size = node.width, node.height
     wanted = fitting_format(means.format, size)
+    if is_image(given.out):
+        is_grey = not found.bg.is_yuv and not found.bg.is_rgb
+        wanted = image_format(given.out, found.bg.bits, is_grey=is_grey)
+        means = replace(means, format=wanted)
     if wanted != means.format:
         note(f"the result is {size[0]}x{size[1]}, which {means.format} cannot be: it is {wanted}.")
     clock = _clock(found)
@@ -165,26 +165,48 @@ def _job(given: Request, means: Means, found: Found, script: "OverlayScript", pa
     )
 
 
-def _add_sound(given: Request, found: Found, video: Path, target: Path, folder: Path) -> "SoundSummary | None":
-    """Mux a finished picture with what is to be heard; None where that is nothing."""
+def _shown(found: Found, script: "OverlayScript") -> "MeantTrack":
+    """Return what the picture should be."""
+    from vs_align.media.verification import MeantTrack, meant_video
+
+    count, first = len(found.schedule), found.schedule.first
+    if script.clock is None:
+        rate = float(_clock(found).rate)
+        return meant_video([n / rate for n in range(count)], 1 / rate)
+    times = script.clock.times
+    if first < 0 or first + count > len(times):
+        return MeantTrack("video", count, 0.0, None, None)  # frames that the clock has not last as long as others
+    inside = times[first : first + count]
+    return meant_video([time - inside[0] for time in inside], script.clock.frame_seconds)
+
+
+def _add_sound(
+    given: Request, found: Found, shown: "MeantTrack", video: Path, target: Path, folder: Path
+) -> "SoundSummary":
+    """Mux a finished picture with what is to be heard and what else goes along, and read the file back."""
     from vs_align.export.overlay_sound import add_overlay_sound
+    from vs_align.media.assembly import Contents
+    from vs_align.media.tracks import read_tracks
 
     bg, fg = _side(found.bg), _side(found.layers[0].fg)
-    which = given.coding.audio
-    if which is OverlayAudio.NONE or (bg is None and fg is None):
-        return None
-    bitrate = given.coding.audio_bitrate
     with stage_progress() as progress:
 
         def told(share: float) -> None:
             progress("adding the sound", round(1000 * share), 1000)
 
-        return add_overlay_sound(found.schedule, bg, fg, which, video, target, bitrate, folder, told)
+        coding = given.coding
+        summary = add_overlay_sound(
+            found.schedule, bg, fg, coding.audio, video, target, coding.audio_bitrate, folder, told, shown
+        )
+    others = Contents(left_out=list(summary.left_out))
+    for number, layer in enumerate(found.layers[1:], 2):
+        file = read_tracks(layer.fg.file.path)
+        others.leave_out(f"fg {number}", file.of_kind("audio", "subtitle", "attachment"))
+    return replace(summary, left_out=tuple(others.left_out))
 
 
 def _side(source: "Source") -> "SoundSide | None":
     from vs_align.export.overlay_sound import SoundSide
 
-    if source.file.audio_codec is None:
-        return None
-    return SoundSide(source.file, source.start, source.rate, source.length, source.times if source.variable else ())
+    # a still has no time in which its audio could be heard
+    return None if source.is_still else SoundSide.of(source)

@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 
 from vs_align.enums import Background, Canvas, OverlayAudio, PlaceMethod, SyncEngine, Timing, Track
+from vs_align.part_files import beside
 
 type Place = PlaceMethod | tuple[float, ...]
 """How the place is found, or the place: x and y, or x, y and scale."""
@@ -46,7 +48,7 @@ class Preview(StrEnum):
 class Look:
     """How fg is laid on bg; see `vs_align.overlay` for what each means."""
 
-    timing: Timing
+    timing: Timing | None
     trim: bool
     margin: int
     smooth: bool
@@ -57,8 +59,8 @@ class Look:
 
     def differing(self) -> dict[str, int | float | str | bool]:
         """Return those options of `vs_align.overlay` that are not its defaults, by name."""
-        usual: dict[str, int | float | str | bool] = {
-            "timing": "fg",
+        usual: dict[str, int | float | str | bool | None] = {
+            "timing": None,
             "trim": True,
             "margin": 8,
             "smooth": False,
@@ -69,7 +71,7 @@ class Look:
         }
         given = {name: getattr(self, name) for name in usual}
         plain = {name: value.value if isinstance(value, StrEnum) else value for name, value in given.items()}
-        return {name: value for name, value in plain.items() if value != usual[name]}
+        return {name: value for name, value in plain.items() if value is not None and value != usual[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,11 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """All that is asked for. `cache` is None for the usual folder, `keep` is whether anything is kept."""
+    """All that is asked for.
+
+    `cache` is None for the usual folder, `keep` is whether anything is kept, `rates` are frames per second of bg and of
+    the first fg that count whatever their time stamps say.
+    """
 
     bg: Path
     fgs: tuple[Path, ...]
@@ -144,6 +150,8 @@ class Request:
     keep_script: bool
     json: str | None
     dry_run: bool
+    overwrite: bool
+    rates: tuple[Fraction | None, Fraction | None] = (None, None)
 
     @property
     def inputs(self) -> list[Path]:
@@ -154,12 +162,12 @@ class Request:
     @property
     def kept_page(self) -> Path | None:
         """The report as a page, None where none is wanted."""
-        return self.out.with_suffix(".report.html") if self.page else None
+        return beside(self.out, ".report.html") if self.page else None
 
     @property
     def kept_script(self) -> Path | None:
         """The script beside the result, None where it is not kept."""
-        return self.out.with_suffix(".vpy") if self.keep_script else None
+        return beside(self.out, ".vpy") if self.keep_script else None
 
     def kept_files(self) -> Iterator[Path]:
         """Yield all files that are written beside the result."""
@@ -174,7 +182,7 @@ class Request:
 def layer_files(out: Path, number: int) -> tuple[Path, Path]:
     """Return the names of timeline and placement of a layer, beside a script or a result."""
     named = "" if number == 0 else f".{number + 1}"
-    return out.with_suffix(f"{named}.timeline.json"), out.with_suffix(f"{named}.placement.json")
+    return beside(out, f"{named}.timeline.json"), beside(out, f"{named}.placement.json")
 
 
 def parse_place(text: str) -> Place | None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from vs_align.cli.console import console, show_result
+from vs_align.cli.console import console, show_result, step
 from vs_align.cli.overlay_layers import Found, Layer
 from vs_align.cli.overlay_request import Request
-from vs_align.cli.reporting import show_report, write_report
+from vs_align.cli.reporting import left_out_line, show_report, write_report
+from vs_align.cli.writing import Writing
+from vs_align.overlay_words import NAMES
 
 if TYPE_CHECKING:
     from vs_align.cli.overlay_render import Done
@@ -20,35 +22,39 @@ _ORDER = ("exact", "good", "doubtful", "unrelated")
 _SCENES_SHOWN = 20
 
 
-def show_summary(given: Request, found: Found, done: "Done", seconds: float) -> None:
+def show_summary(given: Request, found: Found, done: "Done", seconds: float, writing: Writing) -> None:
     """Show what was written, and write the report where one is wanted."""
-    report = report_of(found)
+    report, sound = report_of(found), done.sound
     report |= {
         "output": str(given.out),
         "frames": done.frames,
         "size": [done.width, done.height],
         "seconds": round(seconds, 3),
         "fps": round(done.frames / seconds, 2),
-        "sound": None if done.sound is None else done.sound.words.removeprefix("sound: "),
+        "sound": None if sound is None or sound.codec is None else sound.words.removeprefix("sound: "),
+        "left_out": [] if sound is None else list(sound.left_out),
     }
     lines = {"frames": f"{done.frames} of {done.width}x{done.height}", **_lines(found)}
     lines["sound"] = report["sound"] or "none"
-    kept = [path.name for path in given.kept_files()]
-    written = str(given.out) if not kept else f"{given.out}, {', '.join(kept)}"
-    show_report(report, lines, written)
-    write_report(report, given.json)
+    lines |= left_out_line(report["left_out"])
+    first, *kept = writing.done
+    show_report(report, lines, ", ".join([str(first), *(path.name for path in kept)]))
+    write_report(report, given.json, writing)
 
 
-def show_dry_run(given: Request, found: Found) -> None:
+def show_dry_run(given: Request, found: Found, writing: Writing) -> None:
     """Say where and when everything lies; nothing was written."""
     report = report_of(found)
     report |= {"output": None, "frames": len(found.schedule), "seconds": None, "fps": None, "sound": None}
+    report["left_out"] = []
     text = "\n\n".join(explained(layer) for layer in found.layers)
+    if given.kept_page is not None and given.kept_page in writing.done:
+        step(f"written: {given.kept_page}")
     if given.json == "-":
         console.print(escape(text))
     else:
-        show_result(text)
-    write_report(report, given.json)
+        writing.attempt(lambda: show_result(text))
+    write_report(report, given.json, writing)
 
 
 def report_of(found: Found) -> dict[str, Any]:
@@ -75,7 +81,13 @@ def _layer_report(layer: Layer) -> dict[str, Any]:
 def verdict_of(found: Found) -> tuple[str, list[str]]:
     """Return the worst verdict of all, and the reasons of all; "given" where nobody has judged anything."""
     sides = [side for layer in found.layers for side in (layer.timeline, layer.placement)]
-    verdicts = [side.verdict for side in sides if side.verdict is not None]
+    verdicts = [layer.placement.verdict for layer in found.layers if layer.placement.verdict is not None]
+    # a still that is shown all the time has no time to judge
+    verdicts += [
+        layer.timeline.verdict
+        for number, layer in enumerate(found.layers)
+        if layer.timeline.verdict is not None and not found.has_still(number)
+    ]
     reasons = list(dict.fromkeys(reason for side in sides for reason in side.reasons))
     if not verdicts:
         return "given", reasons or ["time and place were given, and nobody has judged them"]
@@ -107,10 +119,19 @@ def _lines(found: Found) -> dict[str, str]:
     lines = {}
     for number, layer in enumerate(found.layers):
         suffix = "" if number == 0 else f" {number + 1}"
-        matched = sum(frame is not None for frame in layer.timeline.frame_map)
-        lines[f"time{suffix}"] = f"{matched} of {layer.timeline.ref_length} frames of {layer.fg.file.path.name} matched"
+        lines[f"time{suffix}"] = _timed(found, layer)
         lines[f"place{suffix}"] = _placed(layer)
     return lines
+
+
+def _timed(found: Found, layer: Layer) -> str:
+    name, line = layer.fg.file.path.name, layer.timeline
+    if layer.fg.is_still and len(found.schedule) > 1:
+        return f"{name}, a still, is shown in all {len(found.schedule)} frames"
+    if found.bg.is_still and line.ref_length > 1:
+        return f"bg, a still, is shown in all {len(found.schedule)} frames"
+    matched = sum(frame is not None for frame in line.frame_map)
+    return f"{matched} of {line.ref_length} frame{'s' * (line.ref_length != 1)} of {name} matched"
 
 
 def _placed(layer: Layer) -> str:
@@ -146,7 +167,7 @@ def _number(value: float) -> str:
 
 def explained(layer: Layer) -> str:
     """Say in plain text when and where a layer lies."""
-    return f"{layer.fg.file.path.name}\n{layer.timeline.explain()}\n{placement_words(layer)}"
+    return f"{layer.fg.file.path.name}\n{layer.timeline.explain(*NAMES)}\n{placement_words(layer)}"
 
 
 def placement_words(layer: Layer) -> str:
@@ -162,28 +183,29 @@ def placement_words(layer: Layer) -> str:
     return "\n".join([*lines, f"and {left} scenes more"] if left > 0 else lines)
 
 
-def page_of(given: Request, found: Found, result: Path) -> "Page":
+def page_of(given: Request, found: Found, result: Path | None) -> "Page":
     """Return what the page says that is written beside the result.
 
     Args:
         given: What was asked for.
         found: What was found.
-        result: The finished video, which has not got its name yet.
+        result: The finished video, which has not got its name yet; None where none is made.
     """
     from vs_align.cli.overlay_checks import described
     from vs_align.media.overlay_report import Page, PageLayer
 
     verdict, reasons = verdict_of(found)
     first = found.layers[0]
-    files = [("BG", described(found.bg.file)), *(("FG", described(layer.fg.file)) for layer in found.layers)]
+    files = [("bg", described(found.bg.file)), *(("fg", described(layer.fg.file)) for layer in found.layers)]
     schedule = found.schedule
+    counted = f"{len(schedule)} frame{'s' * (len(schedule) != 1)}"
     return Page(
         title=given.out.name,
         verdict=verdict,
         reasons=reasons,
-        files=[*files, ("result", f"{len(schedule)} frames")],
+        files=[*files, ("result", counted if result is not None else f"{counted}; it was not made: --dry-run")],
         layers=[
-            PageLayer(layer.fg.file.path.name, layer.timeline.explain(), placement_words(layer))
+            PageLayer(layer.fg.file.path.name, layer.timeline.explain(*NAMES), placement_words(layer))
             for layer in found.layers
         ],
         bg=found.bg.file.path,
@@ -200,7 +222,7 @@ def _moments(found: Found) -> list[tuple[float, float | None, float | None]]:
     frames = sorted({count * part // 8 for part in (1, 3, 5, 7)})
     moments = []
     for n in frames:
-        time = schedule.bg.ref_times[n] if schedule.bg.ref_times else n / float(schedule.bg.ref_rate)
+        time = schedule.bg.ref_times[n] if schedule.bg.ref_times else n / float(schedule.bg.ref_rate or 1)
         bg, fg = schedule.bg.frame_map[n], schedule.fg.frame_map[n]
         moments.append(
             (time, None if bg is None else found.bg.times[bg], None if fg is None else found.layers[0].fg.times[fg])

@@ -1,13 +1,15 @@
 """The report at the end: lines on stderr, and JSON where it is asked for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from vs_align.cli.console import console, write_stdout
+from vs_align.cli.writing import Writing
+from vs_align.part_files import save_bytes
 
 _GREEN = ("exact", "good")
 
@@ -30,10 +32,15 @@ def show_report(report: Mapping[str, Any], lines: Mapping[str, str], written: st
         console.print(f"[bold]{name:<8}[/] {text}")
 
 
-def write_report(report: Mapping[str, Any], target: str | None) -> None:
+def left_out_line(left_out: Sequence[str]) -> dict[str, str]:
+    """Return the line of `show_report` that names what the inputs have and the result has not; none for nothing."""
+    return {"left out": "; ".join(left_out)} if left_out else {}
+
+
+def write_report(report: Mapping[str, Any], target: str | None, writing: Writing) -> None:
     """Write a report as JSON to a file, or to stdout where the target is `-`; None writes nothing."""
     text = json.dumps(report, indent=2)
     if target == "-":
-        write_stdout(text)
+        writing.attempt(lambda: write_stdout(text))
     elif target is not None:
-        Path(target).write_text(text + "\n", encoding="utf-8")
+        writing.write(Path(target).absolute(), lambda path: save_bytes(f"{text}\n".encode(), path))

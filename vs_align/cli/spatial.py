@@ -1,7 +1,6 @@
 """`vs-align spatial`: two files in, one file out in which clip's frames lie on ref's."""
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,16 +8,41 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vs_align.cli.console import frame_progress, note, step
-from vs_align.cli.options import Audio, Codec, Crf, KeepScript, Preset, Report, absolute, report_path
-from vs_align.cli.preparation import check_targets, fitted_placement, open_video, probe_pair, ready_encoder
-from vs_align.cli.reporting import show_report, write_report
-from vs_align.cli.sound import add_clip_sound, whole_sound
+from vs_align.cli.console import frame_progress, note, spoken, step
+from vs_align.cli.contents import PairContents, picture_meant
+from vs_align.cli.options import (
+    Audio,
+    ClipFps,
+    Codec,
+    Crf,
+    KeepScript,
+    Overwrite,
+    Preset,
+    Quiet,
+    RefFps,
+    Report,
+    Verbose,
+    absolute,
+    parse_rate,
+    report_path,
+)
+from vs_align.cli.preparation import (
+    check_targets,
+    fitted_placement,
+    open_video,
+    probe_pair,
+    ready_encoder,
+    tell_alpha,
+)
+from vs_align.cli.reporting import left_out_line, show_report, write_report
+from vs_align.cli.writing import Writing
 from vs_align.enums import Device, FlowEngine, Stabilize
 from vs_align.media.compare import CompareStyle
+from vs_align.part_files import beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
@@ -28,9 +52,7 @@ if TYPE_CHECKING:
     from vs_align.timeline import Timeline
 
 
-_Out = Annotated[
-    Path | None, typer.Option("-o", "--output", help="File to write, replaced where it exists.", show_default=False)
-]
+_Out = Annotated[Path | None, typer.Option("-o", "--output", help="File to write.", show_default=False)]
 _Mask = Annotated[Path | None, typer.Option(help="Picture or video, white where REF does not count: logos, subtitles.")]
 _WideSearch = Annotated[
     bool, typer.Option("--wide-search", help="Find large crops, turns and scales too, by features.")
@@ -65,6 +87,8 @@ class _Options:
     report: str | None
     search: dict[str, int | str]
     """Options of `vs_align.spatial` that are not files."""
+    rates: "tuple[Fraction | None, Fraction | None]"
+    overwrite: bool
 
     @property
     def inputs(self) -> list[Path]:
@@ -76,7 +100,7 @@ class _Options:
 
     @property
     def kept_script(self) -> Path | None:
-        return self.outputs[0].with_suffix(".vpy") if self.keep_script else None
+        return beside(self.outputs[0], ".vpy") if self.keep_script else None
 
 
 def spatial(
@@ -102,11 +126,17 @@ def spatial(
     codec: Codec = "libx264",
     keep_script: KeepScript = False,
     report: Report = None,
+    clip_fps: ClipFps = None,
+    ref_fps: RefFps = None,
+    overwrite: Overwrite = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """Lay each frame of CLIP on the frame of REF with the same number, below a pixel.
 
     The result has CLIP's pixel format and colours, and REF's size, length and frame rate. Where the two do not show the
-    same moments, run `vs-align temporal` first. Alpha is for scripts: videos hold none.
+    same moments, run `vs-align temporal` first. A still as CLIP lasts as long as REF, as REF as long as CLIP. OUT may
+    be an image where the result is one frame. Alpha is for scripts: that of files is ignored.
     """
     if out is None and compare is None:
         raise typer.BadParameter("name a file to write, with -o, --compare or both.")
@@ -131,30 +161,46 @@ def spatial(
         keep_script=keep_script,
         report=report,
         search=search,
+        rates=(parse_rate(clip_fps), parse_rate(ref_fps)),
+        overwrite=overwrite,
     )
+    with spoken(quiet=quiet, verbose=verbose):
+        _work(given)
+
+
+def _work(given: _Options) -> None:
     started = time.monotonic()
     script, encoder, heard = _prepare(given)
-    found = _render(given, script, encoder, heard)
-    _report(given, script.ref, found, time.monotonic() - started)
+    with Writing() as writing:
+        found, left_out = _render(given, script, encoder, heard, writing)
+        _report(given, script.ref, found, left_out, time.monotonic() - started, writing)
 
 
 def _prepare(given: _Options) -> "tuple[SpatialScript, Encoder, Audio]":
     """Check what can be wrong, and plan the work."""
     from vs_align.media.compare import Comparison
+    from vs_align.media.image_output import check_one_frame, image_encoder, is_image
+    from vs_align.media.output import check_video_name
     from vs_align.media.probe import probe
     from vs_align.media.spatial_script import SpatialScript
     from vs_align.placement import Placement
 
-    check_targets(given.outputs, [given.kept_script, report_path(given.report)], given.inputs)
+    others = [given.kept_script, report_path(given.report)]
+    check_targets(given.outputs, others, given.inputs, images=True, overwrite=given.overwrite)
+    if given.compare is not None:
+        check_video_name(given.compare)
     placement = None if given.placement is None else Placement.load(given.placement)
-    usual = Audio.NONE if given.out is None else Audio.CLIP
-    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, usual)
+    usual = Audio.NONE if given.out is None or is_image(given.out) else Audio.CLIP
+    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, usual, given.rates)
     masks = [probe(path) for path in (given.mask, given.clip_mask) if path is not None]
     encoder = ready_encoder(given.codec)
+    if given.out is not None and is_image(given.out):
+        image_encoder(given.out)
     _check_engine(given.search)
     clip, ref = open_video(clip_file), open_video(ref_file)
     if placement is not None:
         fitted_placement(placement, ("CLIP", clip), ("REF", ref), Path(str(given.placement)).name)
+    tell_alpha(clip, ref)
     for file in masks:
         open_video(file)
     script = SpatialScript(
@@ -164,10 +210,22 @@ def _prepare(given: _Options) -> "tuple[SpatialScript, Encoder, Audio]":
         given.mask,
         given.clip_mask,
         given.placement,
-        None if given.compare is None else Comparison(given.style, ref),
+        None if given.compare is None else Comparison(given.style, ref, clip if ref.is_still else ref),
+        image=_image(given, clip),
     )
+    if given.out is not None:
+        check_one_frame(given.out, script.timed.length)
     _tell_differences(script)
     return script, encoder, heard
+
+
+def _image(given: _Options, clip: "Source") -> str | None:
+    """Return the format that an image needs, None where a video is written."""
+    from vs_align.media.image_output import image_format, is_image
+
+    if given.out is None or not is_image(given.out):
+        return None
+    return image_format(given.out, clip.bits, is_grey=not clip.is_yuv and not clip.is_rgb)
 
 
 def _check_engine(search: dict[str, int | str]) -> None:
@@ -186,6 +244,12 @@ def _check_engine(search: dict[str, int | str]) -> None:
 
 def _tell_differences(script: "SpatialScript") -> None:
     clip, ref = script.clip, script.ref
+    if clip.is_still or ref.is_still:
+        if clip.length < ref.length:
+            note("clip is a still: it is laid on every frame of ref.")
+        elif clip.length > ref.length:
+            note("ref is a still: every frame of clip is laid on it, and the result has clip's time.")
+        return
     if clip.rate != ref.rate:
         rates = f"{float(clip.rate):.3f} and {float(ref.rate):.3f} fps"
         note(f"clip and ref have {rates}: frames are taken by their number, and the result has ref's rate.")
@@ -198,60 +262,69 @@ def _tell_differences(script: "SpatialScript") -> None:
         note(f"ref has an odd size, {size}, which {clip.format} cannot have: the result is {script.format}.")
 
 
-def _render(given: _Options, script: "SpatialScript", encoder: "Encoder", heard: Audio) -> "list[FrameAlignment]":
-    """Write what is asked for; files get their names when all of them are finished."""
-    from vs_align.media.output import parts, replace
+def _render(
+    given: _Options, script: "SpatialScript", encoder: "Encoder", heard: Audio, writing: Writing
+) -> "tuple[list[FrameAlignment], list[str]]":
+    """Write what is asked for. Each file gets its name when it is finished.
+
+    Returns:
+        The alignment of each frame, and what of the inputs is left out, in words.
+    """
+    from vs_align.media.output import parts
     from vs_align.media.script import write_script
 
     found: list[FrameAlignment] = []
-    finished = []
-    with TemporaryDirectory(prefix="vs_align-") as name, ExitStack() as stack:
-        folder, result = Path(name), None
+    left_out: list[str] = []
+    with TemporaryDirectory(prefix="vs_align-") as name:
+        folder = Path(name)
         if given.out is not None:
-            found, result = _render_result(
-                given, script, encoder, heard, stack.enter_context(parts(given.out, 2)), folder
-            )
-            finished.append((result, given.out))
-        if given.compare is not None:
-            (part,) = stack.enter_context(parts(given.compare))
-            # What is finished is read back, which takes less time than a second alignment.
-            found = _render_comparison(given, script.after(result), encoder, part, folder) or found
-            finished.append((part, given.compare))
-        if given.kept_script is not None:
-            write_script(script.text(), given.kept_script)
-        for part, target in finished:
-            replace(part, target)
-    return found
+            with parts(given.out, 2) as names:
+                found, result, left_out = _render_result(given, script, encoder, heard, names, folder)
+                writing.name(result, given.out)
+        # What is finished is read back, which takes less time than a second alignment.
+        compared = script.after(given.out)
+
+        def compare(part: Path) -> None:
+            found.extend(_render_comparison(given, compared, encoder, part, folder))
+
+        if given.out is not None:
+            writing.write(given.compare, compare)
+        elif given.compare is not None:
+            with parts(given.compare) as (part,):
+                compare(part)
+                writing.name(part, given.compare)
+        writing.write(given.kept_script, lambda path: write_script(script.text(), path))
+    return found, left_out
 
 
 def _render_result(
     given: _Options, script: "SpatialScript", encoder: "Encoder", heard: Audio, names: "Sequence[Path]", folder: Path
-) -> "tuple[list[FrameAlignment], Path]":
-    """Encode the result under one of two names."""
+) -> "tuple[list[FrameAlignment], Path, list[str]]":
+    """Encode the result under one of two names; also return what of the inputs is left out."""
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_alignments
+    from vs_align.media.image_output import is_image
 
-    clip, ref = script.clip, script.ref
+    clip, timed, target = script.clip, script.timed, given.out or names[0]
     job = _job(given, script, encoder, names[0], folder)
-    keeps_time = clip.rate == ref.rate and not clip.variable and not ref.variable
-    if heard is Audio.REF:
-        job = replace(job, audio=whole_sound(ref))
-    elif heard is Audio.CLIP and keeps_time:
-        job = replace(job, audio=whole_sound(clip), seconds=ref.duration if clip.length > ref.length else None)
-    with frame_progress("aligning", ref.length) as on_frame:
+    with frame_progress("aligning", timed.length) as on_frame:
         found = read_alignments(encode(job, folder, on_frame))
-    if heard is not Audio.CLIP or keeps_time:
-        return found, names[0]
-    add_clip_sound(clip, ref, _frame_by_frame(clip, ref), names[0], names[1], folder)
-    return found, names[1]
+    if is_image(target):
+        return found, names[0], []
+    keeps_time = timed is clip or (clip.rate == timed.rate and not clip.variable and not timed.variable)
+    seconds = timed.duration if heard is Audio.CLIP and keeps_time and clip.length > timed.length else None
+    collector = PairContents(clip, script.ref, heard, target, folder, keeps_time, seconds)
+    timeline = None if keeps_time else _frame_by_frame(clip, timed)
+    return found, *collector.assembled(timeline, names[0], picture_meant(timed), names[1])
 
 
 def _render_comparison(
     given: _Options, script: "SpatialScript", encoder: "Encoder", part: Path, folder: Path
 ) -> "list[FrameAlignment]":
-    """Encode the comparison; the numbers are those of the frames that were aligned for it, which may be none."""
+    """Encode the comparison; the numbers are those of the frames that were aligned for it, none if they are known."""
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_alignments
+    from vs_align.media.verification import meant_video, verify
 
     comparison = script.comparison
     if comparison is None:
@@ -259,6 +332,8 @@ def _render_comparison(
     job = replace(_job(given, script, encoder, part, folder), output=1, rate=comparison.rate)
     with frame_progress("comparing", comparison.length) as on_frame:
         props = encode(job, folder, on_frame)
+    times = [n / float(comparison.rate) for n in range(comparison.length)]
+    verify(part, [meant_video(times, float(1 / comparison.rate))], given.compare or part)
     return read_alignments(props, comparison.measured) if script.rendered is None else []
 
 
@@ -272,7 +347,7 @@ def _job(given: _Options, script: "SpatialScript", encoder: "Encoder", part: Pat
         script=path,
         target=part,
         encoder=encoder,
-        rate=None if script.ref.variable else script.ref.rate,
+        rate=None if script.timed.variable else script.timed.rate,
         tags=script.tags,
         format=script.format,
         bits=script.clip.bits,
@@ -295,17 +370,25 @@ def _frame_by_frame(clip: "Source", ref: "Source") -> "Timeline":
     )
 
 
-def _report(given: _Options, ref: "Source", found: "Sequence[FrameAlignment]", seconds: float) -> None:
+def _report(
+    given: _Options,
+    ref: "Source",
+    found: "Sequence[FrameAlignment]",
+    left_out: list[str],
+    seconds: float,
+    writing: Writing,
+) -> None:
     from vs_align.alignment_report import alignment_report
     from vs_align.alignment_verdict import judge_alignment
 
     report = alignment_report(found, judge_alignment(found, (ref.width, ref.height)))
     report |= {
-        name: None if path is None else str(path) for name, path in (("output", given.out), ("compare", given.compare))
+        name: str(path) if path in writing.done else None
+        for name, path in (("output", given.out), ("compare", given.compare))
     }
-    report |= {"seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
-    show_report(report, _lines(report), " and ".join(map(str, given.outputs)))
-    write_report(report, given.report)
+    report |= {"left_out": left_out, "seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
+    show_report(report, _lines(report), " and ".join(map(str, writing.done)))
+    write_report(report, given.report, writing)
 
 
 def _lines(report: dict[str, Any]) -> dict[str, str]:
@@ -318,7 +401,7 @@ def _lines(report: dict[str, Any]) -> dict[str, str]:
         "shape": f"turned by {_number(turn)} degrees, scaled by {across:.4f} and {down:.4f}",
         "residual": _worst(report["residual"], 1, " px"),
         "valid": _worst(report["valid"], 100, " %"),
-    }
+    } | left_out_line(report["left_out"])
 
 
 def _number(value: float) -> str:

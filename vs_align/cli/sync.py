@@ -10,29 +10,46 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from vs_align.cli.console import console, failure, hushed, note, show_result, stage_progress, step, write_stdout
-from vs_align.cli.options import absolute, report_path
+from vs_align.cli.console import console, failure, note, show_result, spoken, stage_progress, step, write_stdout
+from vs_align.cli.options import (
+    Cache,
+    ClipFps,
+    NoCache,
+    Overwrite,
+    Quiet,
+    RefFps,
+    Verbose,
+    absolute,
+    parse_rate,
+    report_path,
+)
 from vs_align.cli.preparation import open_video, ready_cache
 from vs_align.cli.sync_outputs import (
+    Failure,
     Pitch,
     SyncExtras,
     SyncOutputs,
-    check_means,
     check_names,
+    check_stills,
     default_chapters,
     default_subs,
+    known_failures,
     needs_sources,
     write_outputs,
 )
 from vs_align.enums import SyncEngine
-from vs_align.errors import MediaError
+from vs_align.errors import AlignError, MediaError
+from vs_align.timeline_words import refused
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from vs_align.media.probe import VideoFile
+    from vs_align.media.source import Source
     from vs_align.timeline import Timeline
 
 UNRELATED = 3
-"""Exit code where the two have nothing in common."""
+"""Exit code where the two are not versions of one film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,9 @@ class _Request:
     outputs: SyncOutputs
     extras: SyncExtras
     json_to_stdout: bool
+    rates: "tuple[Fraction | None, Fraction | None]"
+    force: bool
+    overwrite: bool
 
 
 def _check_search(text: str) -> str:
@@ -82,8 +102,8 @@ def sync(
     drift_interval: Annotated[int, typer.Option(min=1, help="Frames between measurings: precise, mask, border.")] = 100,
     margin: Annotated[int, typer.Option(min=1, help="Pixels of the edge: border.")] = 8,
     sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Whether to listen, where both have sound.")] = True,
-    cache: Annotated[Path | None, typer.Option(help="Folder for what was found. Default: the user's cache.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep nothing, and begin anew.")] = False,
+    cache: Cache = None,
+    no_cache: NoCache = False,
     json: Annotated[
         str | None, typer.Option(help="Write the timeline as JSON, for `temporal --use-timeline`; - is stdout.")
     ] = None,
@@ -92,7 +112,7 @@ def sync(
     fcpxml: Annotated[Path | None, typer.Option(help="Write FCPXML.")] = None,
     otio: Annotated[Path | None, typer.Option(help="Write an OpenTimelineIO file.")] = None,
     timecodes: Annotated[Path | None, typer.Option(help="Write the result's time codes (v2).")] = None,
-    subs: Annotated[Path | None, typer.Option(help="Clip's subtitles, to be fitted to REF.")] = None,
+    subs: Annotated[Path | None, typer.Option(help="Clip's subtitles, or a video with them.")] = None,
     subs_out: Annotated[Path | None, typer.Option(help="Where to. Default: beside them, as NAME.synced.")] = None,
     subs_encoding: Annotated[str | None, typer.Option(help="Their encoding. Default: UTF-8.")] = None,
     chapters: Annotated[Path | None, typer.Option(help="Clip's chapters: a text, or a video with chapters.")] = None,
@@ -101,11 +121,19 @@ def sync(
     pitch: Annotated[Pitch, typer.Option(help="Of that sound, where the speeds differ.")] = Pitch.CHANGE,
     mux: Annotated[Path | None, typer.Option(help="Write REF's picture, as it is, with that sound.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw what lies where: .png, .svg or .pdf.")] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing on stderr but errors.")] = False,
+    clip_fps: ClipFps = None,
+    ref_fps: RefFps = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the best map that was found where the two have nothing in common.")
+    ] = False,
+    overwrite: Overwrite = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find which frame of CLIP belongs to which frame of REF, whatever lies between the two.
 
-    Exit code 3: the two have nothing in common.
+    Exit code 3: the two have nothing in common, or only a part such as a leader or an ident, and it was not forced.
+    Exit code 1: a file could not be written; all others are.
     """
     outputs = SyncOutputs(
         json=report_path(json),
@@ -135,12 +163,19 @@ def sync(
         outputs=outputs,
         extras=SyncExtras(absolute(subs), subs_encoding, absolute(chapters), pitch),
         json_to_stdout=json == "-",
+        rates=(parse_rate(clip_fps), parse_rate(ref_fps)),
+        force=force,
+        overwrite=overwrite,
     )
-    with hushed(quiet):
-        timeline = _work(given)
-    if timeline.verdict == "unrelated":
+    with spoken(quiet=quiet, verbose=verbose):
+        timeline, failures = _work(given)
+    for failed in failures:
+        failure(str(failed))
+    if timeline is not None and timeline.verdict == "unrelated" and not force:
         failure(_refusal(given, timeline))
         raise typer.Exit(UNRELATED)
+    if failures:
+        raise typer.Exit(1)
 
 
 def _beside(option: str, source: Path | None, target: Path | None, usual: Callable[[Path], Path]) -> Path | None:
@@ -151,21 +186,44 @@ def _beside(option: str, source: Path | None, target: Path | None, usual: Callab
     return None
 
 
-def _work(given: _Request) -> "Timeline":
+def _work(given: _Request) -> "tuple[Timeline | None, list[Failure]]":
+    """Do what is asked for; return what was found, None where nothing was sought, and what could not be written."""
     started = time.monotonic()
     files = _prepared(given)
+    failures = known_failures(given.outputs, given.extras, files)
+    outputs = given.outputs.without(failures)
+    if failures and not (given.json_to_stdout or any(outputs.named())):
+        return None, failures
+    for failed in failures:
+        note(f"{failed} The rest will be written.")
     folder = ready_cache(given.cache, given.keep)
     timeline = _found(given, files, folder)
-    outputs = given.outputs
     if timeline.verdict == "unrelated":
-        outputs = SyncOutputs(json=outputs.json)
-    sources = (open_video(files[0]), open_video(files[1])) if needs_sources(outputs) else None
-    write_outputs(outputs, given.extras, timeline, files, sources)
+        if given.force:
+            note("the two have nothing in common: the best map that was found is written all the same.")
+        else:
+            outputs, failures = SyncOutputs(json=outputs.json), []
+    sources, unopened = _opened(outputs, files)
+    outputs = outputs.without(unopened)
+    unwritten = write_outputs(outputs, given.extras, timeline, files, sources)
     _show(given, timeline)
-    names = [path.name for _, path in outputs.named()]
+    names = [path.name for _, path in outputs.without(unwritten).named()]
     if names:
         step(f"written: {', '.join(names)} in {time.monotonic() - started:.1f} s")
-    return timeline
+    return timeline, [*failures, *unopened, *unwritten]
+
+
+def _opened(
+    outputs: SyncOutputs, files: "tuple[VideoFile, VideoFile]"
+) -> "tuple[tuple[Source, Source] | None, list[Failure]]":
+    """Open both files frame by frame where an output needs it, or tell which cannot be written for want of that."""
+    if not needs_sources(outputs):
+        return None, []
+    try:
+        return (open_video(files[0]), open_video(files[1])), []
+    except AlignError as error:
+        needing = [(what, path) for what, path in outputs.named() if what in ("audio", "mux")]
+        return None, [Failure(what, path.name, str(error)) for what, path in needing]
 
 
 def _prepared(given: _Request) -> "tuple[VideoFile, VideoFile]":
@@ -176,16 +234,16 @@ def _prepared(given: _Request) -> "tuple[VideoFile, VideoFile]":
     """
     from vs_align.media.probe import probe
 
-    check_names(given.outputs, [given.clip, given.ref, *given.extras.inputs()])
+    check_names(given.outputs, [given.clip, given.ref, *given.extras.inputs()], overwrite=given.overwrite)
     if given.engine is SyncEngine.AUDIO and not given.sound:
         raise MediaError("--engine audio goes by sound alone: leave out --no-sound.")
-    files = probe(given.clip), probe(given.ref)
+    files = probe(given.clip, given.rates[0]), probe(given.ref, given.rates[1])
     for file in files:
         if given.engine is SyncEngine.AUDIO and file.audio_codec is None:
             raise MediaError(f"--engine audio: {file.path.name} has no sound.")
         if file.interlaced:
             note(f"{file.path.name} is interlaced: frames are compared as they are; deinterlace it first.")
-    check_means(given.outputs, given.extras, files[0])
+    check_stills(given.outputs, files)
     return files
 
 
@@ -200,6 +258,7 @@ def _found(given: _Request, files: "tuple[VideoFile, VideoFile]", folder: Path |
         window=given.window,
         drift_interval=given.drift_interval,
         margin=given.margin,
+        force=given.force,
     )
     with stage_progress() as progress:
         timeline = sync_files(*files, options, folder, progress, listen=given.sound)
@@ -218,6 +277,6 @@ def _show(given: _Request, timeline: "Timeline") -> None:
 
 
 def _refusal(given: _Request, timeline: "Timeline") -> str:
-    text = f"{given.clip.name} and {given.ref.name} have nothing in common: {'; '.join(timeline.reasons)}."
+    text = f"{given.clip.name} and {given.ref.name} {refused(timeline.reasons)}."
     left = [name for name, _ in given.outputs.named() if name != "json"]
     return f"{text} Nothing else was written." if left else text

@@ -1,9 +1,11 @@
 """The files that `vs-align sync` writes: what is looked at before the work, and the writing after it."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from vs_align.cli.console import note, step
 from vs_align.cli.preparation import check_targets
-from vs_align.errors import MediaError, MissingDependencyError
+from vs_align.errors import AlignError, ArgumentError, MediaError, MissingDependencyError
+from vs_align.part_files import beside, reason_of
 
 if TYPE_CHECKING:
     from vs_align.export.editorial import MediaFile
@@ -24,6 +27,11 @@ SOUND_ENDINGS = (
     ".m4a", ".m4b", ".mp4", ".aac", ".opus", ".ogg", ".webm", ".mp3", ".ac3", ".eac3",
 )  # fmt: skip
 """What `write_sound` writes."""
+
+
+# Options that are not called like what they write.
+_OPTIONS = {"subs": "--subs-out", "chapters": "--chapters-out", "audio": "--audio-out"}
+_EXAMPLE = "cp1252"  # the encoding of most subtitles in Western languages that are not in UTF-8
 
 
 class Pitch(StrEnum):
@@ -72,13 +80,37 @@ class SyncOutputs:
             if path is not None:
                 yield each.name, path
 
+    def without(self, failures: Sequence["Failure"]) -> "SyncOutputs":
+        """Return the files without those that cannot be written."""
+        return replace(self, **{failure.what: None for failure in failures})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that cannot be written.
+
+    Args:
+        what: Its name in `SyncOutputs`.
+        name: What its option names: the file, or the source that it is made from.
+        reason: Why, as a sentence.
+    """
+
+    what: str
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Say it in one line, with the option."""
+        option = "--audio-out" if self.what == "audio" else f"--{self.what}"
+        return self.reason if self.reason.startswith(option) else f"{option} {self.name}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class SyncExtras:
     """What is fitted to ref besides the picture, and how.
 
     Args:
-        subs: Clip's subtitles.
+        subs: Clip's subtitles: a text, or a media file with a text track.
         encoding: Their encoding; None: by their byte order mark, else UTF-8.
         chapters: Clip's chapters: a text, or a media file that has some.
         pitch: Of clip's sound.
@@ -99,7 +131,18 @@ def default_subs(source: Path) -> Path:
     from vs_align.export.subtitle_text import FORMATS
 
     known = source.suffix.lower().removeprefix(".") in FORMATS
-    return source.with_name(f"{source.stem}.synced{source.suffix if known else '.srt'}")
+    return beside(source, f".synced{source.suffix if known else _usual_ending(source)}")
+
+
+def _usual_ending(source: Path) -> str:
+    """The ending for subtitles out of a video, by what the track is."""
+    from vs_align.media.subtitle_track import find_track, is_media
+
+    # What is wrong with the file is said where all is looked at.
+    with suppress(AlignError, OSError):
+        if is_media(source):
+            return f".{find_track(source).form}"
+    return ".srt"
 
 
 def default_chapters(source: Path) -> Path:
@@ -107,22 +150,21 @@ def default_chapters(source: Path) -> Path:
     from vs_align.export.chapter_text import FORMATS
 
     known = source.suffix.lower() in FORMATS
-    return source.with_name(f"{source.stem}.synced{source.suffix if known else '.txt'}")
+    return beside(source, f".synced{source.suffix if known else '.txt'}")
 
 
-def check_names(outputs: SyncOutputs, inputs: list[Path]) -> None:
+def check_names(outputs: SyncOutputs, inputs: list[Path], *, overwrite: bool) -> None:
     """Make sure that files can be written and that their endings fit; takes no time.
 
     Raises:
         MediaError: One cannot, is an input, is named twice, or has another ending.
     """
-    options = {"subs": "--subs-out", "chapters": "--chapters-out", "audio": "--audio-out"}
     for what, path in outputs.named():
         endings = _endings(what)
         if endings and path.suffix.lower() not in endings:
             listed = endings[0] if len(endings) == 1 else f"one of {', '.join(endings)}"
-            raise MediaError(f"{options.get(what, '--' + what)} {path.name}: must end in {listed}.")
-    check_targets([], [path for _, path in outputs.named()], inputs)
+            raise MediaError(f"{_OPTIONS.get(what, '--' + what)} {path.name}: must end in {listed}.")
+    check_targets([], [path for _, path in outputs.named()], inputs, overwrite=overwrite)
 
 
 def _endings(what: str) -> tuple[str, ...]:
@@ -144,39 +186,116 @@ def _endings(what: str) -> tuple[str, ...]:
     return {"plot": (".png", ".svg", ".pdf"), "audio": SOUND_ENDINGS}.get(what, ())
 
 
-def check_means(outputs: SyncOutputs, extras: SyncExtras, clip: "VideoFile") -> None:
-    """Make sure that all that it takes to write the files is there, by writing small ones where that is the test.
+def check_stills(outputs: SyncOutputs, files: "Iterable[VideoFile]") -> None:
+    """Make sure that nothing is wanted for which both files must have a time.
 
     Raises:
-        MediaError: Clip has no sound to write.
-        ArgumentError: The subtitles or chapters are none.
-        MissingDependencyError: A package, plugin or program is missing.
+        MediaError: Something is, and one of them is a still.
     """
-    for option, path in (("--audio-out", outputs.audio), ("--mux", outputs.mux)):
-        if path is not None and clip.audio_codec is None:
-            raise MediaError(f"{option} {path.name}: {clip.path.name} has no sound.")
-    if outputs.audio is not None or outputs.mux is not None:
-        from vs_align.media.ffmpeg import find_ffmpeg
-        from vs_align.media.source import require_bestsource
+    timeless = ("json", "csv", "plot")
+    for file in files:
+        for what, path in outputs.named():
+            if file.is_still and what not in timeless:
+                option = _OPTIONS.get(what, f"--{what}")
+                raise MediaError(f"{option} {path.name}: {file.path.name} is a still, which has no time; leave it out.")
 
-        require_bestsource()
-        find_ffmpeg()
-    if outputs.plot is not None and find_spec("matplotlib") is None:
+
+def known_failures(outputs: SyncOutputs, extras: SyncExtras, files: "tuple[VideoFile, VideoFile]") -> list[Failure]:
+    """Return the files of which it is certain beforehand that they cannot be written, and why.
+
+    Programs and packages are looked for, and small files are written where that is the test.
+
+    Args:
+        outputs: What is to be written; names and endings are those that can be.
+        extras: What is fitted.
+        files: Clip and ref.
+    """
+    found = []
+    for what, path in outputs.named():
+        failure = _attempt(what, path, extras, partial(_check, what, path, extras, files))
+        if failure is not None:
+            found.append(failure)
+    return found
+
+
+def _attempt(what: str, path: Path, extras: SyncExtras, work: Callable[[], object]) -> Failure | None:
+    """Do something for a file, and return what to say if that cannot be done."""
+    try:
+        work()
+    except ArgumentError as error:
+        reason = str(error)
+        if what == "subs" and error.argument == "encoding":
+            reason = f"{reason.rstrip('.')}: name it with --subs-encoding, such as {_EXAMPLE}."
+    except AlignError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = reason_of(error) + "."
+    else:
+        return None
+    source = {"subs": extras.subs, "chapters": extras.chapters}.get(what)
+    return Failure(what, (source or path).name, reason)
+
+
+def _check(what: str, path: Path, extras: SyncExtras, files: "tuple[VideoFile, VideoFile]") -> None:
+    """Make sure that one file can be written, as far as that is known beforehand.
+
+    Raises:
+        AlignError: It cannot.
+    """
+    clip, ref = files
+    if what in ("audio", "mux"):
+        _check_sound(what, path, clip, ref)
+    elif what == "plot" and find_spec("matplotlib") is None:
         raise MissingDependencyError("--plot needs Matplotlib. Install it with: pip install 'vs_align[report]'.")
-    if any((outputs.edl, outputs.otio, outputs.subs, outputs.chapters)):
-        _rehearse(outputs, extras)
+    elif what == "edl":
+        from vs_align.export.edl import check_rate
+
+        check_rate(ref.fps, ref.path.name)
+    if what in ("edl", "otio", "chapters") or (what == "subs" and not _is_track(path, extras.subs)):
+        _rehearse(what, path, extras)
 
 
-def _rehearse(outputs: SyncOutputs, extras: SyncExtras) -> None:
+def _check_sound(what: str, path: Path, clip: "VideoFile", ref: "VideoFile") -> None:
+    from vs_align.export.mux import CONTAINERS, check_images
+    from vs_align.export.sound import check_target
+    from vs_align.media.ffmpeg import find_ffmpeg
+    from vs_align.media.source import require_bestsource
+
+    if clip.audio_codec is None:
+        raise MediaError(f"{clip.path.name} has no sound.")
+    require_bestsource()
+    find_ffmpeg()
+    if what == "mux":
+        check_images(ref.path, path)
+    check_target(path.with_suffix(CONTAINERS[path.suffix.lower()]) if what == "mux" else path, clip.path)
+
+
+def _is_track(target: Path, source: Path | None) -> bool:
+    """Whether subtitles are a track of a media file, which must be one that can be taken out; says which it is."""
+    from vs_align.export.subtitles import require_converter
+    from vs_align.media.ffmpeg import find_ffmpeg
+    from vs_align.media.subtitle_track import find_track, is_media
+
+    try:
+        if source is None or not is_media(source):
+            return False
+    except OSError:
+        return False  # said by who reads it
+    track = find_track(source)
+    find_ffmpeg()
+    if target.suffix.lower() != f".{track.form}":
+        require_converter(source)
+    note(f"{source.name}: the subtitles are taken from {track}.")
+    return True
+
+
+def _rehearse(what: str, path: Path, extras: SyncExtras) -> None:
     """Write what may fail for want of a package or because of its source, for a timeline of one frame."""
     from vs_align.timeline import Timeline
 
     short = Timeline.from_frame_map([0], clip_rate=25, ref_rate=25, clip_length=1)
-    tried = SyncOutputs(edl=outputs.edl, otio=outputs.otio, subs=outputs.subs, chapters=outputs.chapters)
-    writer = _Writer(short, None, extras, None)
     with TemporaryDirectory(prefix="vs_align-") as folder:
-        for what, path in tried.named():
-            writer.write(what, Path(folder) / f"{what}{path.suffix}")
+        _Writer(short, None, extras, None).write(what, Path(folder) / f"{what}{path.suffix}")
 
 
 def needs_sources(outputs: SyncOutputs) -> bool:
@@ -190,8 +309,10 @@ def write_outputs(
     timeline: "Timeline",
     files: "tuple[VideoFile, VideoFile]",
     sources: "tuple[Source, Source] | None" = None,
-) -> None:
+) -> list[Failure]:
     """Write all files beside their places, and move them there when the last is whole.
+
+    One that cannot be written does not keep the others from it.
 
     Args:
         outputs: What to write.
@@ -200,24 +321,30 @@ def write_outputs(
         files: Clip and ref.
         sources: Both opened, where `needs_sources` says so.
 
-    Raises:
-        AlignError: Something cannot be written; then nothing is.
+    Returns:
+        Those that could not be written.
     """
-    from vs_align.media.output import parts, replace
+    from vs_align.media.output import parts
+    from vs_align.media.output import replace as put_in_place
 
     writer = _Writer(timeline, files, extras, sources)
+    failures: list[Failure | None] = []
+
+    def written(what: str, name: str, part: Path) -> None:
+        said = writer.write(what, part)
+        if said:
+            note(f"{name}: {said}")
+
     with ExitStack() as stack:
         done = []
-        for what, path in outputs.named():
-            # a link keeps pointing at its file, which is the one to replace
-            target = path.resolve()
+        for what, target in outputs.named():
             (part,) = stack.enter_context(parts(target))
-            said = writer.write(what, part)
-            done.append((part, target))
-            if said:
-                note(f"{path.name}: {said}")
-        for part, target in done:
-            replace(part, target)
+            failures.append(_attempt(what, target, extras, partial(written, what, target.name, part)))
+            if failures[-1] is None:
+                done.append((what, part, target))
+        for what, part, target in done:
+            failures.append(_attempt(what, target, extras, partial(put_in_place, part, target)))
+    return [failure for failure in failures if failure is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +385,26 @@ class _Writer:
             made.append(MediaFile(file.path, rate, length, *size, file.audio_codec is not None, start))
         return made[0], made[1]
 
+    def _starts(self, source: Path) -> tuple[float, float]:
+        """When the first frames of clip and ref are shown, in seconds of the clocks of what is read and of ref.
+
+        A text is timed by clip's clock. A video, which may be another copy of clip, has its own.
+        """
+        from vs_align.media.file_clock import first_image_time
+        from vs_align.media.subtitle_track import is_media
+
+        if self.files is None:
+            return 0.0, 0.0
+        clip, ref, line = self.files[0].path, self.files[1].path, self.timeline
+        clip_rate = Fraction(0) if line.clip_times else line.clip_rate
+        ref_rate = Fraction(0) if line.ref_times else line.ref_rate
+        ref_start = first_image_time(ref, ref_rate)
+        # ffmpeg takes some texts for images
+        if is_media(source):
+            with suppress(MediaError):
+                return first_image_time(source, clip_rate), ref_start
+        return first_image_time(clip, clip_rate), ref_start
+
     def _write_cut(self, what: str, path: Path) -> None:
         from vs_align.export.editorial import write_otio
         from vs_align.export.edl import write_edl
@@ -281,7 +428,10 @@ class _Writer:
 
         if self.extras.subs is None:
             raise ValueError("there are no subtitles to write")
-        done = retime_subtitles(self.extras.subs, path, self.timeline, self.extras.encoding)
+        clip_start, ref_start = self._starts(self.extras.subs)
+        done = retime_subtitles(
+            self.extras.subs, path, self.timeline, self.extras.encoding, clip_start=clip_start, ref_start=ref_start
+        )
         counts = {"left out": done.dropped, "cut short": done.clipped, "shown again": done.repeated}
         told = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
         return f"of {done.kept + done.clipped + done.dropped} subtitles {told}" if told else ""
@@ -291,7 +441,8 @@ class _Writer:
 
         if self.extras.chapters is None:
             raise ValueError("there are no chapters to write")
-        done = retime_chapters(self.extras.chapters, path, self.timeline)
+        clip_start, ref_start = self._starts(self.extras.chapters)
+        done = retime_chapters(self.extras.chapters, path, self.timeline, clip_start=clip_start, ref_start=ref_start)
         return f"of {done.kept + done.dropped} chapters {done.dropped} left out" if done.dropped else ""
 
     def _write_sound(self, path: Path, *, with_picture: bool) -> str:
@@ -304,4 +455,5 @@ class _Writer:
         done = (mux_sound if with_picture else write_sound)(self.timeline, *self.sources, path, self.extras.pitch)
         how = "copied without loss" if done.copied else f"encoded anew as {done.codec}"
         silent = f"; {done.silent:.2f} s of silence where clip has nothing" if done.silent >= 0.005 else ""
-        return f"sound {how}: {done.reason}{silent}"
+        left_out = f"; left out: {'; '.join(done.left_out)}" if done.left_out else ""
+        return f"sound {how}: {done.reason}{silent}{left_out}"

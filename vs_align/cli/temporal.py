@@ -12,14 +12,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vs_align.cli.console import frame_progress, note
-from vs_align.cli.options import Audio, Codec, Crf, KeepScript, Preset, Report, absolute, report_path
-from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder
-from vs_align.cli.reporting import show_report, write_report
-from vs_align.cli.sound import add_clip_sound, whole_sound
+from vs_align.cli.console import frame_progress, note, spoken
+from vs_align.cli.contents import PairContents, picture_meant
+from vs_align.cli.options import (
+    Audio,
+    ClipFps,
+    Codec,
+    Crf,
+    KeepScript,
+    Overwrite,
+    Plot,
+    Preset,
+    Quiet,
+    RefFps,
+    Report,
+    Verbose,
+    absolute,
+    parse_rate,
+    report_path,
+)
+from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder, tell_alpha
+from vs_align.cli.reporting import left_out_line, show_report, write_report
+from vs_align.cli.writing import Writing
 from vs_align.errors import MediaError, MissingDependencyError
+from vs_align.media.image_output import check_one_frame, image_format, is_image
+from vs_align.part_files import beside
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
     from vs_align.media.frame_props import FrameMatch
@@ -57,14 +78,16 @@ class _Options:
     use_timeline: Path | None
     plot: Path | None
     report: str | None
+    rates: "tuple[Fraction | None, Fraction | None]"
+    overwrite: bool
 
     @property
     def inputs(self) -> list[Path]:
         return [self.clip, self.ref, *([self.use_timeline] if self.use_timeline else [])]
 
     @property
-    def kept_script(self) -> Path:
-        return self.out.with_suffix(".vpy")
+    def kept_script(self) -> Path | None:
+        return beside(self.out, ".vpy") if self.keep_script else None
 
 
 def temporal(
@@ -72,7 +95,7 @@ def temporal(
     ref: Annotated[Path, typer.Argument(metavar="REF", help="Video whose moments are shown.", show_default=False)],
     out: Annotated[
         Path,
-        typer.Option("-o", "--output", help="File to write, replaced where it exists.", show_default=False),
+        typer.Option("-o", "--output", help="File to write.", show_default=False),
     ],
     precision: Annotated[int, typer.Option(min=1, max=3, help="How frames are compared.")] = 1,
     tr: Annotated[int, typer.Option(min=0, help="Frames to search on either side.")] = 20,
@@ -100,8 +123,13 @@ def temporal(
         Path | None, typer.Option(help="Write which frame belongs where, as JSON; one by sync is rendered.")
     ] = None,
     use_timeline: Annotated[Path | None, typer.Option(help="Render such a file and search nothing.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw offsets and scores: .png, .svg or .pdf.")] = None,
+    plot: Plot = None,
     report: Report = None,
+    clip_fps: ClipFps = None,
+    ref_fps: RefFps = None,
+    overwrite: Overwrite = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show for each frame of REF the frame of CLIP that shows the same moment."""
     given = _Options(
@@ -124,24 +152,36 @@ def temporal(
         use_timeline=absolute(use_timeline),
         plot=absolute(plot),
         report=report,
+        rates=(parse_rate(clip_fps), parse_rate(ref_fps)),
+        overwrite=overwrite,
     )
+    with spoken(quiet=quiet, verbose=verbose):
+        _work(given)
+
+
+def _work(given: _Options) -> None:
     given = _with_given_timeline(given)
     started = time.monotonic()
-    script_file = given.kept_script if given.keep_script else None
-    check_targets([given.out], [script_file, given.timeline, given.plot, report_path(given.report)], given.inputs)
-    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, Audio.REF)
-    encoder = ready_encoder(given.codec)
+    others = [given.kept_script, given.timeline, given.plot, report_path(given.report)]
+    check_targets([given.out], others, given.inputs, images=True, overwrite=given.overwrite)
+    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, Audio.REF, given.rates)
+    heard = Audio.NONE if is_image(given.out) else heard
+    encoder = ready_encoder(given.codec, given.out)
     row = _metric(given)
     if given.plot is not None:
         _check_plot(given.plot)
     clip_source, ref_source = open_video(clip_file), open_video(ref_file)
+    tell_alpha(clip_source, ref_source)
     if given.use_timeline is not None:
         _check_timeline(given.use_timeline, clip_source, ref_source)
+    check_one_frame(given.out, ref_source.length)
     script = _plan(given, row, clip_source, ref_source)
-    matches, found = _render(given, script, encoder, heard)
-    if given.plot is not None:
-        _plot(given.plot, matches, ref_source)
-    _report(given, script, matches, found, time.monotonic() - started)
+    with Writing() as writing:
+        matches, found, left_out = _render(given, script, encoder, heard, writing)
+        writing.write(given.kept_script, script.write)
+        writing.write(given.timeline, found.save)
+        writing.write(given.plot, lambda path: _plot(path, matches, ref_source))
+        _report(given, script, matches, found, left_out, time.monotonic() - started, writing)
 
 
 def _with_given_timeline(given: _Options) -> _Options:
@@ -193,7 +233,11 @@ def _plan(given: _Options, row: "MetricRow", clip: "Source", ref: "Source") -> "
     from vs_align.metrics.registry import Pictures
 
     by_time = follows_clock(clip, ref)
-    if clip.rate != ref.rate and given.use_timeline is None:
+    is_grey = not clip.is_yuv and not clip.is_rgb
+    for name, source in (("clip", clip), ("ref", ref)):
+        if source.is_still and given.use_timeline is None:
+            note(f"{name} is a still, which has no time: frames are searched from frame 0 on; `sync` looks everywhere.")
+    if clip.rate != ref.rate and not (clip.is_still or ref.is_still) and given.use_timeline is None:
         rates = f"{float(clip.rate):.3f} and {float(ref.rate):.3f} fps"
         way = "the search follows the clock" if by_time else "equally many frames, so the search goes frame for frame"
         note(f"clip and ref have {rates}: {way}.")
@@ -213,40 +257,37 @@ def _plan(given: _Options, row: "MetricRow", clip: "Source", ref: "Source") -> "
         colour=row.pictures is Pictures.RGB,
         by_time=by_time,
         timeline=given.use_timeline,
+        image=image_format(given.out, clip.bits, is_grey=is_grey) if is_image(given.out) else None,
     )
 
 
 def _render(
-    given: _Options, script: "TemporalScript", encoder: "Encoder", heard: Audio
-) -> "tuple[list[FrameMatch], Timeline]":
+    given: _Options, script: "TemporalScript", encoder: "Encoder", heard: Audio, writing: Writing
+) -> "tuple[list[FrameMatch], Timeline, list[str]]":
+    """Write the result; also return what of the inputs is left out, in words."""
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_matches
-    from vs_align.media.output import parts, replace
+    from vs_align.media.output import parts
     from vs_align.timing.matched_timeline import matched_timeline
 
     with TemporaryDirectory(prefix="vs_align-") as name, parts(given.out, 2) as (part, sounding):
         folder = Path(name)
         path = folder / "temporal.vpy"
         script.write(path)
-        job = _job(given, script, encoder, path, part, heard)
+        job = _job(given, script, encoder, path, part)
         with frame_progress("matching", script.ref.length) as on_frame:
             props = encode(job, folder, on_frame)
         matches = read_matches(props)
         found = matched_timeline(matches, script.clip, script.ref)
-        if heard is Audio.CLIP:
-            add_clip_sound(script.clip, script.ref, found, part, sounding, folder)
-            part = sounding
-        if given.keep_script:
-            script.write(given.kept_script)
-        if given.timeline is not None:
-            found.save(given.timeline)
-        replace(part, given.out)
-    return matches, found
+        finished, left_out = part, list[str]()
+        if not is_image(given.out):
+            collector = PairContents(script.clip, script.ref, heard, given.out, folder)
+            finished, left_out = collector.assembled(found, part, picture_meant(script.ref), sounding)
+        writing.name(finished, given.out)
+    return matches, found, left_out
 
 
-def _job(
-    given: _Options, script: "TemporalScript", encoder: "Encoder", path: Path, part: Path, heard: Audio
-) -> "EncodeJob":
+def _job(given: _Options, script: "TemporalScript", encoder: "Encoder", path: Path, part: Path) -> "EncodeJob":
     from vs_align.media.encode import EncodeJob
 
     clip, ref = script.clip, script.ref
@@ -254,13 +295,12 @@ def _job(
         script=path,
         target=part,
         encoder=encoder,
-        rate=None if ref.variable else ref.rate,
+        rate=clip.rate if ref.is_still else None if ref.variable else ref.rate,
         tags=clip.tags,
-        format=clip.format,
+        format=script.format,
         bits=clip.bits,
         crf=given.crf,
         preset=given.preset,
-        audio=whole_sound(ref) if heard is Audio.REF else None,
     )
 
 
@@ -285,23 +325,36 @@ def _plot(path: Path, matches: "list[FrameMatch]", ref: "Source") -> None:
 
 
 def _report(
-    given: _Options, script: "TemporalScript", matches: "list[FrameMatch]", found: "Timeline", seconds: float
+    given: _Options,
+    script: "TemporalScript",
+    matches: "list[FrameMatch]",
+    found: "Timeline",
+    left_out: list[str],
+    seconds: float,
+    writing: Writing,
 ) -> None:
     from vs_align.timing.match_report import match_report
-    from vs_align.timing.verdict import judge
+    from vs_align.timing.verdict import Findings, judge
 
     ratio = script.clip.rate / script.ref.rate if script.by_time else 1
     searched = given.use_timeline is None
     centres = [int(n * ratio) for n in range(len(found))] if searched else []
     metric = next((match.metric for match in matches if match.metric is not None), None)
+    findings = Findings(
+        confidences=found.confidences,
+        telling=[match.runner_up is not None for match in matches],
+        framings=[match.framing for match in matches],
+        grades=[match.grade for match in matches],
+    )
     verdict = judge(
-        found.scores, found.frame_map, centres, given.tr if searched else None, metric or "planestats",
-        found.confidences,
+        found.scores, found.frame_map, centres, given.tr if searched else None, metric or "planestats", findings,
+        script.clip.length,
     )  # fmt: skip
     report = match_report(found, verdict, metric)
-    report |= {"output": str(given.out), "seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
-    show_report(report, _lines(report), str(given.out))
-    write_report(report, given.report)
+    report |= {"output": str(given.out), "left_out": left_out}
+    report |= {"seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
+    show_report(report, _lines(report), " and ".join(map(str, writing.done)))
+    write_report(report, given.report, writing)
 
 
 def _lines(report: "dict[str, Any]") -> dict[str, str]:
@@ -314,7 +367,7 @@ def _lines(report: "dict[str, Any]") -> dict[str, str]:
     if report["confidence"]["mean"] is not None:
         confidence = report["confidence"]
         lines["sure of"] = f"{100 * confidence['sure']:.0f} % of the matches; mean confidence {confidence['mean']:.2f}"
-    return lines
+    return lines | left_out_line(report["left_out"])
 
 
 def _spread(spread: "dict[str, Any]", unit: str) -> str:

@@ -1,6 +1,6 @@
 """How the numbers of a frame are meant, and what a resizer must be told to give it the colours of another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,6 +105,7 @@ def by_colours(
     sources: Sequence[vs.VideoNode],
     build: Callable[..., vs.VideoNode],
     key: Callable[[int], int | None] = lambda _n: 0,
+    seen: Callable[[Any], Hashable] | None = None,
 ) -> vs.VideoNode:
     """Return frames of nodes that are built from the tags of the frames of some clips.
 
@@ -115,15 +116,19 @@ def by_colours(
         build: Takes a key and the colours of each clip and returns a node as long as the clips. It is called once for
             each combination and holds no state.
         key: Takes the number of a frame.
+        seen: Takes the props of the frame of the last clip; what it returns is one more argument of `build`.
     """
-    kept: dict[tuple[object, ...], vs.VideoNode] = {}
+    kept: dict[tuple[Hashable, ...], vs.VideoNode] = {}
     memory = MemoryTrimmer()
 
     def choose(n: int, f: Any) -> vs.VideoNode:
         if n % _FRAMES_PER_TRIM == 0:
             memory.check()
         frames = f if isinstance(f, list) else [f]
-        found = (key(n), *(Colours.of(frame.props, clip) for frame, clip in zip(frames, clips, strict=True)))
+        tags = [Colours.of(frame.props, clip) for frame, clip in zip(frames, clips, strict=True)]
+        found: tuple[Hashable, ...] = (key(n), *tags)
+        if seen is not None:
+            found = (*found, seen(frames[-1].props))
         node = kept.get(found)
         if node is None:
             if len(kept) >= _MOST_KEPT:

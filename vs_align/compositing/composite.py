@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import vapoursynth as vs
 
 from vs_align.checks import describe
+from vs_align.compositing.alpha import ALPHA, AlphaKind, alpha_clip, bled
 from vs_align.compositing.colour_match import light_of, matched
 from vs_align.compositing.colours import Colours, by_colours
 from vs_align.compositing.coverage import Coverage, coverage_clip, grids_of
@@ -76,11 +77,13 @@ def composite(
 
     Args:
         bg: GRAY, YUV or RGB of 8 to 16 bit integers, half or single floats. The result has its format and props.
-        fg: As long as bg, of any constant format; brought to the colours of bg.
+        fg: As long as bg, of any constant format; brought to the colours of bg. Where a frame has alpha, in the prop
+            `_Alpha`, it is straight alpha and counts like a mask.
         transforms: One for each frame, from pixels of fg to pixels of bg; one object for all frames that share it.
             None: fg is not shown.
         look: What is wanted.
         mask: Of fg's size, white (the largest value of its format) where fg is shown; the last frame is held.
+            Multiplied with the alpha of fg.
         bg_mask: Of bg's size, white where bg may be covered, likewise.
         scenes: First frames of scenes, for `colour_match`, in order; the first is 0.
 
@@ -99,8 +102,9 @@ def composite(
     result = job.node()
     if result.format.id != bg.format.id:
         result = _scalable(result).resize.Point(format=bg.format.id)
-    # on the way the scaler has written tags where there were none, and a canvas of its own has none
-    return result.std.CopyFrameProps(bg)
+    # on the way the scaler has written tags where there were none, and a canvas of its own has none; the alpha of bg
+    # is no part of what is shown
+    return result.std.CopyFrameProps(bg).std.RemoveFrameProps(ALPHA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +156,26 @@ class _Job:
         keys, sources = self.keys, [self.bg, self.fg]
         sources += [clip for clip in (self.mask, self.bg_mask, self.light) if clip is not None]
         example = vs.core.std.BlankClip(self.bg, width=self.size[0], height=self.size[1], keep=True)
-        return by_colours(example, [self.bg, self.fg], sources, self._built, lambda n: keys[n])
+        return by_colours(example, [self.bg, self.fg], sources, self._built, lambda n: keys[n], AlphaKind.of)
 
-    def _built(self, key: int, bg: Colours, fg: Colours) -> vs.VideoNode:
+    def _built(self, key: int, bg: Colours, fg: Colours, alpha: AlphaKind | None) -> vs.VideoNode:
+        if key != _WARP and self.layouts[key].fg_rectangle is None:
+            alpha = None  # fg is not shown
+        return (self if alpha is None else self._with_alpha(alpha))._laid(key, bg, fg)
+
+    def _with_alpha(self, kind: AlphaKind) -> "_Job":
+        """Return the same, with the alpha of fg as a part of its mask."""
+        length = self.fg.num_frames
+        alpha = alpha_clip(self.fg, kind)
+        own = grey_of(alpha, self.fg.format, length)
+        fg = self.fg if own is None else bled(self.fg, own)
+        mask = grey_of(alpha, self.bg.format, length)
+        if mask is not None and self.mask is not None:
+            peak = (1 << mask.format.bits_per_sample) - 1 if mask.format.sample_type == vs.INTEGER else 1
+            mask = vs.core.std.Expr([mask, self.mask], f"x y * {peak} /")
+        return replace(self, fg=fg, mask=mask)
+
+    def _laid(self, key: int, bg: Colours, fg: Colours) -> vs.VideoNode:
         if self.light is None:
             clip, wanted = self.fg, bg
         else:

@@ -12,6 +12,7 @@ from vs_align.export.cue_times import CueTimes
 from vs_align.export.time_map import TimeMap, milliseconds
 from vs_align.json_file import save_text
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
+from vs_align.media.file_clock import clock_zero
 
 if TYPE_CHECKING:
     from vs_align.timeline import Timeline
@@ -33,7 +34,12 @@ class ChapterReport:
 
 
 def retime_chapters(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], timeline: "Timeline"
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    timeline: "Timeline",
+    *,
+    clip_start: float | None = None,
+    ref_start: float | None = None,
 ) -> ChapterReport:
     """Write clip's chapters with ref's times.
 
@@ -46,6 +52,9 @@ def retime_chapters(
         target: File to write, in UTF-8: .txt and .ogm for OGM text, .xml for Matroska XML, .ffmetadata and .ini for
             ffmpeg's metadata. A file of that name is replaced when the new one is whole.
         timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
+        clip_start: When clip's first frame is shown, in seconds of the clock that its chapters are timed by; see
+            `media.file_clock.first_image_time`. None: the time stamp that the timeline has for it, else 0.
+        ref_start: The same of ref.
 
     Raises:
         ArgumentError: The source has no chapters or cannot be read, or the ending is unknown.
@@ -64,22 +73,18 @@ def retime_chapters(
         raise ArgumentError(_FUNCTION, "source", str(error), repr(os.fspath(source))) from None
     if not chapters:
         raise ArgumentError(_FUNCTION, "source", "must have chapters", repr(os.fspath(source)))
-    made, dropped = retimed(chapters, timeline)
+    made, dropped = retimed(chapters, TimeMap(timeline, _FUNCTION, clip_start, ref_start))
     save_text(_FUNCTION, chapter_text(made, form), target)
     return ChapterReport(len(made), len(dropped), tuple(chapter.title for chapter in dropped))
 
 
-def retimed(chapters: list[Chapter], timeline: "Timeline") -> tuple[list[Chapter], list[Chapter]]:
+def retimed(chapters: list[Chapter], times: TimeMap) -> tuple[list[Chapter], list[Chapter]]:
     """Return chapters with ref's times, in rising order, and those of which ref shows nothing.
 
     Args:
         chapters: With clip's times, in rising order.
-        timeline: As in `retime_chapters`.
-
-    Raises:
-        ArgumentError: Neither rates nor time stamps are known.
+        times: Times and frames of both sides.
     """
-    times = TimeMap(timeline, _FUNCTION)
     cues = CueTimes(times)
     end = int(milliseconds(times.clip_times)[-1])
     found: list[tuple[int, Chapter]] = []
@@ -93,7 +98,7 @@ def retimed(chapters: list[Chapter], timeline: "Timeline") -> tuple[list[Chapter
             found.append((start, chapter))
     # Scenes may have changed places.
     found.sort(key=lambda entry: entry[0])
-    ends = [start for start, _ in found[1:]] + [int(milliseconds(times.ref_times)[-1])]
+    ends = [*[start for start, _ in found[1:]], int(milliseconds(times.ref_times)[-1])][: len(found)]
     made = [replace(c, start=start, end=stop) for (start, c), stop in zip(found, ends, strict=True)]
     return made, dropped
 
@@ -116,9 +121,19 @@ def _text(source: Path) -> str:
         raise ArgumentError(_FUNCTION, "source", "must be text in UTF-8", f"'{source}'") from None
 
 
+def _zero(source: Path) -> float:
+    try:
+        return clock_zero(source)
+    except MediaError:
+        # ffmpeg, which reads it next, says what is wrong with it.
+        return 0.0
+
+
 def _metadata(source: Path) -> str:
-    """Ask ffmpeg for the metadata of a media file, chapters among it."""
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-loglevel", "error", "-i", file_url(source.absolute())]
+    """Ask ffmpeg for the metadata of a media file, chapters among it, on the clock of players."""
+    command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-loglevel", "error"]
+    # Without them ffmpeg counts from the first time stamp, wherever the clock begins.
+    command += ["-copyts", "-itsoffset", f"{-_zero(source):.6f}", "-i", file_url(source.absolute())]
     command += ["-map_chapters", "0", "-f", "ffmetadata", "-"]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)

@@ -71,6 +71,22 @@ class CueTimes:
         found = [self._showing(part, start, end, first, last, unseen) for part in occurrences]
         return [showing for showing in found if showing is not None]
 
+    def moment(self, showing: Showing, time: int) -> int:
+        """Return when a showing of a cue reaches what clip shows at a time, in milliseconds within the showing.
+
+        Args:
+            showing: One of `showings`.
+            time: Milliseconds of clip, from the cue's start to its end.
+        """
+        frame = int(np.searchsorted(self._clip[:-1], time))
+        frames = self._times.frames[showing.first : showing.last + 1]
+        hits = np.flatnonzero((frames >= frame) & (frames >= 0))
+        if hits.size == 0:
+            return showing.end
+        n = showing.first + int(hits[0])
+        place = self._start(n, time if self._times.frames[n] == frame else None)
+        return min(max(place, showing.start), showing.end)
+
     def beginning(self, start: int, end: int) -> int | None:
         """Return when ref first shows anything of what clip shows between two times, None where it never does.
 
@@ -99,8 +115,10 @@ class CueTimes:
         if unseen:
             moved = self._on_line(head, start)
             moved = int(self._ref[head]) if moved is None else moved
-            begin = max(0, self._rounded(moved))
-            return Showing(begin, begin + max(0, end - start), head, head, True)
+            begin = self._rounded(moved)
+            finish = begin + max(0, end - start)
+            # Before ref's clock begins there is nothing to be seen.
+            return Showing(max(0, begin), finish, head, head, True) if finish >= 0 else None
         length = int(self._ref[tail + 1] - self._ref[head])
         if length < _REMNANT_MS and int(shown[-1] - shown[0]) + 1 < _REMNANT_SHARE * (last - first + 1):
             return None

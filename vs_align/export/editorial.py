@@ -1,8 +1,9 @@
 """A timeline as editing programs know it: events and gaps, with OpenTimelineIO."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MissingDependencyError
 from vs_align.export.time_map import TimeMap
 from vs_align.json_file import save_text
+from vs_align.timeline_passages import shown_in, steady_ends
 
 if TYPE_CHECKING:
     import opentimelineio as otio
 
     from vs_align.timeline import Timeline
+    from vs_align.timeline_passages import Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Event:
 def events_of(timeline: "Timeline", clip: MediaFile, ref: MediaFile, function: str) -> list[Event]:
     """Return the events of a timeline, contiguous from ref frame 0 to the last.
 
-    Single frames that are dropped or repeated within a passage make no event of their own.
+    Single frames that are dropped or repeated within a passage make no event of their own. No event uses more of clip
+    than there is: where a ref frame goes on beyond clip's last frame, that one is held.
 
     Raises:
         ArgumentError: A file has no rate, or not as many frames as the timeline says.
@@ -73,11 +77,6 @@ def events_of(timeline: "Timeline", clip: MediaFile, ref: MediaFile, function: s
         if passage.clip_first is None:
             events.append(Event(passage.ref_first, length, None))
             continue
-        source = Fraction(passage.clip_first)
-        if timeline.clip_times:
-            # Editing programs count the frames of a variable rate by time.
-            seconds = timeline.clip_times[passage.clip_first] - timeline.clip_times[0]
-            source = Fraction(round(seconds * clip.rate))
         stretch = times.stretch_at(passage.ref_first)
         if passage.kind is SegmentKind.HOLD:
             speed = Fraction(0)
@@ -86,10 +85,59 @@ def events_of(timeline: "Timeline", clip: MediaFile, ref: MediaFile, function: s
             speed = Fraction(stretch.speed).limit_denominator(1_000_000)
         else:
             speed = (Fraction(passage.rate) * ref.rate / clip.rate).limit_denominator(1_000_000)
-        events.append(
-            Event(passage.ref_first, length, source, speed, passage.confidence, passage.dropped, passage.repeated)
+        step = speed * clip.rate / ref.rate
+        event = Event(
+            passage.ref_first,
+            length,
+            _source(timeline, clip, passage, step),
+            speed,
+            passage.confidence,
+            passage.dropped,
+            passage.repeated,
         )
+        events += _within_media(event, step, clip.length)
     return events
+
+
+def _source(timeline: "Timeline", clip: MediaFile, passage: "Passage", step: Fraction) -> Fraction:
+    """Frame of clip, counted at its rate, at a passage's beginning, on the line that most of its frames lie on.
+
+    It lies before clip's first frame where odd frames do at the beginning of clip.
+    """
+    steady = steady_ends(shown_in(timeline, passage), passage.rate)[0]
+    frame = timeline.frame_map[steady] or 0
+    source = Fraction(frame)
+    if timeline.clip_times:
+        # Editing programs count the frames of a variable rate by time.
+        source = Fraction(round((timeline.clip_times[frame] - timeline.clip_times[0]) * clip.rate))
+    return source - (steady - passage.ref_first) * step
+
+
+def _within_media(event: Event, step: Fraction, length: int) -> list[Event]:
+    """An event in pieces that use no frame before clip's first or behind its last, which are held there instead.
+
+    Args:
+        event: The event.
+        step: Clip frames per ref frame, counted at clip's rate.
+        length: Number of clip frames.
+    """
+    source = Fraction(0) if event.source is None else event.source
+    if step == 0:
+        return [replace(event, source=min(max(source, Fraction(0)), Fraction(length - 1)))]
+    edge = source if step > 0 else length - 1 - source
+    lead = min(event.length, max(0, ceil(-edge / abs(step))))
+    begin = Fraction(floor(source + lead * step + Fraction(1, 2)))
+    begin = min(max(begin, Fraction(0)), Fraction(length - 1))
+    room = length - begin if step > 0 else begin + 1
+    shown = min(event.length - lead, floor(room / abs(step)))
+    first, last = (Fraction(0), Fraction(length - 1)) if step > 0 else (Fraction(length - 1), Fraction(0))
+    behind = event.ref_first + lead + shown
+    pieces = [
+        replace(event, length=lead, source=first, speed=Fraction(0), dropped=0, repeated=0),
+        replace(event, ref_first=event.ref_first + lead, length=shown, source=begin),
+        Event(behind, event.ref_first + event.length - behind, last, Fraction(0), event.confidence),
+    ]
+    return [piece for piece in pieces if piece.length > 0]
 
 
 def editorial(timeline: "Timeline", clip: MediaFile, ref: MediaFile) -> "otio.schema.Timeline":
@@ -98,7 +146,8 @@ def editorial(timeline: "Timeline", clip: MediaFile, ref: MediaFile) -> "otio.sc
     One clip for each passage, whose events begin and end on exact frames of ref, gaps where clip has nothing, a
     `LinearTimeWarp` where clip runs at another speed and a `FreezeFrame` where one frame is held. The track V1 has
     the picture, A1 the same cuts of the sound, if clip has any. Single dropped and repeated frames are counted in
-    the metadata under `vs_align`.
+    the metadata under `vs_align`. Source times count clip's frames from the time code of its first, wherever the images
+    begin on the clock of the file.
 
     Args:
         timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.

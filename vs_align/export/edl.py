@@ -2,9 +2,11 @@
 
 import os
 import re
+from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any
 
-from vs_align.errors import ArgumentError, MissingDependencyError
+from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.editorial import Event, MediaFile, events_of, import_otio, url_of
 from vs_align.json_file import save_text
 
@@ -16,6 +18,9 @@ _MOST_EVENTS = 999  # event numbers have three digits
 _REEL = 8  # letters and digits of a reel's name
 _RESERVED = {"AX", "BL", "BLACK", "BARS"}  # reel names that mean something else
 _DAY = 24 * 60 * 60
+_RATE_RULE = "must be one that time codes know, such as 25 (FCPXML and OTIO take any)"
+# What a container says of a rate may be off by so much before all frames were seen.
+_ROUGHLY = Fraction(1, 100)
 
 
 def write_edl(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: str | os.PathLike[str]) -> None:
@@ -45,11 +50,29 @@ def write_edl(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: str |
         raise MissingDependencyError(f"{message}: pip install 'vs_align[export]'.")
     rate = otio.opentime.RationalTime.nearest_smpte_timecode_rate(float(ref.rate))
     if abs(rate - ref.rate) > 0.001:
-        raise ArgumentError(_FUNCTION, "ref.rate", "must be one that time codes know, such as 25", ref.rate)
+        raise ArgumentError(_FUNCTION, "ref.rate", _RATE_RULE, ref.rate)
     counted = _counted(events_of(timeline, clip, ref, _FUNCTION), clip, ref)
     _check(counted, rate)
     text = otio.adapters.write_to_string(_timeline(otio, counted, clip, ref, rate), "cmx_3600", rate=rate)
     save_text(_FUNCTION, _completed(otio, text, counted, clip, rate), path)
+
+
+def check_rate(rate: Fraction, name: str) -> None:
+    """Make sure that time codes may know a rate that a container names, before the file is read.
+
+    Args:
+        rate: Frames per second, 0 where the container does not say.
+        name: Of the file, for the message.
+
+    Raises:
+        MediaError: No time code comes near it.
+        MissingDependencyError: OpenTimelineIO is not installed.
+    """
+    otio = import_otio(_FUNCTION)
+    known = otio.opentime.RationalTime.nearest_smpte_timecode_rate(float(rate))
+    if rate and abs(known - rate) > _ROUGHLY * rate:
+        text = f"{float(rate):.6g}"
+        raise MediaError(f"time codes know no {text} frames per second, which {name} has; FCPXML and OTIO take any.")
 
 
 def reel_name(clip: MediaFile) -> str:
@@ -64,10 +87,17 @@ type _Counted = tuple[Event, int, int, int]
 
 def _counted(events: list[Event], clip: MediaFile, ref: MediaFile) -> list[_Counted]:
     counted = []
+    ratio = ref.rate / clip.rate
+    end = floor((clip.start + clip.length) * ratio)
     for event in events:
         if event.source is not None:
-            source = round((clip.start + event.source) * ref.rate / clip.rate)
             used = max(1, round(event.length * abs(event.speed)))
+            source = round((clip.start + event.source) * ratio)
+            if event.speed < 0:
+                # What runs backwards is named by its first frame in the file.
+                source = round((clip.start + event.source + 1) * ratio) - used
+            # Rounding to ref's frames must not reach beyond clip.
+            source = max(min(source, end - used), floor(clip.start * ratio))
             counted.append((event, ref.start + event.ref_first, source, used))
     return counted
 
@@ -100,7 +130,8 @@ def _timeline(otio: Any, counted: list[_Counted], clip: MediaFile, ref: MediaFil
         if event.speed == 0:
             item.effects.append(otio.schema.FreezeFrame())
         elif used != event.length or event.speed < 0:
-            item.effects.append(otio.schema.LinearTimeWarp(time_scalar=float(event.speed)))
+            # The adapter counts the source from here on, whichever way it runs; the M2 line is completed later.
+            item.effects.append(otio.schema.LinearTimeWarp(time_scalar=float(abs(event.speed))))
         track.append(item)
         reached = record + event.length
     made = otio.schema.Timeline(_one_line(f"{clip.path.stem} on {ref.path.stem}"))

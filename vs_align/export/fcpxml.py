@@ -78,7 +78,7 @@ def _add_asset(resources: Element, clip: MediaFile) -> None:
         resources,
         "asset",
         id="r3",
-        name=clip.path.stem,
+        name=clip.path.name,
         src=url_of(clip.path),
         start=_seconds(clip.start / clip.rate),
         duration=_seconds(clip.length / clip.rate),
@@ -96,14 +96,21 @@ def _add_event(spine: Element, event: Event, clip: MediaFile, ref: MediaFile) ->
     if event.source is None:
         SubElement(spine, "gap", name="Gap", offset=offset, start="0s", duration=_seconds(duration))
         return
-    begin = (clip.start + event.source) / clip.rate
-    # A time map counts the clip's own time anew, at its speed.
-    start = begin / abs(event.speed) if event.speed else begin
+    # A frame that runs backwards begins at its end.
+    begin = (clip.start + event.source + (event.speed < 0)) / clip.rate
+    start = begin
+    if event.speed not in (0, 1):
+        # A time map counts the clip's own time anew, at its speed.
+        start = begin / abs(event.speed)
+    if event.speed != 1:
+        # Where that counts from is free, and some programs want it within the file.
+        first, end = clip.start / clip.rate, (clip.start + clip.length) / clip.rate
+        start = max(first, min(start, end - duration))
     added = SubElement(
         spine,
         "asset-clip",
         ref="r3",
-        name=clip.path.stem,
+        name=clip.path.name,
         offset=offset,
         start=_seconds(start),
         duration=_seconds(duration),

@@ -6,9 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vs_align.errors import MediaError
 from vs_align.export.sound_pieces import SoundPiece
 from vs_align.media.ffmpeg import holds_audio
+from vs_align.media.tracks import heard_from
 
 if TYPE_CHECKING:
     from vs_align.media.probe import VideoFile
@@ -37,12 +37,14 @@ class SoundSide:
     """Number of frames."""
     times: tuple[float, ...] = ()
     """When each frame is shown, in seconds since the first; empty where the rate is constant."""
+    shifts: tuple[float, ...] = ()
+    """Seconds that are added to the file's clock from each place on where it starts anew."""
 
     @classmethod
     def of(cls, source: "Source") -> "SoundSide":
         """The sound of an opened file."""
         times = source.times if source.variable else ()
-        return cls(source.file, source.start, source.rate, source.length, times)
+        return cls(source.file, source.start, source.rate, source.length, times, source.shifts)
 
     @property
     def duration(self) -> float:
@@ -89,6 +91,8 @@ def copying_of(side: SoundSide, pieces: Sequence[SoundPiece], rate: int, target:
     piece, start = heard[0], heard[0].clip_start
     if piece.speed != 1:
         return "it runs at another speed"
+    if side.shifts:
+        return "its time stamps start anew"
     suffix, codec = target.suffix.lower(), side.file.audio_codec or ""
     held = suffix in _KEEPS_TIMES and holds_audio(target, codec)
     if not held or (codec.startswith("pcm_") and codec not in _UNPACKED):
@@ -112,20 +116,9 @@ def copying_of(side: SoundSide, pieces: Sequence[SoundPiece], rate: int, target:
 
 
 def _start_of(side: SoundSide) -> tuple[float, float]:
-    """When a side is first heard, in seconds after its first frame, and how long its first packets sound before that.
+    """When a side is first heard, in seconds after its first frame, and how long before its place a packet may begin.
 
     Encoders put some packets in front that decoders throw away.
     """
-    import av
-
-    try:
-        with av.open(str(side.file.path)) as container:
-            stream = container.streams.audio[0]
-            packet = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
-            if packet is None or packet.pts is None or packet.time_base is None:
-                return 0.0, 0.0
-            heard = stream.start_time if stream.start_time is not None else packet.pts
-            unit = float(packet.time_base)
-            return heard * unit - side.start, max(0.0, (heard - packet.pts) * unit)
-    except (av.FFmpegError, IndexError) as error:
-        raise MediaError(f"The sound of {side.file.path.name} cannot be read: {error}.") from error
+    heard, run_up = heard_from(side.file.path)
+    return heard - side.start, run_up

@@ -1,8 +1,7 @@
 """The finished picture of an overlay with its sound, as one file."""
 
 import math
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from pathlib import Path
@@ -10,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from vs_align.enums import OverlayAudio
 from vs_align.errors import MediaError
+from vs_align.export.overlay_contents import ContentsSide, overlay_contents
 from vs_align.export.overlay_copy import Copying, SoundSide, copying_of
 from vs_align.export.overlay_pieces import bg_pieces, fg_pieces
 from vs_align.export.sound_mix import safe_gain, summed
 from vs_align.export.sound_pieces import SoundPiece, sound_of
-from vs_align.media.audio import SoundFormat, SoundReader, pour
-from vs_align.media.children import Children
-from vs_align.media.encode import muxer_arguments
-from vs_align.media.ffmpeg import file_url, find_ffmpeg, holds_audio
+from vs_align.media.assembly import Contents, copy_all, picture_copy
+from vs_align.media.audio import SoundFormat, SoundReader, encode_samples
+from vs_align.media.ffmpeg import holds_audio
 from vs_align.media.output import parts, replace
+from vs_align.media.remux import TrackCopy
+from vs_align.media.tracks import read_tracks
+from vs_align.media.verification import MeantTrack, meant_video
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["SoundSide", "SoundSummary", "add_overlay_sound"]
 
 _OPUS_LAYOUTS = "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"
+_CLOCK_RATE = 48_000  # parts of a second in which chapters are moved
 _OPUS_MOST, _AC3_MOST = 256_000, 640_000  # bits a second: of Opus per channel
 
 
@@ -47,6 +50,8 @@ class SoundSummary:
     """Name of the codec in the file, None without sound."""
     words: str
     """All that in a line."""
+    left_out: tuple[str, ...] = ()
+    """Tracks, chapters and tags of both files that the file has not, in words, an entry each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class _Voice:
     form: SoundFormat
 
     def blocks(self) -> "Iterator[Samples]":
-        reader = SoundReader(self.side.file.path, self.side.start, form=self.form)
+        reader = SoundReader(self.side.file.path, self.side.start, form=self.form, shifts=self.side.shifts)
         return sound_of(reader, self.pieces, keep_pitch=False)
 
     def cut_words(self) -> str:
@@ -81,13 +86,16 @@ def add_overlay_sound(
     bitrate: int,
     folder: Path,
     on_progress: "Progress | None" = None,
+    shown: MeantTrack | None = None,
 ) -> SoundSummary:
     """Write a finished picture, copied as it is, with the sound that belongs to it.
 
     Packets are copied where nothing has to change: one side is heard, at its own speed, in one piece that takes it from
     its beginning or, in MP4 and MOV, from any place, and goes on to its end or that of the result. All else is encoded
     anew: AAC, Opus in WebM; FLAC in Matroska where what it comes from is without loss. Its sound is then in its place
-    to the sample; copied it is to the millisecond of the container.
+    to the sample; copied it is to the millisecond of the container. Further audio tracks of a side that is copied, the
+    subtitles of the side that is heard, in Matroska, chapters at their new times, language and title go along. The file
+    is read back before it gets its name.
 
     Args:
         schedule: Which frames of both the result shows.
@@ -100,6 +108,7 @@ def add_overlay_sound(
         bitrate: Bits a second of what is encoded with loss.
         folder: A folder for logs.
         on_progress: Called with the share that is done, 0 to 1, while sound is encoded.
+        shown: What the picture should be; None for what the schedule says of it.
 
     Raises:
         ArgumentError: The schedule has no rate of a side.
@@ -107,13 +116,18 @@ def add_overlay_sound(
         MissingDependencyError: There is no ffmpeg.
     """
     voices = _voices(schedule, bg, fg, which)
+    given = {"fg": fg, "bg": bg}
+    sides = _sides(schedule, given, voices[0].name if voices else "fg")
     with parts(target) as (part,):
+        work = _Work(video, shown or _shown(schedule, (fg, bg)), target, part, folder)
         if voices:
-            summary = _with_sound(voices, video, target, part, bitrate, folder, on_progress)
+            summary = _with_sound(voices, sides, work, bitrate, on_progress)
         else:
-            _run(_command(video, [], [], target, part), folder)
+            contents = overlay_contents(sides, (), target, None)
+            work.finish(contents)
             reason = "not wanted" if which is OverlayAudio.NONE else "neither has any"
-            summary = SoundSummary(OverlayAudio.NONE, False, None, f"no sound: {reason}")
+            words = f"no sound: {reason}"
+            summary = SoundSummary(OverlayAudio.NONE, False, None, words, tuple(contents.left_out))
         replace(part, target)
     return summary
 
@@ -131,50 +145,94 @@ def _voices(schedule: "Schedule", bg: SoundSide | None, fg: SoundSide | None, wh
     form = changed(lead, deep=any(form.deep for form in forms.values()))
     found = []
     for name, side in there.items():
-        line = schedule.fg if name == "fg" else schedule.bg
-        timed = changed(line, clip_rate=line.clip_rate or side.rate, clip_times=line.clip_times or side.times)
-        if name == "fg":
-            pieces = fg_pieces(changed(schedule, fg=timed), form.rate)
-        else:
-            pieces = bg_pieces(changed(schedule, bg=timed), form.rate)
+        pieces = _pieces(schedule, name, side, form.rate)
         found.append(_Voice(name, side, pieces, form))
     return found
 
 
 def _with_sound(
     voices: Sequence[_Voice],
-    video: Path,
-    target: Path,
-    part: Path,
+    sides: Mapping[str, ContentsSide],
+    work: "_Work",
     bitrate: int,
-    folder: Path,
     on_progress: "Progress | None",
 ) -> SoundSummary:
     heard = OverlayAudio(voices[0].name) if len(voices) == 1 else OverlayAudio.MIX
+    names = [voice.name for voice in voices]
     reason = "it is a mix"
     if len(voices) == 1:
         voice = voices[0]
-        copying = copying_of(voice.side, voice.pieces, voice.form.rate, target)
+        copying = copying_of(voice.side, voice.pieces, voice.form.rate, work.target)
         if isinstance(copying, Copying):
             try:
-                _run(_command(video, *_copied(voice.side, copying), target, part), folder)
+                contents = overlay_contents(sides, names, work.target, copying)
+                work.finish(contents)
             except MediaError as error:
                 # A container may refuse what it is said to hold; what else is wrong will show again.
                 reason = f"copying failed: {error}"
             else:
                 codec = voice.side.file.audio_codec
-                return SoundSummary(heard, True, codec, f"sound: {voice.cut_words()}, copied ({codec})")
+                words = f"sound: {voice.cut_words()}, copied ({codec})"
+                return SoundSummary(heard, True, codec, words, tuple(contents.left_out))
         else:
             reason = copying
     gain = safe_gain(summed(voices[0].blocks(), voices[1].blocks())) if len(voices) == 2 else 1.0
-    codec, arguments = _encoder(target, voices, bitrate)
-    form = voices[0].form
-    given = ["-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
-    command = _command(video, given, ["-map", "1:a:0", *arguments], target, part)
-    pour(command, _told(_blocks(voices, gain), voices[0].pieces[-1].end, on_progress), folder)
+    codec, arguments = _encoder(work.target, voices, bitrate)
+    form, total = voices[0].form, voices[0].pieces[-1].end
+    blocks = _told(_blocks(voices, gain), total, on_progress)
+    encoded = encode_samples(blocks, form, total / form.rate, arguments, work.folder)
+    track = sides[names[0]].file.audio
+    tags = {} if track is None or len(voices) > 1 else track.tags()
+    contents = overlay_contents(sides, names, work.target, TrackCopy(encoded, 0, tags=tags, default=True))
+    work.finish(contents)
     words = " and ".join(voice.cut_words() for voice in voices)
     lowered = f", {-20 * math.log10(gain):.1f} dB lower" if gain < 1 else ""
-    return SoundSummary(heard, False, codec, f"sound: {words}{lowered}, encoded ({codec}): {reason}")
+    told = f"sound: {words}{lowered}, encoded ({codec}): {reason}"
+    return SoundSummary(heard, False, codec, told, tuple(contents.left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The file that is written: its picture, what that should be, and where all goes."""
+
+    video: Path
+    shown: MeantTrack
+    target: Path
+    part: Path
+    folder: Path
+
+    def finish(self, contents: Contents) -> None:
+        """Put picture and contents into one file and read it back."""
+        copy_all(picture_copy(self.video), self.shown, contents, self.part, self.target)
+
+
+def _sides(schedule: "Schedule", given: Mapping[str, SoundSide | None], first: str) -> dict[str, ContentsSide]:
+    """What the files of both sides hold, that of one side first."""
+    found = {}
+    for name in sorted(given, key=lambda name: name != first):
+        side = given[name]
+        if side is not None:
+            pieces = _pieces(schedule, name, side, _CLOCK_RATE)
+            found[name] = ContentsSide(read_tracks(side.file.path), side.start, pieces, _CLOCK_RATE)
+    return found
+
+
+def _pieces(schedule: "Schedule", name: str, side: SoundSide, rate: int) -> list[SoundPiece]:
+    line = schedule.fg if name == "fg" else schedule.bg
+    timed = changed(line, clip_rate=line.clip_rate or side.rate, clip_times=line.clip_times or side.times)
+    if name == "fg":
+        return fg_pieces(changed(schedule, fg=timed), rate)
+    return bg_pieces(changed(schedule, bg=timed), rate)
+
+
+def _shown(schedule: "Schedule", sides: Sequence[SoundSide | None]) -> MeantTrack:
+    """What the picture should be, as far as that is known without its file."""
+    line, count = schedule.bg, len(schedule)
+    if line.ref_times:
+        return meant_video([time - line.ref_times[0] for time in line.ref_times], 0.0)
+    if not line.ref_rate or any(side is not None and side.times for side in sides):
+        return MeantTrack("video", count, 0.0, None, None)
+    return meant_video([n / float(line.ref_rate) for n in range(count)], float(1 / line.ref_rate))
 
 
 def _blocks(voices: Sequence[_Voice], gain: float) -> "Iterator[Samples]":
@@ -204,28 +262,3 @@ def _encoder(target: Path, voices: Sequence[_Voice], bitrate: int) -> tuple[str,
         layouts = ["-af", f"aformat=channel_layouts={_OPUS_LAYOUTS}"]
         return "opus", ["-c:a", "libopus", "-b:a", str(bits), *layouts]
     return "ac3", ["-c:a", "ac3", "-b:a", str(min(bitrate, _AC3_MOST))]
-
-
-def _copied(side: SoundSide, copying: Copying) -> tuple[list[str], list[str]]:
-    """Input of a command that copies sound, and what to do with it."""
-    # Commas end a filter where they are not hidden.
-    left_out = rf"noise=drop=lt(pts*tb\,{copying.first:.6f})+gte(pts*tb\,{copying.stop:.6f})"
-    given = ["-itsoffset", f"{copying.shift:.6f}", "-i", file_url(side.file.path)]
-    return given, ["-map", "1:a:0", "-c:a", "copy", "-bsf:a", left_out]
-
-
-def _command(video: Path, given: Sequence[str], sound: Sequence[str], target: Path, part: Path) -> list[str]:
-    """A command that copies the picture and adds sound."""
-    # Without its own zero ffmpeg would move each input to begin at 0, and sound would lose its place.
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-copyts"]
-    command += ["-i", file_url(video), *given, "-map", "0:v:0", "-c:v", "copy", *sound]
-    # Chapters of a side are at other times.
-    command += ["-map_metadata", "0", "-map_chapters", "-1"]
-    return [*command, *muxer_arguments(target), file_url(part)]
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    with Children(folder) as children:
-        ffmpeg = children.start(list(command), stdin=subprocess.DEVNULL)
-        if ffmpeg.wait() != 0:
-            raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")

@@ -2,7 +2,6 @@
 
 import math
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
+from vs_align.part_files import reason_of, save_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -285,14 +285,8 @@ def _blank_figure(function: str) -> "Figure":
 
 
 def _write(content: bytes, path: Any, function: str) -> None:
-    """Write a file beside its place and move it there, so that no reader ever meets half of it."""
-    target = Path(path).resolve()
-    part = target.parent / f".vs_align-{secrets.token_hex(6)}.part"
+    """Write a file: all of it, or nothing."""
     try:
-        try:
-            part.write_bytes(content)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        save_bytes(content, Path(path))
     except OSError as error:
-        raise MediaError(f"vs_align.{function}: cannot write '{path}': {error.strerror or error}.") from error
+        raise MediaError(f"vs_align.{function}: cannot write '{path}': {reason_of(error)}.") from error

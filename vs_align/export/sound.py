@@ -11,9 +11,11 @@ from vs_align.errors import ArgumentError
 from vs_align.export.sound_copy import CopyRange, can_copy, copy_sound
 from vs_align.export.sound_pieces import SoundPiece, pieces_of, sound_of
 from vs_align.export.time_map import TimeMap
-from vs_align.media.audio import SoundFormat, SoundReader, pour
+from vs_align.media.audio import SoundFormat, SoundReader, hides_sound, pour, sound_format
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
 from vs_align.media.output import check_writable, part_path, replace
+from vs_align.media.tracks import read_tracks
+from vs_align.media.verification import meant_audio, verify
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +39,7 @@ _LOSSY = {
     ".eac3": "eac3",
 }
 _STEREO = {".mp3"}  # formats that hold no more than two channels
+_MOMENT_SECONDS = 0.1  # more than any codec's packet, less than anybody waits for
 _OPUS_LAYOUTS = "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"
 
 
@@ -56,6 +59,8 @@ class SoundReport:
     """Seconds of silence where ref shows what clip has not."""
     speed: float
     """Seconds of clip per second of ref in the longest piece."""
+    left_out: tuple[str, ...] = ()
+    """Other tracks, chapters and tags that the file has not, in words, an entry each."""
 
 
 def write_sound(
@@ -67,7 +72,7 @@ def write_sound(
     *,
     copy: bool = True,
 ) -> SoundReport:
-    """Write clip's first sound track cut, padded and stretched to ref's time.
+    """Write clip's audio track (the one flagged default, else the first) cut, padded and stretched to ref's time.
 
     Time 0 of the file is ref's first frame, and silence is where ref shows what clip has not. Cuts lie at the exact
     ends of passages; at speed 1 every sample is clip's own, moved by whole samples, but for two milliseconds at
@@ -96,7 +101,7 @@ def write_sound(
     _check(timeline, clip, ref, path, pitch)
     check_writable(path, (clip.file.path, ref.file.path))
     times = TimeMap(_timed(timeline, clip, ref), _FUNCTION)
-    reader = SoundReader(clip.file.path, clip.start)
+    reader = SoundReader(clip.file.path, clip.start, shifts=clip.shifts)
     pieces = pieces_of(times, reader.format.rate, timeline.residual_ms)
     codec = clip.file.audio_codec or ""
     reason = "" if copy else "copying was not wanted"
@@ -109,14 +114,24 @@ def write_sound(
             reason = "one offset is all there is"
         else:
             codec = _codec_arguments(path, reader.format)[1]
-            _encode(path, part, reader.format, sound_of(reader, pieces, pitch == "keep"))
+            track = read_tracks(clip.file.path).audio
+            tags = {} if track is None else track.tags()
+            _encode(path, part, reader.format, sound_of(reader, pieces, pitch == "keep"), tags)
+            verify(part, [meant_audio(pieces[-1].end / reader.format.rate)], path)
         replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     heard = [piece for piece in pieces if piece.clip_start is not None]
     silent = sum(piece.end - piece.begin for piece in pieces if piece.clip_start is None) / reader.format.rate
     longest = max(heard, key=lambda piece: piece.end - piece.begin, default=None)
-    return SoundReport(copied, codec, reason, len(heard), silent, 1.0 if longest is None else longest.speed)
+    speed = 1.0 if longest is None else longest.speed
+    return SoundReport(copied, codec, reason, len(heard), silent, speed, _others(clip))
+
+
+def _others(clip: "Source") -> tuple[str, ...]:
+    """Name the audio tracks of clip that are not written."""
+    file = read_tracks(clip.file.path)
+    return tuple(f"clip: {track.words()}" for track in file.of_kind("audio") if track != file.audio)
 
 
 def _check(timeline: "Timeline", clip: "Source", ref: "Source", path: Path, pitch: str) -> None:
@@ -150,6 +165,10 @@ def _copied(
     clip: "Source", ref: "Source", path: Path, part: Path, pieces: list[SoundPiece], times: TimeMap, form: SoundFormat
 ) -> str:
     """Copy packets if that is possible; return why it is not, or nothing."""
+    if clip.shifts:
+        return "its time stamps start anew"
+    if hides_sound(clip.file.path):
+        return "an edit list hides how it begins"
     heard = [piece for piece in pieces if piece.clip_start is not None]
     if len(heard) != 1 or heard[0].clip_start is None:
         return f"{len(heard)} pieces are heard" if heard else "nothing is heard"
@@ -164,8 +183,10 @@ def _copied(
     begin = clip.start + start
     end, shift = begin + (piece.end - piece.begin) / form.rate, piece.begin / form.rate - begin
     what = CopyRange(begin, end, shift, at_start, at_end)
-    if copy_sound(clip.file.path, part, what) == 0:
+    meant = copy_sound(clip.file.path, part, what)
+    if not meant.packets:
         return "no packet of clip lies within the passage"
+    verify(part, [meant], path)
     return ""
 
 
@@ -188,10 +209,32 @@ def _codec_arguments(path: Path, form: SoundFormat) -> tuple[list[str], str]:
     return arguments, codec.removeprefix("lib")
 
 
-def _encode(path: Path, part: Path, form: SoundFormat, blocks: "Iterator[NDArray[np.float32]]") -> None:
-
+def _encode(
+    path: Path, part: Path, form: SoundFormat, blocks: "Iterator[NDArray[np.float32]]", tags: dict[str, str]
+) -> None:
     command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y"]
     command += ["-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
-    command += [*_codec_arguments(path, form)[0], file_url(part)]
+    command += _codec_arguments(path, form)[0]
+    for name, text in tags.items():
+        command += ["-metadata:s:a:0", f"{name}={text}"]
     with TemporaryDirectory(prefix="vs_align-") as folder:
-        pour(command, blocks, Path(folder))
+        pour([*command, file_url(part)], blocks, Path(folder))
+
+
+def check_target(target: Path, source: Path) -> None:
+    """Make sure that a file's sound can be encoded for a target, by encoding a moment of silence like it.
+
+    Args:
+        target: What is to be written; its ending tells the codec.
+        source: The file whose sound it is.
+
+    Raises:
+        MediaError: The source has no sound that can be read, or this ffmpeg does not encode it so.
+        MissingDependencyError: There is no ffmpeg.
+    """
+    import numpy as np
+
+    form = sound_format(source)
+    silence = np.zeros((max(1, round(_MOMENT_SECONDS * form.rate)), form.channels), np.float32)
+    with TemporaryDirectory(prefix="vs_align-") as folder:
+        _encode(target, Path(folder) / f"moment{target.suffix}", form, iter([silence]), {})

@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
+from vs_align.media.tracks import audio_stream, film_tags
+from vs_align.media.verification import MeantTrack, Timings
 
 _MP4 = frozenset({"aac", "alac", "ac3", "eac3", "mp3", "opus", "flac"})
+# ffmpeg writes .m4a and .m4b for players that know little.
+_IPOD = frozenset({"aac", "alac", "ac3"})
 # Containers whose packets have time stamps that players keep to, and the sound that they take; None is all.
 _CONTAINERS: dict[str, frozenset[str] | None] = {
     ".mka": None,
     ".mkv": None,
     ".webm": frozenset({"opus", "vorbis"}),
-    ".m4a": _MP4,
-    ".m4b": _MP4,
+    ".m4a": _IPOD,
+    ".m4b": _IPOD,
     ".mp4": _MP4,
     ".mov": _MP4 - {"opus", "flac"},
 }
@@ -45,8 +49,8 @@ def can_copy(target: Path, codec: str) -> bool:
     return held is None or codec in held
 
 
-def copy_sound(source: Path, target: Path, what: CopyRange) -> int:
-    """Copy packets of the first sound track of a file into a new one.
+def copy_sound(source: Path, target: Path, what: CopyRange) -> MeantTrack:
+    """Copy packets of the audio track of a file that is read into a new one.
 
     Args:
         source: The file.
@@ -54,7 +58,7 @@ def copy_sound(source: Path, target: Path, what: CopyRange) -> int:
         what: Which packets, and to where.
 
     Returns:
-        Number of packets.
+        What was handed over, to be held against what can be read back.
 
     Raises:
         MediaError: A file cannot be read or written.
@@ -63,9 +67,11 @@ def copy_sound(source: Path, target: Path, what: CopyRange) -> int:
 
     try:
         with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
-            given: Any = reading.streams.audio[0]
+            given: Any = audio_stream(reading)
             made = writing.add_stream_from_template(given)
-            count = 0
+            made.metadata.clear()
+            made.metadata.update(film_tags(given.metadata))
+            timings = Timings()
             for packet in reading.demux(given):
                 if packet.pts is None or packet.time_base is None or not _belongs(packet, what):
                     continue
@@ -73,11 +79,11 @@ def copy_sound(source: Path, target: Path, what: CopyRange) -> int:
                 packet.pts += moved
                 packet.dts = packet.pts
                 packet.stream = made
+                timings.add(packet)
                 writing.mux(packet)
-                count += 1
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise MediaError(f"The sound of {source.name} cannot be copied to {target.suffix}: {error}.") from error
-    return count
+    return timings.meant("audio")
 
 
 def _belongs(packet: Any, what: CopyRange) -> bool:

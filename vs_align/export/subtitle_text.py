@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vs_align.export.ass_tags import retagged
 from vs_align.export.time_map import clock_text
 
 FORMATS = ("srt", "vtt", "ass", "ssa")
@@ -13,8 +14,9 @@ _CLOCK = r"(?:\d+:)?\d{1,2}:\d{2}[,.]\d{1,3}"
 _ARROW = re.compile(rf"^[ \t]*(-?{_CLOCK})[ \t]*-->[ \t]*(-?{_CLOCK})(.*)$")
 _EVENT = re.compile(r"^((?:Dialogue|Comment):[^,]*,)([^,]*),([^,]*)(,.*)$", re.DOTALL)
 _NUMBER = re.compile(r"^\s*\d+\s*$")
+_INNER = re.compile(r"<((?:\d+:)?\d{2}:\d{2}[,.]\d{3})>")
 
-type Times = list[tuple[int, int]]
+type Times = list["CueTime"]
 type Retimer = Callable[["Cue"], Times]
 
 
@@ -27,6 +29,16 @@ class Cue:
     text: str
     comment: bool = False
     """Whether it is a comment, which no player shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CueTime:
+    """When a cue is shown. Times in milliseconds."""
+
+    start: int
+    end: int
+    moment: Callable[[int], int]
+    """From a time within the cue as the file has it to the new one, `start` to `end`."""
 
 
 def guess_format(text: str) -> str | None:
@@ -64,10 +76,23 @@ def _rewritten_lines(text: str, retime: Retimer) -> str:
             lines.append(line)
             continue
         head, start, end, rest = event.groups()
-        # Style, name, three margins and effect come before the text, which may have commas.
         cue = Cue(_read(start, number), _read(end, number), rest.split(",", 7)[-1].strip(), line.startswith("Comment"))
-        lines += [f"{head}{_centiseconds(a)},{_centiseconds(b)}{rest}" for a, b in retime(cue)]
+        for time in retime(cue):
+            lines.append(f"{head}{_centiseconds(time.start)},{_centiseconds(time.end)}{_retagged(rest, cue, time)}")
     return "".join(lines)
+
+
+def _retagged(rest: str, cue: Cue, time: CueTime) -> str:
+    """What stands behind the times of an event, with the times in its text moved along."""
+    length = cue.end - cue.start
+
+    def moved(inside: int) -> int:
+        place = time.moment(cue.start + min(inside, length))
+        return place - time.start + max(0, inside - length)
+
+    # Style, name, three margins and effect come before the text, which may have commas.
+    *fields, text = rest.split(",", 7)
+    return ",".join([*fields, retagged(text, moved)])
 
 
 def _rewritten_blocks(text: str, form: str, retime: Retimer) -> str:
@@ -85,10 +110,10 @@ def _rewritten_blocks(text: str, form: str, retime: Retimer) -> str:
         arrow = _ARROW.match(lines[place])
         start, end, settings = arrow.groups() if arrow else ("", "", "")
         cue = Cue(_read(start, place + 1), _read(end, place + 1), " ".join(body).strip())
-        for a, b in retime(cue):
+        for time in retime(cue):
             comma = "," if form == "srt" else "."
-            times = f"{clock_text(a, comma)} --> {clock_text(b, comma)}{settings}"
-            cues.append((a, [*lines[head:place], times, *body]))
+            times = f"{clock_text(time.start, comma)} --> {clock_text(time.end, comma)}{settings}"
+            cues.append((time.start, [*lines[head:place], times, *_inner_moved(body, time, comma)]))
         others.append(rest)
     # Scenes may have changed places: cues are told by when they appear, and readers expect them to rise.
     cues.sort(key=lambda found: found[0])
@@ -99,6 +124,17 @@ def _rewritten_blocks(text: str, form: str, retime: Retimer) -> str:
     joined = [line for block in blocks for line in [*block, ""]]
     end = newline if not joined or text.endswith(2 * newline) else ""
     return mark + newline.join([*written, *loose, *joined]) + end
+
+
+def _inner_moved(body: list[str], time: CueTime, comma: str) -> list[str]:
+    """Lines of a cue whose inner time stamps, at which the text behind them appears, follow the cue."""
+
+    def moved(found: re.Match[str]) -> str:
+        place = time.moment(_read(found[1], 0))
+        # What appears with the cue needs no time stamp, and none may stand at its start.
+        return f"<{clock_text(place, comma)}>" if place > time.start else ""
+
+    return [_INNER.sub(moved, line) for line in body]
 
 
 def _head(lines: list[str], place: int, form: str) -> int:

@@ -3,20 +3,23 @@
 import codecs
 import os
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vs_align.errors import ArgumentError, MissingDependencyError
+from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.cue_times import CueTimes
-from vs_align.export.subtitle_text import FORMATS, Cue, Times, guess_format, rewritten
+from vs_align.export.subtitle_text import FORMATS, Cue, CueTime, Times, guess_format, rewritten
 from vs_align.export.time_map import TimeMap
 from vs_align.json_file import save_text
+from vs_align.media.subtitle_track import find_track, is_media, track_text
 
 if TYPE_CHECKING:
     from vs_align.timeline import Timeline
 
 _FUNCTION = "retime_subtitles"
-_LARGEST = 1 << 28  # bytes; a video named by mistake must not be read to its end
+_LARGEST = 1 << 28  # bytes; what is larger is no text of subtitles and must not be read to its end
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -49,6 +52,9 @@ def retime_subtitles(
     target: str | os.PathLike[str],
     timeline: "Timeline",
     encoding: str | None = None,
+    *,
+    clip_start: float | None = None,
+    ref_start: float | None = None,
 ) -> SubtitleReport:
     """Write clip's subtitles with ref's times.
 
@@ -56,28 +62,33 @@ def retime_subtitles(
     frame that it went with. Where the whole passage is shifted by one time, so are the times, to the millisecond
     (ASS and SSA: to the centisecond); elsewhere times that would fall on another frame are put half-way between two
     frames. A cue that ref shows in parts, with an insert between them, keeps its largest part. A cue that ref shows
-    twice is written twice. Text, styles, karaoke and everything else in the file stay as they are; comments whose
-    frames ref lacks keep their times.
+    twice is written twice. Times inside cues follow: time stamps of VTT, and what ASS counts from a line's start
+    (karaoke, transitions, moves, fades) where the line is faster, slower or cut short. Text, styles and everything else
+    in the file stay as they are; comments whose frames ref lacks keep their times.
 
     Args:
-        source: SRT, VTT, ASS or SSA file for clip, or another format that pysubs2 reads.
+        source: SRT, VTT, ASS or SSA file for clip, or another format that pysubs2 reads. Of a media file the text track
+            that is marked as default is taken, else its first.
         target: File to write, in UTF-8. Its ending, .srt, .vtt, .ass or .ssa, is the format; from another format it
             is converted by pysubs2. A file of that name is replaced when the new one is whole.
         timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
-        encoding: Encoding of the source. None: by its byte order mark, else UTF-8.
+        encoding: Encoding of the source. None: by its byte order mark, else UTF-8. Media files say it themselves.
+        clip_start: When clip's first frame is shown, in seconds of the clock that its subtitles are timed by; see
+            `media.file_clock.first_image_time`. None: the time stamp that the timeline has for it, else 0.
+        ref_start: The same of ref.
 
     Raises:
         ArgumentError: The source is no subtitle file, is in another encoding, or the ending is unknown.
-        MediaError: The file cannot be written.
-        MissingDependencyError: pysubs2 is needed and not installed.
+        MediaError: The file cannot be written, or the source is a media file without subtitles in text.
+        MissingDependencyError: pysubs2 is needed and not installed, or ffmpeg for a media file.
     """
     form = Path(target).suffix.lower().removeprefix(".")
     if form not in FORMATS:
         raise ArgumentError(_FUNCTION, "target", "must end in .srt, .vtt, .ass or .ssa", repr(os.fspath(target)))
-    text = _text(source, encoding)
+    text = subtitle_text(source, encoding)
     if guess_format(text) != form:
         text = _converted(text, form, source, timeline)
-    times = CueTimes(TimeMap(timeline, _FUNCTION), step=10 if form in ("ass", "ssa") else 1)
+    times = CueTimes(TimeMap(timeline, _FUNCTION, clip_start, ref_start), step=10 if form in ("ass", "ssa") else 1)
     counts = _Counts()
     try:
         made = rewritten(text, form, lambda cue: _retimed(cue, times, counts))
@@ -91,7 +102,7 @@ def _retimed(cue: Cue, times: CueTimes, counts: _Counts) -> Times:
     showings = times.showings(cue.start, cue.end)
     if not showings and cue.comment:
         counts.kept += 1
-        return [(cue.start, cue.end)]
+        return [CueTime(cue.start, cue.end, lambda time: time)]
     if not showings:
         counts.dropped.append((cue.start, cue.text))
         return []
@@ -101,15 +112,27 @@ def _retimed(cue: Cue, times: CueTimes, counts: _Counts) -> Times:
     else:
         counts.clipped += 1
     counts.repeated += len(showings) - 1
-    return [(showing.start, showing.end) for showing in showings]
+    return [CueTime(showing.start, showing.end, partial(times.moment, showing)) for showing in showings]
 
 
-def _text(source: str | os.PathLike[str], encoding: str | None) -> str:
+def subtitle_text(source: str | os.PathLike[str], encoding: str | None = None) -> str:
+    """Return the subtitles of a file, or of a track of a media file; see `retime_subtitles`.
+
+    Raises:
+        ArgumentError: The source cannot be read, is too large, or in another encoding.
+        MediaError: It is a media file without subtitles in text.
+        MissingDependencyError: It is a media file, and there is no ffmpeg.
+    """
     try:
+        wide = (encoding or "").lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
+        if not wide and is_media(Path(source)):
+            return track_text(find_track(Path(source)))
         if Path(source).stat().st_size > _LARGEST:
             raise ArgumentError(_FUNCTION, "source", "must be a subtitle file", f"{os.fspath(source)!r} (too large)")
         content = Path(source).read_bytes()
     except OSError as error:
+        if isinstance(error, MediaError):
+            raise
         given = f"{os.fspath(source)!r} ({error.strerror or error})"
         raise ArgumentError(_FUNCTION, "source", "must name a file that can be read", given) from None
     name = encoding or next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
@@ -120,6 +143,17 @@ def _text(source: str | os.PathLike[str], encoding: str | None) -> str:
     except UnicodeDecodeError:
         given = f"{name} for {os.fspath(source)!r}"
         raise ArgumentError(_FUNCTION, "encoding", "must be that of the source", given) from None
+
+
+def require_converter(source: str | os.PathLike[str]) -> None:
+    """Make sure that subtitles can be converted to another format.
+
+    Raises:
+        MissingDependencyError: pysubs2 is not installed.
+    """
+    if find_spec("pysubs2") is None:
+        message = f"vs_align.{_FUNCTION}: {os.fspath(source)!r} is not in the format of the target, and converting it"
+        raise MissingDependencyError(f"{message} needs pysubs2: pip install 'vs_align[export]'.")
 
 
 def _converted(text: str, form: str, source: str | os.PathLike[str], timeline: "Timeline") -> str:

@@ -47,10 +47,10 @@ type Cell = str | int | None
 def write_csv(timeline: "Timeline", path: str | os.PathLike[str], rows: str = "segments") -> None:
     """Write a timeline as CSV (RFC 4180: commas, CR LF, a header line, UTF-8).
 
-    Times are hh:mm:ss.mmm of the first frame of a row; `offset_frames` is clip frame minus ref frame there and
-    `offset_ms` clip time minus ref time; `rate` is clip frames per ref frame and `speed` clip seconds per ref second.
-    What does not apply or is not known is empty. Segments of kind missing have no ref frames: `ref_last` is one less
-    than `ref_first`.
+    Times are hh:mm:ss.mmm of the first frame of a row, counted from the first frame of its side unless the timeline has
+    time stamps that begin elsewhere; `offset_frames` is clip frame minus ref frame there and `offset_ms` clip time
+    minus ref time; `rate` is clip frames per ref frame and `speed` clip seconds per ref second. What does not apply or
+    is not known is empty. Segments of kind missing have no ref frames: `ref_last` is one less than `ref_first`.
 
     Args:
         timeline: What to write.

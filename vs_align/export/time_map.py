@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
+from vs_align.majority import majority_of
+from vs_align.timeline_speed import likely_speed
 
 if TYPE_CHECKING:
     from vs_align.timeline import Timeline
@@ -20,6 +22,8 @@ type Seconds = NDArray[np.float64]
 
 _EXACT_SECONDS = 1e-4  # a speed that is known moves nothing by less than this over its stretch
 _FITTED_FRAMES = 0.1  # a speed that was fitted is not known better than this over its stretch
+_ROUNDING_FRAMES = 0.99  # clip frames by which frames on one line differ at most; whole ones are another line
+_MAJORITY = 0.5  # of the frames of a stretch; where fewer agree, frames were left out or shown twice all along
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,21 @@ class TimeMap:
     Args:
         timeline: Rates of both must be known, or time stamps.
         function: Name for messages.
+        clip_start: When clip's first frame is shown, in seconds of its file's clock. None: as its time stamps say, 0
+            where it has none.
+        ref_start: The same of ref.
 
     Raises:
         ArgumentError: Neither rate nor time stamps are known of one side.
     """
 
-    def __init__(self, timeline: "Timeline", function: str) -> None:
+    def __init__(
+        self, timeline: "Timeline", function: str, clip_start: float | None = None, ref_start: float | None = None
+    ) -> None:
         self.timeline = timeline
-        self.ref_times = shown_times(timeline.ref_times, timeline.ref_rate, timeline.ref_length, "ref", function)
-        self.clip_times = shown_times(timeline.clip_times, timeline.clip_rate, timeline.clip_length, "clip", function)
+        ref_times = shown_times(timeline.ref_times, timeline.ref_rate, timeline.ref_length, "ref", function)
+        clip_times = shown_times(timeline.clip_times, timeline.clip_rate, timeline.clip_length, "clip", function)
+        self.ref_times, self.clip_times = _begun(ref_times, ref_start), _begun(clip_times, clip_start)
         self.frames: NDArray[np.int64] = np.array([-1 if n is None else n for n in timeline.frame_map], np.int64)
         """Clip frame of each ref frame, -1 for none."""
         self.stretches = tuple(self._stretches())
@@ -85,10 +95,9 @@ class TimeMap:
         offset = self._line_offset(passage)
         if offset is None:
             rests = self.clip_times[self.frames[shown]] - speed * (self.ref_times[shown] - start)
-            frame = max(_frame_seconds(self.clip_times), speed * _frame_seconds(self.ref_times))
-            # Rounding to frames spreads evenly round the line; more than that are frames left out or shown twice.
-            even = float(rests.max() - rests.min()) <= 1.01 * frame
-            offset = float(rests.max() + rests.min()) / 2 if even else float(np.median(rests))
+            # Rounding to frames spreads by less than a frame of clip; a few odd frames must not move the rest.
+            agreed = majority_of(rests, _ROUNDING_FRAMES * _frame_seconds(self.clip_times))
+            offset = agreed.middle if agreed.share >= _MAJORITY else float(np.median(rests))
         return Stretch(first, passage.ref_last, start, end, offset, speed)
 
     def _line_offset(self, passage: "Passage") -> float | None:
@@ -97,19 +106,22 @@ class TimeMap:
         alone = segment.ref_first == passage.ref_first and segment.ref_last == passage.ref_last
         if not alone or segment.clip_first is None or self.timeline.clip_times:
             return None
-        return float((segment.clip_first + Fraction(segment.phase)) / self.timeline.clip_rate)
+        return float(self.clip_times[0]) + float(
+            (segment.clip_first + Fraction(segment.phase)) / self.timeline.clip_rate
+        )
 
     def _speed(self, passage: "Passage", shown: NDArray[np.intp]) -> float:
         timeline, first = self.timeline, passage.ref_first
         span = float(self.ref_times[passage.ref_last + 1] - self.ref_times[first])
         if timeline.clip_times or timeline.ref_times:
-            speed = self._fitted_speed(shown)
-            slack = _FITTED_FRAMES * _frame_seconds(self.ref_times)
-        else:
-            speed = float(Fraction(passage.rate) * timeline.ref_rate / timeline.clip_rate)
-            segment = timeline.segment_at(first)
-            alone = (segment.ref_first, segment.ref_last) == (first, passage.ref_last)
-            slack = _EXACT_SECONDS if alone else _FITTED_FRAMES * _frame_seconds(self.ref_times)
+            known = timeline.clip_rate and timeline.ref_rate
+            usual = float(Fraction(passage.rate) * timeline.ref_rate / timeline.clip_rate) if known else None
+            frame = max(_frame_seconds(self.clip_times), _frame_seconds(self.ref_times))
+            return likely_speed(self._fitted_speed(shown), span, frame, usual)
+        speed = float(Fraction(passage.rate) * timeline.ref_rate / timeline.clip_rate)
+        segment = timeline.segment_at(first)
+        alone = (segment.ref_first, segment.ref_last) == (first, passage.ref_last)
+        slack = _EXACT_SECONDS if alone else _FITTED_FRAMES * _frame_seconds(self.ref_times)
         return 1.0 if abs(speed - 1) * span <= slack else speed
 
     def _fitted_speed(self, shown: NDArray[np.intp]) -> float:
@@ -146,6 +158,10 @@ def shown_times(times: tuple[float, ...], rate: Fraction, length: int, side: str
         rule = f"must have a frame rate or time stamps of {side}"
         raise ArgumentError(function, f"timeline.{side}_rate", rule, 0)
     return np.arange(length + 1, dtype=np.float64) * rate.denominator / rate.numerator
+
+
+def _begun(times: Seconds, start: float | None) -> Seconds:
+    return times if start is None else times - times[0] + start
 
 
 def _frame_seconds(times: Seconds) -> float:

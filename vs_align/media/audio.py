@@ -1,4 +1,4 @@
-"""Sound by the sample: any stretch of a file's sound track, and pieces of it muxed with a finished picture."""
+"""Sound by the sample: any stretch of a file's sound track, and pieces of it encoded."""
 
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 from vs_align.errors import MediaError
 from vs_align.media.audio_piece import AudioPiece
 from vs_align.media.children import Children
-from vs_align.media.encode import muxer_arguments
+from vs_align.media.decoding import decoded_frames
 from vs_align.media.ffmpeg import audio_encoder_arguments, file_url, find_ffmpeg
+from vs_align.media.sound_clock import SoundClock
+from vs_align.media.tracks import audio_stream
+from vs_align.media.verification import meant_audio, verify
+from vs_align.part_files import reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,10 +24,13 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
 
-# Containers round time stamps to a millisecond: less than this is no gap in the sound.
-_GAP_SECONDS = 0.02
 _SEEK_SECONDS = 5.0
+# Encoders put less than this in front of the first sample.
+_RUN_UP_SECONDS = 0.1
 _BLOCK = 1 << 16
+# Containers that keep the times of what an encoder makes to the sample, also of what it puts before the first; the
+# others are kept so in MP4.
+_EXACT_CONTAINERS = {"flac": ".mka", "libopus": ".ogg"}
 # What a number of channels stands for where the file does not say what they are, by that number.
 _LAYOUTS = ("", "mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 
@@ -40,7 +47,7 @@ class SoundFormat:
 
 
 def sound_format(path: Path) -> SoundFormat:
-    """Return the format of the first sound track of a file.
+    """Return the format of the audio track of a file that is read.
 
     Raises:
         MediaError: It cannot be read.
@@ -49,7 +56,7 @@ def sound_format(path: Path) -> SoundFormat:
 
     try:
         with av.open(str(path)) as container:
-            codec: Any = container.streams.audio[0].codec_context
+            codec: Any = audio_stream(container).codec_context
             count, layout = codec.layout.nb_channels, codec.layout.name
             if layout == f"{count} channels" and count < len(_LAYOUTS):
                 layout = _LAYOUTS[count]
@@ -63,19 +70,48 @@ def sound_format(path: Path) -> SoundFormat:
         raise MediaError(f"The sound of {path.name} cannot be read: {error}.") from error
 
 
+def hides_sound(path: Path) -> bool:
+    """Tell whether an edit list hides how the first sound track of a file begins.
+
+    What encoders put in front, which decoders throw away, does not count.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = audio_stream(container)
+            packet = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
+            if packet is None or packet.pts is None or stream.start_time is None or stream.time_base is None:
+                return False
+            return bool((stream.start_time - packet.pts) * stream.time_base > _RUN_UP_SECONDS)
+    except (av.FFmpegError, IndexError) as error:
+        raise MediaError(f"The sound of {path.name} cannot be read: {error}.") from error
+
+
 class SoundReader:
-    """Reads stretches of the first sound track of a file, best in rising order.
+    """Reads stretches of the audio track of a file that is read, best in rising order.
 
     Args:
         path: The file.
         zero: The time on the file's clock, in seconds, that is sample 0.
         speed: Seconds of the file per second of the samples given out; other than 1 changes the pitch too.
         form: Rate and channels to convert to; None keeps the file's.
+        shifts: Seconds that are added to the file's clock from each place on where it starts anew.
     """
 
-    def __init__(self, path: Path, zero: float = 0.0, speed: float = 1.0, form: SoundFormat | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        zero: float = 0.0,
+        speed: float = 1.0,
+        form: SoundFormat | None = None,
+        shifts: Sequence[float] = (),
+    ) -> None:
         self.format = form or sound_format(path)
-        self._path, self._zero, self._speed = path, zero, speed
+        self._path, self._zero, self._speed, self._shifts = path, zero, speed, tuple(shifts)
         self._blocks: Iterator[tuple[int, Samples]] = self._decode(None)
         self._held: list[tuple[int, Samples]] = []
         self._done = False
@@ -112,7 +148,8 @@ class SoundReader:
     def _restart(self, start: int) -> None:
         seconds = self._zero + start / self.format.rate * self._speed
         self._done = False
-        for seek in (max(0.0, seconds - 1.0), None):
+        # A time that is there twice is no place in the file.
+        for seek in (None,) if self._shifts else (max(0.0, seconds - 1.0), None):
             self._blocks = self._decode(seek)
             first = next(self._blocks, None)
             self._held = [] if first is None else [first]
@@ -126,19 +163,22 @@ class SoundReader:
 
         rate = self.format.rate
         with av.open(str(self._path)) as container:
-            stream = container.streams.audio[0]
+            stream = audio_stream(container)
             if seek is not None:
                 container.seek(round(seek / float(stream.time_base or 1)), stream=stream)
             resampler, position = self._resampler(), None
-            for frame in chain(container.decode(stream), (None,)):
+            clock, due = SoundClock(self._shifts), None
+            for frame in chain(decoded_frames(container, stream), (None,)):
                 if frame is None:
                     # what conversion to another rate still holds back
                     yield from self._numbered(resampler, None, position or 0)
                     return
                 if frame.pts is not None and frame.time_base is not None:
-                    due = round((float(frame.pts * frame.time_base) - self._zero) / self._speed * rate)
-                    if position is None or abs(due - position) > _GAP_SECONDS * rate:
-                        position, resampler = due, self._resampler()
+                    time, begins = clock.continuous(float(frame.pts * frame.time_base), due)
+                    if begins or position is None:
+                        due, resampler = time, self._resampler()
+                        position = round((time - self._zero) / self._speed * rate)
+                due = (due or 0.0) + frame.samples / frame.sample_rate
                 if self._speed != 1:
                     frame.sample_rate = round(frame.sample_rate * self._speed)
                 frame.pts = None
@@ -162,34 +202,47 @@ class SoundReader:
         return av.AudioResampler(format="flt", layout=self.format.layout, rate=self.format.rate)
 
 
-def mux_pieces(
-    video: Path,
-    target: Path,
-    reader: SoundReader,
-    pieces: Sequence[AudioPiece],
-    folder: Path,
-) -> None:
-    """Mux a finished picture, copied as it is, with pieces of sound.
+def encode_samples(
+    blocks: "Iterable[Samples]", form: SoundFormat, seconds: float, arguments: Sequence[str], folder: Path
+) -> Path:
+    """Encode samples to a file of their own that keeps their times to the sample, to be copied from there.
 
     Args:
-        video: A file whose first frame is shown at time 0 of the pieces.
-        target: The file to write.
-        reader: The sound; its sample 0 is time 0 of the pieces' clip times.
-        pieces: What is heard when, without gaps.
-        folder: A folder for logs.
+        blocks: Samples, (n, channels) each; the first is heard at time 0.
+        form: Their rate and channels.
+        seconds: How long all of them last.
+        arguments: Options of ffmpeg, the first two `-c:a` and the name of the encoder.
+        folder: A folder for the file and for logs.
 
     Raises:
-        MediaError: ffmpeg failed or the sound cannot be read.
+        MediaError: ffmpeg failed, lost something, or the audio cannot be read.
+    """
+    path = folder / f"encoded{_EXACT_CONTAINERS.get(arguments[1], '.mp4')}"
+    command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y"]
+    command += ["-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
+    pour([*command, *arguments, file_url(path)], blocks, folder)
+    verify(path, [meant_audio(seconds)], path)
+    return path
+
+
+def encode_pieces(reader: SoundReader, pieces: Sequence[AudioPiece], target: Path, folder: Path) -> Path:
+    """Encode pieces of audio for a container, each in its place, to a file of their own.
+
+    Args:
+        reader: The audio; its sample 0 is time 0 of the pieces' clip times.
+        pieces: What is heard when, without gaps, from time 0 on.
+        target: The file that the audio will go into; without loss if that is Matroska.
+        folder: A folder for the file and for logs.
+
+    Raises:
+        MediaError: ffmpeg failed, lost something, or the audio cannot be read.
     """
     form = reader.format
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-copyts"]
-    command += ["-i", file_url(video), "-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
-    command += ["-map", "0:v:0", "-map", "1:a:0", "-map_metadata", "0", "-c:v", "copy"]
-    sound = audio_encoder_arguments(target, form.channels, lossless=target.suffix.lower() == ".mkv")
-    if "flac" in sound:
-        sound += ["-sample_fmt", "s32" if form.deep else "s16"]
-    command += [*sound, *muxer_arguments(target), file_url(target)]
-    pour(command, (samples for piece in pieces for samples in piece_samples(reader, piece)), folder)
+    arguments = audio_encoder_arguments(target, form.channels, lossless=target.suffix.lower() == ".mkv")
+    if "flac" in arguments:
+        arguments += ["-sample_fmt", "s32" if form.deep else "s16"]
+    blocks = (samples for piece in pieces for samples in piece_samples(reader, piece))
+    return encode_samples(blocks, form, pieces[-1].ref_end, arguments, folder)
 
 
 def pour(command: Sequence[str], blocks: "Iterable[Samples]", folder: Path) -> None:
@@ -218,7 +271,7 @@ def pour(command: Sequence[str], blocks: "Iterable[Samples]", folder: Path) -> N
             # Its exit code and last words say more than this does.
             ffmpeg.wait()
         except av.FFmpegError as error:
-            raise MediaError(f"The sound of clip cannot be read: {error}.") from error
+            raise MediaError(f"The sound of clip cannot be read: {reason_of(error)}.") from error
         if ffmpeg.wait() != 0:
             raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")
 

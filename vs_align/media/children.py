@@ -1,18 +1,19 @@
 """Child processes that never outlive the work they were started for."""
 
-import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from vs_align.media.programs import Running, start
+
 _PATIENCE = 3.0
-_NOISE = ("Output ", "Information: ", "Exiting with exit code", "Conversion failed!")
+_NOISE = ("Output ", "Information: ", "Exiting with exit code", "Conversion failed!", "Last message repeated")
 _LINES_SHOWN = 4
+# "[mp4 @ 0x55d0c8a3b840] ..." has an address that tells nobody anything.
+_COMPONENT = re.compile(r"^\[([^\]]+?) @ 0x[0-9a-f]+\] ")
 # "vs_align.errors.ArgumentError: vs_align.temporal: ..." says who speaks twice.
 _PYTHON_ERROR = re.compile(r"vs_align\.errors\.\w+: ")
 
@@ -21,12 +22,13 @@ class Children:
     """Starts programs, keeps what they say on stderr, and ends those that still run when the block is left.
 
     Each runs in a session of its own, so that Ctrl-C in a terminal reaches this process alone and it decides the order
-    in which things end.
+    in which things end. They end with this process if it is killed; on Linux with the thread that started them, so that
+    the block is left by the thread that entered it.
     """
 
     def __init__(self, log_folder: Path) -> None:
         self._log_folder = log_folder
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[Running] = []
         self._logs: dict[int, Path] = {}
 
     def __enter__(self) -> Self:
@@ -55,29 +57,23 @@ class Children:
         """
         log = self._log_folder / f"{len(self._logs)}-{Path(command[0]).stem}.log"
         with log.open("wb") as stderr:
-            child = subprocess.Popen(
-                command,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=env,
-                start_new_session=sys.platform != "win32",
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
-        self._running.append(child)
-        self._logs[child.pid] = log
-        return child
+            running = start(command, stdin=stdin, stderr=stderr, env=env)
+        self._running.append(running)
+        self._logs[running.process.pid] = log
+        return running.process
 
     def end(self) -> None:
         """End all children that run, and wait for them."""
-        for child in self._running:
-            _signal(child, force=False)
-        for child in self._running:
+        for running in self._running:
+            running.signal(force=False)
+        for running in self._running:
+            child = running.process
             try:
                 child.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
-                _signal(child, force=True)
+                running.signal(force=True)
                 child.wait()
+            running.release()
             for stream in (child.stdin, child.stdout):
                 if stream is not None:
                     _close(stream)
@@ -86,26 +82,14 @@ class Children:
     def last_words(self, child: subprocess.Popen[bytes]) -> str:
         """Return the last lines on stderr of a child that say something, joined."""
         text = self._logs[child.pid].read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
-        lines = [line.strip() for line in text.splitlines()]
-        telling = [line for line in lines if line and not line.startswith(_NOISE)]
+        lines = [_COMPONENT.sub(r"\1: ", line.strip()) for line in text.splitlines()]
+        # a damaged stream says the same of each of its packets
+        telling = [line for line in dict.fromkeys(lines) if line and not line.startswith(_NOISE)]
         for i, line in enumerate(telling):
             if _PYTHON_ERROR.match(line):
                 # What follows a traceback's last line is the error; where it came from helps nobody here.
                 return " / ".join([_PYTHON_ERROR.sub("", line), *telling[i + 1 :]])
         return " / ".join(telling[-_LINES_SHOWN:]) or "it said nothing"
-
-
-def _signal(child: subprocess.Popen[bytes], *, force: bool) -> None:
-    if child.poll() is not None:
-        return
-    if sys.platform == "win32":
-        child.kill() if force else child.terminate()
-        return
-    try:
-        # A program may be a wrapper around the one that works, so its whole session is addressed.
-        os.killpg(child.pid, signal.SIGKILL if force else signal.SIGTERM)
-    except ProcessLookupError:
-        return
 
 
 def _close(stream: IO[bytes]) -> None:

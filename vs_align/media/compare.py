@@ -30,24 +30,30 @@ class Comparison:
 
     style: CompareStyle
     ref: Source
+    timed: Source | None = None
+    """Whose frames' number and rate count; None: ref's."""
+
+    @property
+    def _clock(self) -> Source:
+        return self.timed or self.ref
 
     @property
     def length(self) -> int:
         """Frames of the comparison."""
         if self.style is CompareStyle.SIDE:
-            return self.ref.length
+            return self._clock.length
         return len(self.moments) * len(_VERSIONS) * _CYCLES * _HOLD
 
     @property
     def rate(self) -> Fraction:
         """Frames per second of the comparison; constant, for it has no sound to keep up with."""
-        return self.ref.rate if self.style is CompareStyle.SIDE else Fraction(_BLINK_RATE)
+        return self._clock.rate if self.style is CompareStyle.SIDE else Fraction(_BLINK_RATE)
 
     @property
     def moments(self) -> list[int]:
         """Numbers of the ref frames that blink."""
-        count = min(_STILLS, self.ref.length)
-        return [(2 * i + 1) * self.ref.length // (2 * count) for i in range(count)]
+        count = min(_STILLS, self._clock.length)
+        return [(2 * i + 1) * self._clock.length // (2 * count) for i in range(count)]
 
     @property
     def measured(self) -> slice:

@@ -4,6 +4,9 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+MP4_NAMES = frozenset({".mp4", ".m4v", ".mov", ".m4a", ".m4b"})
+"""Extensions of files that are made of the boxes of MP4."""
+
 _EBML, _SEGMENT, _VOID = 0x1A45DFA3, 0x18538067, 0xEC
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"sidx", b"pnot", b"uuid"}
 

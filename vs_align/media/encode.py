@@ -11,9 +11,9 @@ from pathlib import Path
 from vs_align.errors import MediaError
 from vs_align.media.children import Children
 from vs_align.media.colour import ColourTags
-from vs_align.media.ffmpeg import Encoder, audio_encoder_arguments, file_url, find_ffmpeg, holds_audio
+from vs_align.media.ffmpeg import Encoder, file_url, find_ffmpeg
+from vs_align.media.image_output import check_image, image_arguments, is_image
 from vs_align.media.pixel_format import conversion
-from vs_align.media.probe import VideoFile
 from vs_align.media.vspipe import find_vspipe, supports_mkv, vspipe_environment
 
 _POLL = 0.1
@@ -21,16 +21,6 @@ _POLL = 0.1
 _TIME_BASE = "1/90000"
 # By number, because Windows does not know the name.
 _SIGPIPE = 13
-
-
-@dataclass(frozen=True, slots=True)
-class AudioInput:
-    """The first sound track of a file, to be muxed with the picture."""
-
-    file: VideoFile
-    video_start: float
-    """When the first frame of that file is shown, in seconds of its clock: the sound of then belongs to frame 0."""
-    channels: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +38,8 @@ class EncodeJob:
     bits: int = 8
     crf: float | None = None
     preset: str | None = None
-    audio: AudioInput | None = None
     output: int = 0
     """Number of the script's output."""
-    seconds: float | None = None
-    """Where sound is cut that goes on behind the picture; None keeps it all."""
     extra: tuple[str, ...] = ()
     """Further options of the encoder."""
     wants_props: bool = True
@@ -67,16 +54,16 @@ class EncodeJob:
     def ffmpeg_command(self) -> list[str]:
         """Return the command that reads frames from stdin, says how far it is on stdout, and writes the target."""
         command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-progress", "pipe:1"]
-        # Without its own zero ffmpeg would move each input to begin at 0, and sound would lose its place.
+        # Without its own zero ffmpeg would move a picture that begins later to begin at 0.
         command += ["-stats_period", "0.25", "-copyts"]
         command += ["-f", "matroska" if supports_mkv() else "yuv4mpegpipe"]
         command += ["-r", str(self.rate)] if self.rate is not None else []
         command += ["-i", "pipe:0"]
-        if self.audio is not None:
-            command += ["-itsoffset", f"{-self.audio.video_start:.6f}", "-i", file_url(self.audio.file.path)]
         command += ["-map", "0:v:0"]
-        command += ["-map", "1:a:0", *self._audio_arguments(self.audio)] if self.audio is not None else []
-        command += ["-t", f"{self.seconds:.6f}"] if self.seconds is not None else []
+        if is_image(self.target):
+            return [*command, *image_arguments(self.target, self.format), file_url(self.target)]
+        # What comes through the pipe says that it is English, because it says nothing of its language.
+        command += ["-metadata:s:v:0", "language="]
         return [*command, *self._video_arguments(), *muxer_arguments(self.target), file_url(self.target)]
 
     def _video_arguments(self) -> list[str]:
@@ -93,12 +80,6 @@ class EncodeJob:
         arguments += ["-vf", filters] if filters else []
         is_rgb = self.format.startswith("RGB") and chain is None
         return arguments + ([] if is_rgb else tags.encoder_arguments())
-
-    def _audio_arguments(self, audio: AudioInput) -> list[str]:
-        codec = audio.file.audio_codec or ""
-        if holds_audio(self.target, codec) and not codec.startswith("pcm_"):
-            return ["-c:a", "copy"]
-        return audio_encoder_arguments(self.target, audio.channels, lossless=codec.startswith("pcm_"))
 
 
 def muxer_arguments(target: Path) -> list[str]:
@@ -120,7 +101,8 @@ def encode(job: EncodeJob, folder: Path, on_frame: Callable[[int], None] | None 
         The JSON file with the props of each frame, which is there if the job wants props.
 
     Raises:
-        MediaError: vspipe or ffmpeg failed; the message has its last lines. Both are ended.
+        MediaError: vspipe or ffmpeg failed; the message has its last lines. Both are ended. Or an image that was
+            written cannot be read back.
     """
     props = folder / "props.json"
     if job.rate is None and not supports_mkv():
@@ -141,6 +123,8 @@ def encode(job: EncodeJob, folder: Path, on_frame: Callable[[int], None] | None 
         if on_frame is not None:
             on_frame(progress.frames)
         _check_success(children, vspipe, ffmpeg)
+    if is_image(job.target):
+        check_image(job.target)
     return props
 
 

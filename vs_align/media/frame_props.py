@@ -29,6 +29,10 @@ class FrameMatch:
     """Score of the best candidate that looks different; None where there is none or it was not looked for."""
     metric: str | None = None
     """Name of the metric; None where nothing was searched."""
+    framing: float | None = None
+    """By how much clip's framing differs from ref's around the frame, as a share of the width; None where unknown."""
+    grade: float | None = None
+    """By how much its tone differs, as a share of the range; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ def _match(props: dict[str, Any]) -> FrameMatch:
         confidence=_finite(props.get("VSAlignConfidence")),
         runner_up=_finite(props.get("VSAlignRunnerUp")),
         metric=None if metric is None else str(metric),
+        framing=_finite(props.get("VSAlignFraming")),
+        grade=_finite(props.get("VSAlignGrade")),
     )
 
 

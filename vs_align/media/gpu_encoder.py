@@ -1,10 +1,10 @@
 """Encoders of graphics cards: which one does what an encoder in software does, and whether it runs here."""
 
-import subprocess
 from dataclasses import dataclass
 
-from vs_align.errors import MediaError
+from vs_align.errors import MediaError, MissingDependencyError
 from vs_align.media.ffmpeg import Encoder, find_encoder, find_ffmpeg
+from vs_align.media.programs import output_of
 
 _TIMEOUT = 30
 # What each encoder in software makes, in the words of which those of the cards are named.
@@ -88,13 +88,6 @@ def _runs(found: GpuEncoder) -> bool:
     command += ["5", "-pix_fmt", "yuv420p", "-c:v", found.encoder.name, *found.arguments]
     command += ["-preset", found.preset] if found.preset is not None else []
     try:
-        done = subprocess.run(
-            [*command, "-f", "null", "-"],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return output_of([*command, "-f", "null", "-"], _TIMEOUT).returncode == 0
+    except MissingDependencyError:
         return False
-    return done.returncode == 0

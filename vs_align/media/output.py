@@ -1,74 +1,83 @@
-"""Files that appear whole or not at all."""
+"""Whether files can be written, looked at before any work is done. See `part_files` for how they are."""
 
 import os
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from vs_align.errors import MediaError
 from vs_align.media.ffmpeg import container_names
+from vs_align.media.image_output import image_endings
+from vs_align.part_files import LONGEST_NAME, is_device, part_path, parts, reason_of, replace, shown_name
 
-_LONGEST_STEM = 40
+__all__ = ["check_new", "check_video_name", "check_writable", "part_path", "parts", "replace", "shown_name"]
 
 
-def check_writable(path: Path, inputs: Sequence[Path] = ()) -> None:
+def check_writable(path: Path, inputs: Sequence[Path] = (), *, make_folder: bool = False) -> None:
     """Make sure that a file can be written, and that it is none of the inputs.
+
+    Args:
+        path: The file.
+        inputs: Files that are read.
+        make_folder: Whether its folder will be made if it does not exist.
 
     Raises:
         MediaError: It cannot or it is; the message says why.
     """
+    size = len(os.fsencode(path.name))
+    if size > LONGEST_NAME:
+        raise MediaError(f"{path} cannot be written: its name has {size} bytes, a file system takes {LONGEST_NAME}.")
+    try:
+        _check(path, inputs, make_folder)
+    except MediaError:
+        raise
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written: {reason_of(error)}.") from error
+
+
+def _check(path: Path, inputs: Sequence[Path], make_folder: bool) -> None:
     if path.is_dir():
         raise MediaError(f"{path} is a folder: name a file to write.")
-    if not path.parent.is_dir():
-        raise MediaError(f"{path} cannot be written: the folder {path.parent} does not exist.")
     for given in inputs:
         if path.exists() and given.exists() and path.samefile(given):
             raise MediaError(f"{path} is one of the inputs: name another file to write.")
-    try:
-        # Asking for permissions is not enough: file systems may be full, read-only or no file systems at all.
-        with TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise MediaError(f"{path} cannot be written: {error.strerror or error}.") from error
+    if is_device(path):
+        if not os.access(path, os.W_OK):
+            raise MediaError(f"{path} cannot be written: it may not be opened for writing.")
+        return
+    # a link keeps pointing at its file, which is the one to replace
+    folder = path.resolve().parent
+    if not folder.is_dir() and not make_folder:
+        raise MediaError(f"{path} cannot be written: the folder {path.parent} does not exist.")
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise MediaError(f"{path} cannot be written: {folder} is not a folder.")
+    # Asking for permissions is not enough: file systems may be full, read-only or no file systems at all.
+    with TemporaryFile(dir=folder):
+        pass
 
 
-def check_video_name(path: Path) -> None:
+def check_new(path: Path) -> None:
+    """Make sure that a file to write replaces nothing. Devices and empty files, such as mktemp makes, lose nothing.
+
+    Raises:
+        MediaError: There is such a file.
+    """
+    if path.is_file() and not is_device(path) and path.stat().st_size > 0:
+        raise MediaError(f"{path} exists: name another file, or replace it with -y (--overwrite).")
+
+
+def check_video_name(path: Path, *, images: bool = False) -> None:
     """Make sure that the name says which container to write.
+
+    Args:
+        path: The file.
+        images: Whether it may be an image.
 
     Raises:
         MediaError: It does not.
     """
-    known = container_names()
+    known = container_names() + (image_endings() if images else [])
     if path.suffix.lower() not in known:
         raise MediaError(f"{path.name} must end in one of {', '.join(known)}, so that the container is known.")
-
-
-def part_path(target: Path) -> Path:
-    """Return a hidden name beside the target, with its extension, that nobody else uses."""
-    stem = target.stem[:_LONGEST_STEM].lstrip(".")
-    return target.with_name(f".{stem}.{secrets.token_hex(4)}.part{target.suffix}")
-
-
-@contextmanager
-def parts(target: Path, count: int = 1) -> Iterator[list[Path]]:
-    """Lend hidden names beside the target and remove what is left of them at the end, however it comes."""
-    names = [part_path(target) for _ in range(count)]
-    try:
-        yield names
-    finally:
-        for name in names:
-            name.unlink(missing_ok=True)
-
-
-def replace(part: Path, target: Path) -> None:
-    """Give a finished file its name. A file of that name is replaced in one step.
-
-    Raises:
-        MediaError: The file system refuses.
-    """
-    try:
-        os.replace(part, target)
-    except OSError as error:
-        raise MediaError(f"{target} cannot be written: {error.strerror or error}.") from error

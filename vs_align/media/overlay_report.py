@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
+from vs_align.part_files import reason_of, save_bytes
 from vs_align.version import __version__
 
 _WIDTH = 400
@@ -50,7 +51,7 @@ class Page:
         layers: What was laid on bg.
         bg: The video that lies under all.
         fg: The first that is laid on it.
-        result: The result.
+        result: The result; None where none was made.
         moments: Seconds since the first frame in the result, bg and fg, None where one shows nothing.
     """
 
@@ -61,7 +62,7 @@ class Page:
     layers: Sequence[PageLayer]
     bg: Path
     fg: Path
-    result: Path
+    result: Path | None
     moments: Sequence[tuple[float, float | None, float | None]]
 
 
@@ -73,9 +74,9 @@ def write_page(path: Path, page: Page) -> None:
     """
     text = _html(page)
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        save_bytes(text.encode(), path)
     except OSError as error:
-        raise MediaError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise MediaError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def _html(page: Page) -> str:
@@ -97,9 +98,12 @@ def _html(page: Page) -> str:
 
 
 def _pictures(page: Page) -> str:
-    rows = ["<tr><th>result at</th><th>BG</th><th>FG</th><th>result</th></tr>"]
+    last = "" if page.result is None else "<th>result</th>"
+    rows = [f"<tr><th>result at</th><th>bg</th><th>fg</th>{last}</tr>"]
     for time, bg, fg in page.moments:
-        sides = ((page.bg, bg), (page.fg, fg), (page.result, time))
+        sides = [(page.bg, bg), (page.fg, fg)]
+        if page.result is not None:
+            sides.append((page.result, time))
         cells = "".join(f"<td>{_picture(path, seconds)}</td>" for path, seconds in sides)
         rows.append(f"<tr><td>{time:.3f} s</td>{cells}</tr>")
     return f"<table>{''.join(rows)}</table>"
@@ -133,7 +137,7 @@ def _frame_at(path: Path, seconds: float) -> Any:
             small = shown.reformat(min(_WIDTH, shown.width), height, format="bgr24")
             return small.to_ndarray()
     except (av.FFmpegError, StopIteration) as error:
-        raise MediaError(f"{path.name} cannot be decoded for the report: {error}.") from error
+        raise MediaError(f"{path.name} cannot be decoded for the report: {reason_of(error)}.") from error
 
 
 def _jpeg(picture: Any) -> bytes:

@@ -50,7 +50,9 @@ def conversion(name: str, bits: int, encoder: Encoder, tags: ColourTags) -> tupl
     """
     taken = encoder.pixel_formats
     if not taken or ffmpeg_format(name) in taken:
-        return None, tags
+        # ffmpeg takes any gray for full range, and before version 7 does not say so in the file.
+        unsaid = name.startswith("GRAY") and tags.full_range is None
+        return None, replace(tags, full_range=True) if unsaid else tags
     deep = "10le" if bits > 8 else ""
     if name.startswith("RGB") and not any(form.startswith(_RGB_PREFIXES) for form in taken):
         form = _first(taken, f"yuv444p{deep}", "yuv444p", f"yuv420p{deep}")

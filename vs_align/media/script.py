@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from vs_align.errors import MediaError
 from vs_align.media.source import Source, source_arguments
+from vs_align.part_files import reason_of, save_bytes
 from vs_align.version import __version__
+
+# Ticks a second that hold a millisecond to a tenth.
+_FINE = 10_000
 
 
 def script_head(purpose: str, clip: Source, ref: Source, constants: Sequence[str] = ()) -> str:
@@ -73,6 +78,16 @@ def colour_options(source: Source, wanted: Source) -> list[str]:
     return options
 
 
+def image_options(source: Source, form: str) -> str:
+    """Return the arguments of a resizer that bring pictures of a file to the format of an image, RGB or grey."""
+    options = [f"format=vs.{form}"]
+    if source.is_yuv and source.tags.matrix is None:
+        options.append(f"matrix_in={likely_matrix(source)}")
+    if form.startswith("GRAY"):
+        options.append("range=vs.RANGE_FULL")
+    return ", ".join([*options, 'dither_type="error_diffusion"'])
+
+
 def timing_lines(ref: Source, node: str = "result", named: str = "REF") -> str:
     """Return what gives a clip the durations of a file of variable frame rate; nothing for a constant one.
 
@@ -83,6 +98,8 @@ def timing_lines(ref: Source, node: str = "result", named: str = "REF") -> str:
     """
     if not ref.variable:
         return ""
+    if ref.mended:
+        return _rebuilt_timing(ref, node, named)
     # A file does not say how long its last frame lasts, and vspipe wants to know.
     last = Fraction(ref.frame_seconds).limit_denominator(100000)
     return "\n".join(
@@ -98,6 +115,39 @@ def timing_lines(ref: Source, node: str = "result", named: str = "REF") -> str:
     )
 
 
+def _rebuilt_timing(ref: Source, node: str, named: str) -> str:
+    """Lines that give a clip durations which the file itself does not say, as runs of equal ones."""
+    unit = ref.rate.numerator if ref.rate.numerator > _FINE else _FINE * ref.rate.numerator
+    ticks = [round(time * unit) for time in (*ref.times, ref.duration)]
+    runs: list[list[int]] = []
+    for begin, end in pairwise(ticks):
+        length = max(1, end - begin)
+        if runs and runs[-1][0] == length:
+            runs[-1][1] += 1
+        else:
+            runs.append([length, 1])
+    listed = ", ".join(f"({length}, {count})" for length, count in runs)
+    return "\n".join(
+        [
+            f"# {named} has a variable frame rate and time stamps that lack, stray or start anew: these are the",
+            f"# durations of its frames, in units of 1/{unit} s, and how many frames in a row have each.",
+            f"runs = [{listed}]",
+            "durations = [length for length, count in runs for _ in range(count)]",
+            "",
+            "",
+            "def timed(n, f):",
+            "    f = f.copy()",
+            f"    f.props._DurationNum, f.props._DurationDen = durations[n], {unit}",
+            "    return f",
+            "",
+            "",
+            f"blank = core.std.BlankClip({node}, fpsnum=0, fpsden=1, keep=True)",
+            f"{node} = blank.std.ModifyFrame({node}, timed)",
+            "",
+        ]
+    )
+
+
 def write_script(text: str, path: Path) -> None:
     """Write a script as UTF-8.
 
@@ -105,9 +155,9 @@ def write_script(text: str, path: Path) -> None:
         MediaError: The file cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        save_bytes(text.encode(), path)
     except OSError as error:
-        raise MediaError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise MediaError(f"{path} cannot be written: {reason_of(error)}.") from error
 
 
 def likely_matrix(source: Source) -> int:

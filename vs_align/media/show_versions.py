@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from subprocess import DEVNULL, SubprocessError, run
-from tempfile import TemporaryFile
 
 from vs_align.errors import AlignError
-from vs_align.media.ffmpeg import find_encoder, find_ffmpeg
+from vs_align.media.ffmpeg import VARIABLE, ffmpeg_version, find_encoder, find_ffmpeg, known_limits
 from vs_align.media.vspipe import ensure_config, find_vspipe, supports_mkv
 from vs_align.models import weights
+from vs_align.user_folders import cache_home, is_writable
 
 OLDEST_PYTHON = (3, 12)
 OLDEST_VAPOURSYNTH = 80
-_TIMEOUT = 60
 
 
 class State(StrEnum):
@@ -132,14 +130,14 @@ def _plugins() -> Iterator[Finding]:
 def _ffmpeg() -> Iterator[Finding]:
     try:
         path = find_ffmpeg()
-        done = run([str(path), "-version"], stdin=DEVNULL, capture_output=True, timeout=_TIMEOUT, check=True)
-    except (AlignError, OSError, SubprocessError) as error:
-        mend = "pip install --force-reinstall imageio-ffmpeg"
+        version = ffmpeg_version(path)
+    except AlignError as error:
+        mend = f"pip install --force-reinstall imageio-ffmpeg, and unset {VARIABLE}"
         yield Finding("ffmpeg", State.MISSING, " ".join(str(error).split()), mend)
         return
-    words = done.stdout.decode(errors="replace").split()
-    version = words[2] if words[:2] == ["ffmpeg", "version"] else "unknown version"
-    yield Finding("ffmpeg", State.OK, f"{version} at {path}")
+    chosen = f", which {VARIABLE} names" if os.environ.get(VARIABLE) else ""
+    yield Finding("ffmpeg", State.OK, f"{version} at {path}{chosen}")
+    yield Finding("ffmpeg: limits", State.OK, known_limits(version))
     try:
         find_encoder("libx264")
         yield Finding("ffmpeg: libx264", State.OK, "the usual encoder is there")
@@ -197,25 +195,20 @@ def _metrics() -> Iterator[Finding]:
 
 
 def _folders() -> Iterator[Finding]:
-    cache = _cache_folder()
-    if _is_writable(cache):
+    cache = cache_home()
+    if is_writable(cache):
         yield Finding("cache folder", State.OK, f"{_size_of(cache) / 1e6:.1f} MB in {cache}")
     else:
         mend = "Let this user write there, or name another folder in the variable XDG_CACHE_HOME (Linux)."
-        yield Finding("cache folder", State.MISSING, f"{cache} cannot be written", mend)
+        found = f"{cache} cannot be written, so that nothing is kept for the next time"
+        yield Finding("cache folder", State.OPTIONAL, found, mend)
     places = _numba_folders()
-    place = next((folder for folder in places if _is_writable(folder)), None)
+    place = next((folder for folder in places if is_writable(folder)), None)
     if place is not None:
         yield Finding("numba cache", State.OK, str(place))
     else:
         found = f"{places[0]} cannot be written, so that each start takes seconds longer"
         yield Finding("numba cache", State.OPTIONAL, found, "Name a folder in the variable NUMBA_CACHE_DIR.")
-
-
-def _cache_folder() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("vs_align", appauthor=False)
 
 
 def _numba_folders() -> list[Path]:
@@ -226,16 +219,6 @@ def _numba_folders() -> list[Path]:
     if named:
         return [Path(named)]
     return [Path(__file__).parents[1] / "metrics" / "__pycache__", user_cache_path("numba", appauthor=False)]
-
-
-def _is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, which is made for it; permissions alone do not tell."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def _size_of(folder: Path) -> int:

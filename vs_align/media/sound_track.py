@@ -1,12 +1,16 @@
 """The whole sound of a file as one row of samples, on the clock of its picture."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vs_align.errors import ArgumentError, MediaError
+from vs_align.media.decoding import decoded_frames
+from vs_align.media.sound_clock import SoundClock
+from vs_align.media.tracks import audio_stream
+from vs_align.part_files import reason_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,8 +20,6 @@ if TYPE_CHECKING:
 RATE = 16_000
 """Samples per second that are enough to compare sounds."""
 
-# Containers round time stamps to a millisecond, and packets of sound last some 20 ms: less than this is no gap.
-_GAP_SECONDS = 0.02
 # A file whose time stamps jump further than this is broken, and silence of that length would fill the memory.
 _LONGEST_GAP_SECONDS = 6 * 3600.0
 _log = logging.getLogger(__name__)
@@ -44,18 +46,25 @@ class Sound:
 
 
 def read_sound(
-    path: str | Path, rate: int = RATE, on_progress: Callable[[float], object] | None = None, track: int = 0
+    path: str | Path,
+    rate: int = RATE,
+    on_progress: Callable[[float], object] | None = None,
+    track: int | None = None,
+    zero: float | None = None,
+    shifts: Sequence[float] = (),
 ) -> Sound:
     """Read a sound track of a file, mixed to one channel.
 
     The time stamps of the file say when it is heard: gaps become silence, what an encoder put before the first sample
-    is left out, and a file without a picture begins at its first sample.
+    is left out, and a file without a picture begins at its first sample. Where they start anew, they go on.
 
     Args:
         path: The file.
         rate: Samples per second of the result, 8000 to 48000.
         on_progress: Called now and then with the share that is done, 0 to 1.
-        track: Which sound track, from 0.
+        track: Which audio track, from 0; None for the one flagged default, else the first.
+        zero: When the first frame of the picture is shown, in seconds of the file's clock; None: it is looked for.
+        shifts: Seconds that are added to the file's clock from each place on where it starts anew, where that is known.
 
     Raises:
         ArgumentError: `rate` is out of range, or there is no such track.
@@ -76,11 +85,13 @@ def read_sound(
             tracks = len(container.streams.audio)
             if not tracks:
                 raise MediaError(f"{path.name} has no sound track.")
-            if not 0 <= track < tracks:
+            if track is not None and not 0 <= track < tracks:
                 raise ArgumentError("read_sound", "track", f"must be from 0 to {tracks - 1} in {path.name}", track)
-            start = _collect(container, track, rate, held, on_progress)
+            if zero is None:
+                zero = _picture_start(path)
+            start = _collect(container, track, rate, held, on_progress, zero, SoundClock(shifts))
     except av.FFmpegError as error:
-        raise MediaError(f"The sound of {path.name} cannot be read: {error}.") from error
+        raise MediaError(f"The sound of {path.name} cannot be read: {reason_of(error)}.") from error
     if start is None:
         raise MediaError(f"{path.name} has a sound track, but not one sample of it can be decoded.")
     if on_progress:
@@ -89,15 +100,20 @@ def read_sound(
 
 
 def _collect(
-    container: "InputContainer", track: int, rate: int, held: bytearray, on_progress: Callable[[float], object] | None
+    container: "InputContainer",
+    track: int | None,
+    rate: int,
+    held: bytearray,
+    on_progress: Callable[[float], object] | None,
+    zero: float | None,
+    clock: SoundClock,
 ) -> float | None:
     """Append all samples to `held` and return the time of the first, None where there are none."""
-    stream: Any = container.streams.audio[track]
-    zero = _picture_start(container)
+    stream: Any = audio_stream(container) if track is None else container.streams.audio[track]
     length = (container.duration or 0) / 1e6
     start: float | None = None
     shift, told = 0, 0.0
-    for due, samples in _blocks(container, stream, rate):
+    for due, samples in _blocks(container, stream, rate, clock):
         if start is None:
             start = 0.0 if zero is None else due - zero
             shift = round(due * rate)
@@ -121,16 +137,18 @@ def _append(held: bytearray, place: int, samples: "NDArray[np.int16]", rate: int
     held.extend(samples.tobytes())
 
 
-def _blocks(container: "InputContainer", stream: Any, rate: int) -> "Iterator[tuple[float, NDArray[np.int16]]]":
-    """Yield blocks of samples and the second at which each begins on the clock of the file."""
+def _blocks(
+    container: "InputContainer", stream: Any, rate: int, clock: SoundClock
+) -> "Iterator[tuple[float, NDArray[np.int16]]]":
+    """Yield blocks of samples and the second at which each begins on the continuous clock of the file."""
     import av
 
     resampler, begin, given = _resampler(rate), 0.0, 0
     due: float | None = None  # when the next sample of the file should come
     for frame in _frames(container, stream):
         if frame.pts is not None and frame.time_base is not None:
-            time = float(frame.pts * frame.time_base)
-            if due is None or abs(time - due) > _GAP_SECONDS:
+            time, begins = clock.continuous(float(frame.pts * frame.time_base), due)
+            if begins or due is None:
                 if due is not None:
                     for samples in _resampled(resampler, None):
                         yield begin + given / rate, samples
@@ -158,12 +176,17 @@ def _frames(container: "InputContainer", stream: Any) -> Iterator[Any]:
     """Decode a track; packets that are damaged are left out."""
     import av
 
-    damaged = 0
+    damaged, last = 0, None
     for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.InvalidDataError:
-            damaged += 1
+        last = packet
+        # Decoders would take one without content for the end of the track.
+        if packet.size:
+            try:
+                yield from packet.decode()
+            except av.InvalidDataError:
+                damaged += 1
+    if last is not None and not last.size:
+        yield from last.decode()
     if damaged:
         _log.warning("%d packets of the sound of %s are damaged and count as silence", damaged, container.name)
 
@@ -178,13 +201,24 @@ def _resampled(resampler: Any, frame: Any) -> "list[NDArray[np.int16]]":
     return [done.to_ndarray().reshape(-1) for done in resampler.resample(frame)]
 
 
-def _picture_start(container: "InputContainer") -> float | None:
-    """Time stamp of the first frame in seconds, None without a picture."""
-    for stream in container.streams.video:
-        # The cover of a record is a picture too, and is shown at no time.
-        if stream.disposition & stream.disposition.attached_pic:
-            continue
-        if stream.start_time is None or stream.time_base is None:
-            return 0.0
-        return float(stream.start_time * stream.time_base)
+def _picture_start(path: Path) -> float | None:
+    """Time stamp of the first frame of a file in seconds, None without a picture."""
+    import av
+
+    with av.open(str(path)) as container:
+        for stream in container.streams.video:
+            # The cover of a record is a picture too, and is shown at no time.
+            if stream.disposition & stream.disposition.attached_pic:
+                continue
+            # Packets that cannot be decoded may come before the first that is shown.
+            try:
+                frame = next(decoded_frames(container, stream), None)
+            except av.FFmpegError:
+                # A picture that is damaged is no reason not to listen.
+                frame = None
+            if frame is not None and frame.time is not None:
+                return float(frame.time)
+            if stream.start_time is None or stream.time_base is None:
+                return 0.0
+            return float(stream.start_time * stream.time_base)
     return None

@@ -27,14 +27,23 @@ class SpatialScript:
     comparison: Comparison | None = None
     rendered: Path | None = None
     """A finished result that is compared; nothing is aligned then."""
+    image: str | None = None
+    """Format that an image needs; None: that of a video."""
 
     def after(self, rendered: Path | None) -> "SpatialScript":
         """Return a script of the same that reads a finished result, if there is one."""
         return replace(self, rendered=rendered)
 
     @property
+    def timed(self) -> Source:
+        """Whose frames' number and durations the result has: ref's, but clip's where ref alone is a still."""
+        return self.clip if self.ref.is_still else self.ref
+
+    @property
     def format(self) -> str:
         """Name of the format of the result: clip's, but without subsampling where ref's size does not allow for it."""
+        if self.image is not None:
+            return self.image
         columns, rows = _SHARED.get(self.clip.format[3:6], (1, 1)) if self.clip.is_yuv else (1, 1)
         if self.ref.width % columns or self.ref.height % rows:
             return f"YUV444{self.clip.format[6:]}"
@@ -59,7 +68,7 @@ class SpatialScript:
         """Return the script."""
         parts = [self._head(), f"clip = {opened('CLIP')}\nref = {opened('REF')}\n"]
         if self.rendered is None:
-            parts += [self._to_rgb(), self._align(), self._back(), timing_lines(self.ref)]
+            parts += [self._to_rgb(), self._align(), self._back(), self._timing()]
         else:
             parts.append(self._opened_result())
         text = "\n".join(part for part in parts if part) + "\nresult.set_output()\n"
@@ -102,10 +111,12 @@ class SpatialScript:
 
     def _back(self) -> str:
         options = [f"format=vs.{self.format}"]
-        options += [f"matrix={self._matrix}"] if self.clip.is_yuv else []
-        if self.clip.tags.full_range is not None or not self.clip.is_rgb:
+        options += [f"matrix={self._matrix}"] if self.clip.is_yuv and self.image is None else []
+        if self.image is not None:
+            options.append("range=vs.RANGE_FULL")
+        elif self.clip.tags.full_range is not None or not self.clip.is_rgb:
             options.append(f"range={int(bool(self.clip.tags.full_range))}")
-        options += [f"chromaloc={self.tags.chroma}"] if self.tags.chroma is not None else []
+        options += [f"chromaloc={self.tags.chroma}"] if self.tags.chroma is not None and self.image is None else []
         joined = ", ".join([*options, 'dither_type="error_diffusion"'])
         is_grey = not self.clip.is_yuv and not self.clip.is_rgb
         planes = ".std.ShufflePlanes(0, vs.GRAY)" if is_grey else ""
@@ -118,6 +129,9 @@ class SpatialScript:
             ]
         )
 
+    def _timing(self) -> str:
+        return timing_lines(self.timed, named="CLIP" if self.timed is self.clip else "REF")
+
     def _opened_result(self) -> str:
         options = [f"format=vs.{self.format}"]
         if self.clip.tags.full_range is not None:
@@ -129,15 +143,16 @@ class SpatialScript:
 
     def _versions(self) -> str:
         """Return what shows clip and ref in the size and format of the result."""
-        form, missing = f"format=vs.{self.format}", self.ref.length - self.clip.length
+        form, missing = f"format=vs.{self.format}", self.timed.length - self.clip.length
         colours = ", ".join([form, *colour_options(self.ref, self.clip)])
         before = f"clip.std.SetFieldBased(0).resize.Spline36({self.ref.width}, {self.ref.height}, {form})"
         lines = [
             "",
             "# Output 1: before, ref and after. Before is CLIP, stretched over REF.",
-            f"before = {before}" + (f"[:{self.ref.length}]" if missing < 0 else ""),
+            f"before = {before}" + (f"[:{self.timed.length}]" if missing < 0 else ""),
             *([f"before = before + before[-1] * {missing}"] if missing > 0 else []),
             f"reference = ref.std.SetFieldBased(0).resize.Spline36({colours})",
+            *([f"reference = reference * {self.timed.length}"] if self.timed is not self.ref else []),
             "",
         ]
         return "\n".join(lines)

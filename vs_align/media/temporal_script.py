@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vs_align.media.script import colour_options, opened, script_head, timing_lines, write_script
+from vs_align.media.script import colour_options, image_options, opened, script_head, timing_lines, write_script
 from vs_align.media.source import Source
 
 _TALLEST_RATIO = 16
@@ -31,6 +31,21 @@ class TemporalScript:
     """Whether the search follows the clock instead of frame numbers."""
     timeline: Path | None = None
     """Renders this timeline and searches nothing."""
+    image: str | None = None
+    """Format that an image needs; None: clip's own."""
+
+    @property
+    def format(self) -> str:
+        """Name of the format of the result."""
+        return self.image or self.clip.format
+
+    def _as_image(self) -> str:
+        """Lines that bring the result to the format of an image."""
+        if self.image is None or self.image == self.clip.format:
+            return ""
+        return (
+            f"# To the format of an image.\nresult = result.resize.Spline36({image_options(self.clip, self.image)})\n"
+        )
 
     def match_size(self) -> tuple[int, int]:
         """Return width and height at which frames are compared: even, with the shape of ref."""
@@ -40,7 +55,7 @@ class TemporalScript:
 
     def text(self) -> str:
         """Return the script."""
-        parts = [self._head(), self._sources(), self._match(), timing_lines(self.ref)]
+        parts = [self._head(), self._sources(), self._match(), timing_lines(self.ref), self._as_image()]
         return "\n".join(part for part in parts if part) + "\nresult.set_output()\n"
 
     def write(self, path: Path) -> None:
@@ -124,7 +139,7 @@ def follows_clock(clip: Source, ref: Source) -> bool:
     Rates that differ mean the same moments at the same time, except where one version is the other played at another
     speed, frame for frame: then their numbers of frames agree and their durations do not.
     """
-    if clip.rate == ref.rate:
+    if clip.rate == ref.rate or clip.is_still or ref.is_still:
         return False
     same_count = abs(clip.length - ref.length) <= max(2, 0.002 * ref.length)
     gap = abs(clip.duration - ref.duration)

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vs_align.errors import MediaError
+from vs_align.part_files import reason_of
 
 _PATTERN = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{1,3})")
 _DROPPED = 2  # numbers left out each minute but every tenth, for each 30 frames per second
@@ -30,7 +31,7 @@ def start_time_code(path: Path, rate: Fraction) -> int:
         with av.open(str(path)) as container:
             tags = [*(stream.metadata for stream in container.streams), container.metadata]
     except av.FFmpegError as error:
-        raise MediaError(f"{path.name} cannot be read: {error}.") from error
+        raise MediaError(f"{path.name} cannot be read: {reason_of(error)}.") from error
     texts = [value for tag in tags for key, value in tag.items() if key.lower() == "timecode"]
     return next((counted for text in texts if (counted := frames_of(text, rate)) is not None), 0)
 

@@ -5,12 +5,18 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from vs_align.errors import MissingDependencyError
+from vs_align.media.programs import output_of
+from vs_align.user_folders import temporary_home
 
+# Its first start on a slow disk reads Python, VapourSynth and some plugins.
 _TIMEOUT = 60
+# What takes the place of the user's configuration folder, if anything does.
+_own_config: list[Path] = []
 
 
 def find_vspipe() -> Path:
@@ -36,10 +42,23 @@ def vspipe_environment() -> dict[str, str]:
     """Return environment variables with which vspipe runs the Python and the vs_align that run now, and no others."""
     environment = dict(os.environ)
     _put_first(environment, "PATH", Path(sys.executable).parent)
+    if _own_config:
+        environment["XDG_CONFIG_HOME"] = str(_own_config[-1])
     home = Path(__file__).resolve().parents[2]
     if home != Path(sysconfig.get_path("purelib")).resolve():
         _put_first(environment, "PYTHONPATH", home)
     return environment
+
+
+def _use_own_config() -> None:
+    """Let vspipe read a copy of the user's configuration that lasts as long as this process."""
+    own = temporary_home() / "config"
+    users = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "vapoursynth"
+    (own / "vapoursynth").mkdir(parents=True, exist_ok=True)
+    for name in ("vapoursynth.toml", "vapoursynth.conf"):
+        with suppress(OSError):  # there is none
+            shutil.copy(users / name, own / "vapoursynth" / name)
+    _own_config.append(own)
 
 
 def _put_first(environment: dict[str, str], variable: str, folder: Path) -> None:
@@ -65,6 +84,11 @@ def ensure_config() -> bool:
         return False
     configured = _run([sys.executable, "-m", "vapoursynth", "config"])
     started = vspipe_output("--version")
+    if started.returncode != 0 and os.name != "nt":
+        # VapourSynth's configuration lies in the user's home, which may not be writable
+        _use_own_config()
+        configured = _run([sys.executable, "-m", "vapoursynth", "config"])
+        started = vspipe_output("--version")
     if started.returncode != 0:
         said = (started.stderr or configured.stderr or configured.stdout).strip().splitlines()
         reason = said[-1] if said else "it says nothing"
@@ -81,16 +105,4 @@ def supports_mkv() -> bool:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            env=vspipe_environment(),
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MissingDependencyError(f"{command[0]} cannot be run: {error}") from error
+    return output_of(command, _TIMEOUT, vspipe_environment())

@@ -16,6 +16,7 @@ from typing import Protocol
 from vs_align.errors import AlignError
 from vs_align.models import weights
 from vs_align.models.weights import Model
+from vs_align.part_files import reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ def fetch(model: Model, progress: Progress | None = None) -> Path:
                     continue
                 return _published(model, draft, target)
     except OSError as error:
-        raise AlignError(f"vs_align: {folder} cannot be written: {error}. {weights.by_hand(model.name)}") from error
+        said = f"vs_align: {folder} cannot be written: {reason_of(error)}."
+        raise AlignError(f"{said} {weights.by_hand(model.name)}") from error
     raise AlignError(
         f"vs_align: {model.file} cannot be downloaded ({'; '.join(reasons)}). {weights.by_hand(model.name)}"
     )

@@ -1,5 +1,6 @@
 """`place_films`: where one film's picture lies in another's, one transform for each scene."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
@@ -18,6 +19,8 @@ from vs_align.registration.place_starts import centred, plain_starts, small_star
 from vs_align.registration.views import Luma
 from vs_align.sync_options import Progress
 from vs_align.timing.fingerprint import Fingerprints
+
+_log = logging.getLogger(__name__)
 
 # Pairs of frames that one transform for all is found from; those of one scene; candidates beside each.
 _ANCHORS, _SCENE_ANCHORS, _AROUND, _SCENE_AROUND = 16, 4, 4, 2
@@ -39,6 +42,10 @@ _CONVINCING = 0.5
 _EXACT_SPREAD = 0.15
 _DOUBTFUL, _SURE = 0.4, 0.8
 _SHORTEST_SCENE = 6
+# Pairs of frames without which no place is exact: one still confirms nothing but itself.
+_CONFIRMED = 4
+# Mean difference of two frames, in levels of 255, below which a film stands still.
+_STANDS = 0.5
 # Cuts of the two films that lie so many frames beside each other are one.
 _BESIDE = 3
 
@@ -106,7 +113,9 @@ def middle_placement(
     confidence: float | None = None,
     reasons: tuple[str, ...] = ("the middle of one on the middle of the other; nothing was compared",),
 ) -> Placement:
-    """Ref's middle on clip's, all along, which is always doubtful."""
+    """Ref's middle on clip's, all along, which is always doubtful; made smaller to fit where no scale is given."""
+    if scale is None and (ref_size[0] > clip_size[0] or ref_size[1] > clip_size[1]):
+        reasons = (*reasons, "ref is larger than clip, so it was made smaller to fit")
     place = Transform(_rows(centred(clip_size, ref_size, scale)), clip_size, ref_size)
     return Placement(clip_size, ref_size, (Scene(0, place, confidence, "center"),), verdict="doubtful", reasons=reasons)
 
@@ -153,13 +162,22 @@ class _Search:
 
     def _judged(self, whole: FinePlace, confidence: float, scenes: Sequence[Scene]) -> Placement:
         word = "good" if confidence >= _SURE else "doubtful"
-        if confidence >= _SURE and whole.spread <= _EXACT_SPREAD:
+        if confidence >= _SURE and whole.spread <= _EXACT_SPREAD and self._is_confirmed():
             word = "exact"
         own = sum(scene.transform != scenes[0].transform for scene in scenes)
-        reasons = [f"pictures agree by {whole.agreement:.3f}; halves of them place it within {whole.spread:.2f} pixels"]
+        steady = "nothing confirms the place"
+        if np.isfinite(whole.spread):
+            steady = f"halves of them place it within {whole.spread:.2f} pixels"
+        reasons = [f"pictures agree by {whole.agreement:.3f}; {steady}"]
         if own:
             reasons.append(f"{own} of {len(scenes)} scenes lie elsewhere than the first")
         return Placement(*self._sizes, tuple(scenes), verdict=word, reasons=tuple(reasons))
+
+    def _is_confirmed(self) -> bool:
+        """Whether there are several pairs, of which one can confirm what another says."""
+        numbers = [n for n, _ in self._pairs]
+        # a still that lasts is one image, however many frames there are of it
+        return len(numbers) >= _CONFIRMED and float(self._ref.film.change[numbers].max()) >= _STANDS
 
     def _place_of_all(self) -> FinePlace | None:
         """The place that explains the most of the film."""
@@ -198,7 +216,10 @@ class _Search:
     def _fine(
         self, pairs: Sequence[tuple[int, int]], start: Matrix, reach: int, known: Sequence[Matrix] = ()
     ) -> FinePlace:
-        return fine_place(self._near(pairs, reach, start), start, self._sizes, known)
+        found = fine_place(self._near(pairs, reach, start), start, self._sizes, known)
+        shift = found.matrix[0][2], found.matrix[1][2]
+        _log.debug("place tried: shift %.2f, %.2f px, pictures agree by %.3f", *shift, found.agreement)
+        return found
 
     def _near(
         self,

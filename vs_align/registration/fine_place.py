@@ -43,6 +43,8 @@ NOTHING = 0.1
 """Agreement below which nothing is believed."""
 # That from which on all is, and pixels by which halves of the anchors may disagree.
 _WORTH, _SPREAD = 0.3, 1.0
+# Pairs from which on they are halved; of fewer the pictures are, by tiles of which there are so many to a side.
+_HALVED, _TILES = 4, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,8 @@ class FinePlace:
         agreement: Mean correlation of the anchors, -1..1.
         covered: Pixels of the working pictures that were compared.
         moments: Candidate of each anchor, -1 for none.
-        spread: By how many pixels of clip two halves of the anchors disagree at the corners of ref; infinite where
-            there are too few.
+        spread: By how many pixels of clip two halves of the anchors disagree at the corners of ref, or two halves of
+            their pictures where there are few; infinite where there is none.
     """
 
     matrix: Matrix
@@ -262,13 +264,31 @@ class _Judge:
         parameters = HOMOGRAPHY if kind == "homography" else AFFINE
         inner = self._pictures.inner(outer)
         pairs = even_pairs(self._matched(inner), FINE_PAIRS)
-        if len(pairs) < 4:
+        if not pairs:
             return float("inf")
+        if len(pairs) < _HALVED:
+            return self._spread_of_parts(outer, pairs, parameters, basis)
         halves = [
             self._pictures.outer(self._sequences.refined(inner, pairs[part::2], parameters, _STEPS, basis))
             for part in (0, 1)
         ]
         return corner_difference(halves[0], halves[1], self._ref_size)
+
+    def _spread_of_parts(
+        self, outer: Matrix, pairs: Sequence[tuple[int, int]], parameters: int, basis: Matrix | None
+    ) -> float:
+        """By how much the place differs when it is found from every other tile of the pictures only."""
+        inner, (width, height) = self._pictures.inner(outer), self._pictures.size
+        rows, columns = (np.arange(side) * _TILES // side for side in (height, width))
+        odd = (rows[:, None] + columns[None, :]) % 2
+        clip, ref = self._pictures.weights
+        found = []
+        for part in (0, 1):
+            weight = np.where(odd == part, ref, 0).astype(np.float32)
+            tiles = Sequences(self._pictures.clip, self._pictures.ref, clip, weight, (width, height), _RADIUS)
+            refined = tiles.refined(inner, pairs, parameters, _STEPS, basis)
+            found.append(self._pictures.outer(refined))
+        return corner_difference(found[0], found[1], self._ref_size)
 
 
 def confidence_of(agreement: float, spread: float = 0.0) -> float:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from vs_align.timing.confidence import confidence
 from vs_align.timing.noise import Noise
+from vs_align.timing.version_difference import VersionDifference
 from vs_align.timing.vote import costs, vote
 
 Floats = npt.NDArray[np.float64]
@@ -59,10 +60,25 @@ class Decision:
     runner_up: float | None = None
     """Best score among pictures that look different, or the end of the noise's reach where it lies beyond; None where
     there are none."""
+    apart: VersionDifference | None = None
+    """How the versions differ around the frame apart from time; None where that was not looked at."""
+
+    @property
+    def details(self) -> tuple[float | None, ...]:
+        """Confidence, margin, unrest, runner-up, framing and grade, as a `Match` lists them."""
+        apart = (None, None) if self.apart is None else (self.apart.framing, self.apart.grade)
+        return self.confidence, self.margin, self.unrest, self.runner_up, *apart
 
 
 def decide(
-    scores: Sequence[Floats], begin: int, end: int, noise: Noise, metric: str, *, smooth: bool
+    scores: Sequence[Floats],
+    begin: int,
+    end: int,
+    noise: Noise,
+    metric: str,
+    *,
+    smooth: bool,
+    apart: Sequence[VersionDifference | None] = (),
 ) -> list[Decision]:
     """Decide the matches of some ref frames.
 
@@ -74,6 +90,8 @@ def decide(
         metric: Name of the metric.
         smooth: Whether neighbours have a say. Without, the lowest score wins, and nothing is said about confidence,
             because the search did not look closely at what is not the best.
+        apart: How the versions differ around each frame to decide, which takes from the confidence; empty where that
+            was not looked at.
     """
     table = np.stack(scores)
     if not smooth:
@@ -91,9 +109,11 @@ def decide(
     for i, (place, margin, unrest, second, limit) in enumerate(listed):
         row = table[begin + i]
         score = _score(row, place)
-        sure = 0.0 if place < 0 else confidence(margin, score, metric, unrest)
+        difference = apart[i] if apart else None
+        trust = 1.0 if difference is None else difference.trust
+        sure = 0.0 if place < 0 else trust * confidence(margin, score, metric, unrest)
         runner_up = min(float(row[second]), limit) if second >= 0 else None
-        decisions.append(Decision(place, score, sure, margin, unrest, runner_up))
+        decisions.append(Decision(place, score, sure, margin, unrest, runner_up, difference))
     return decisions
 
 

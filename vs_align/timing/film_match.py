@@ -15,6 +15,8 @@ from vs_align.timing.segmenting import FrameMap, Line, lines_of
 _MOST, _SURE = 6.0, 6.0
 # Mean correlation at which a line is worth nothing, and from which on it is worth all that its evidence is.
 _NOTHING, _WORTH = 0.25, 0.6
+# Confidence below which a few frames beside the line at an end of a stretch are no match.
+_ODD = 0.1
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,12 +30,14 @@ class FilmMatch:
         lines: Straight runs that describe it.
         confidences: (n,) 0 to 1 for each ref frame.
         scores: (n,) how unlike the pictures are, 0 for equal ones, about 1 for unlike ones; NaN where unknown.
+        contradicted: (n,) whether a match is wrong by what the frames show: the two differ, or others fit better.
     """
 
     found: FrameMap
     lines: tuple[Line, ...]
     confidences: Floats
     scores: Floats
+    contradicted: npt.NDArray[np.bool_]
 
 
 def film_match(
@@ -53,13 +57,15 @@ def film_match(
         min_frames: Ref frames that a stretch must have to be believed, unless it is all there is.
     """
     unlike, speaks = np.asarray(scores, np.float64), np.asarray(evidence, np.float64)
-    found = _without_short(found, lines_of(found, known_rates), unlike, min_frames)
+    found = without_short(found, unlike, known_rates, min_frames)
+    found = _without_odd_ends(found, lines_of(found, known_rates), unlike, speaks)
     lines = lines_of(found, known_rates)
     confidences = np.zeros(len(found.frames))
     for line in lines:
         part = slice(line.first, line.last + 1)
         confidences[part] = np.where(found.frames[part] >= 0, _confidence(unlike[part], speaks[part]), 0)
-    return FilmMatch(found, tuple(lines), confidences, np.where(unlike < 0, np.nan, unlike))
+    seen = np.where(unlike < 0, np.nan, unlike)
+    return FilmMatch(found, tuple(lines), confidences, seen, np.zeros(len(seen), np.bool_))
 
 
 def _confidence(unlike: Floats, evidence: Floats) -> float:
@@ -67,14 +73,29 @@ def _confidence(unlike: Floats, evidence: Floats) -> float:
     seen = unlike[np.isfinite(unlike) & (unlike >= 0)]
     if not seen.size:
         return 0.0
-    worth = float(np.clip((1 - seen.mean() - _NOTHING) / (_WORTH - _NOTHING), 0, 1))
-    total = float(np.clip(evidence, -_MOST, _MOST).sum())
-    return worth * (1 - float(np.exp(-max(total, 0) / _SURE)))
+    return line_confidence(float(seen.mean()), float(np.clip(evidence, -_MOST, _MOST).sum()))
 
 
-def _without_short(found: FrameMap, lines: Sequence[Line], unlike: Floats, least: int) -> FrameMap:
-    """Drop stretches that are too short, or too unlike, to be believed."""
-    groups = _stretches(found, lines)
+def worth(unlike: npt.ArrayLike) -> Floats:
+    """How much evidence counts for pairs that differ so much, 0..1: all of it where they are alike."""
+    out: Floats = np.clip((1 - np.asarray(unlike, np.float64) - _NOTHING) / (_WORTH - _NOTHING), 0, 1)
+    return out
+
+
+def line_confidence(unlike: float, total: float) -> float:
+    """How sure a line is, 0..1.
+
+    Args:
+        unlike: Mean difference of its pairs.
+        total: By how much the lines beside are worse, as a negative logarithm of probabilities.
+    """
+    return float(worth(unlike)) * (1 - float(np.exp(-max(total, 0) / _SURE)))
+
+
+def without_short(found: FrameMap, scores: npt.ArrayLike, known_rates: Sequence[float], least: int) -> FrameMap:
+    """Drop stretches that are too short, or too unlike, to be believed; see `film_match`."""
+    unlike = np.asarray(scores, np.float64)
+    groups = _stretches(found, lines_of(found, known_rates))
     frames = found.frames.copy()
     for group in groups:
         first, last = group[0].first, group[-1].last
@@ -83,6 +104,33 @@ def _without_short(found: FrameMap, lines: Sequence[Line], unlike: Floats, least
         hopeless = seen.size > 0 and 1 - seen.mean() <= _NOTHING
         if hopeless or (len(groups) > 1 and last - first + 1 < least):
             frames[part] = -1
+    return _only(found, frames)
+
+
+def _without_odd_ends(found: FrameMap, lines: Sequence[Line], unlike: Floats, evidence: Floats) -> FrameMap:
+    """Drop a few frames at either end of a stretch that lie beside its line and that nothing speaks for.
+
+    What ref shows just before clip begins is much like clip's first frame, and that is all there is to compare it with.
+    """
+    frames = found.frames.copy()
+    for group in _stretches(found, lines):
+        while len(group) > 1:
+            end = min(group[0], group[-1], key=lambda line: _believed(line, unlike, evidence))
+            if _believed(end, unlike, evidence) >= _ODD:
+                break
+            frames[end.first : end.last + 1] = -1
+            group.remove(end)
+    return _only(found, frames)
+
+
+def _believed(line: Line, unlike: Floats, evidence: Floats) -> float:
+    """How sure the line at an end of a stretch is; 1 where it has too many frames to be odd ones."""
+    part = slice(line.first, line.last + 1)
+    return 1.0 if line.last - line.first >= LARGEST_STEP else _confidence(unlike[part], evidence[part])
+
+
+def _only(found: FrameMap, frames: npt.NDArray[np.int64]) -> FrameMap:
+    """A map of which some frames were taken out."""
     lost = frames < 0
     return FrameMap(frames, np.where(lost, -1, found.lows), np.where(lost, -1, found.highs), found.prices)
 

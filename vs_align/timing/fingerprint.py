@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from vs_align.registration.scenes import cuts_in
 from vs_align.registration.views import Luma
+
+if TYPE_CHECKING:
+    from vs_align.media.frame_clock import FrameClock
 
 WIDTH, HEIGHT = 96, 54
 """Size of the pictures that are kept of each frame, whatever its shape is."""
@@ -39,12 +42,14 @@ class SmallFrames:
         colour: (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH), U and V, 128 is grey.
         times: (n,) seconds since the first frame of the clip.
         fields: (n,) whether a frame is said to hold two fields.
+        combed: (n,) whether a frame was seen to hold two moments; None: nobody looked.
     """
 
     luma: Pictures
     colour: Pictures
     times: npt.NDArray[np.float64]
     fields: npt.NDArray[np.bool_]
+    combed: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -104,10 +109,12 @@ class Fingerprints:
         store: Where the small pictures are.
         stats: Numbers that belong to each frame.
         times: (n,) seconds since the first frame, never falling.
-        rate: Frames per second, the average where it varies.
+        rate: Frames per second: that of the usual step, or the average where there is no usual one.
         variable: Whether frames are shown for different times.
         interlaced: Whether frames are said to hold two fields.
         size: Width and height of the frames themselves, in pixels.
+        clock: How the times were made out from time stamps; None where they were given.
+        combed: Whether frames were seen to hold two moments.
     """
 
     store: PictureStore
@@ -117,6 +124,8 @@ class Fingerprints:
     variable: bool = False
     interlaced: bool = False
     size: tuple[int, int] = (WIDTH, HEIGHT)
+    clock: "FrameClock | None" = None
+    combed: bool = False
 
     def __len__(self) -> int:
         """Number of frames."""

@@ -1,7 +1,6 @@
 """The file of a clip's fingerprints: blocks that are added one by one, so that a broken run can be taken up again."""
 
 import json
-import os
 import struct
 import sys
 import zlib
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.file_lock import open_locked
 from vs_align.timing.fingerprint import (
     COLOUR_HEIGHT,
     COLOUR_WIDTH,
@@ -29,6 +29,8 @@ BLOCK = 256
 """Frames of a block."""
 
 _MAGIC = f"vs_align fingerprints {FINGERPRINTS}\n".encode()
+# Frames that must look combed, and their share of all, of which only some are looked at.
+_LEAST_COMBED, _COMBED = 3, 0.0125
 # kind, frames, bytes, checksum of the bytes
 _HEAD = struct.Struct("<4sIII")
 _FRAMES, _END = b"FRMS", b"DONE"
@@ -62,7 +64,7 @@ class FingerprintWriter:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._file = _opened(path)
+        self._file = open_locked(path)
         try:
             self._blocks, end = _scan(self._file)
         except BaseException:
@@ -74,7 +76,7 @@ class FingerprintWriter:
             self._file.write(_MAGIC)
         self._stats: list[FrameStats] = []
         self._times: list[npt.NDArray[np.float64]] = []
-        self._fields = 0
+        self._fields = self._combed = 0
         self._last: npt.NDArray[np.uint8] | None = None
         for block in self._blocks:
             self._note(_read_block(self._file, block))
@@ -87,8 +89,11 @@ class FingerprintWriter:
 
     @property
     def last_time(self) -> float:
-        """Time of the last frame that is in the file, 0 where there is none."""
-        return float(self._times[-1][-1]) if self._times else 0.0
+        """Time of the last frame that is in the file, 0 where there is none, NaN where times do not always rise."""
+        if not self._times:
+            return 0.0
+        times = np.concatenate(self._times)
+        return float(times[-1]) if bool((np.diff(times) > 0).all()) else float("nan")
 
     def add(self, frames: SmallFrames) -> None:
         """Add a block; it is on its way to the disk when this returns."""
@@ -102,7 +107,9 @@ class FingerprintWriter:
     def finish(self, target: Path) -> None:
         """End the file with numbers of all frames, and give it its name."""
         table = [(block.first, block.count, block.place, block.size, block.checksum) for block in self._blocks]
-        head = json.dumps({"interlaced": 2 * self._fields > self.length, "blocks": table}).encode()
+        combed = self._combed >= max(_LEAST_COMBED, _COMBED * self.length)
+        interlaced = 2 * self._fields > self.length
+        head = json.dumps({"interlaced": interlaced, "combed": combed, "blocks": table}).encode()
         packer = zlib.compressobj(_LEVEL)
         parts = [struct.pack("<I", len(head)), head]
         parts += [packer.compress(times.tobytes()) for times in self._times]
@@ -125,6 +132,7 @@ class FingerprintWriter:
         self._stats.append(frame_stats(frames.luma, self._last))
         self._times.append(frames.times)
         self._fields += int(np.count_nonzero(frames.fields))
+        self._combed += 0 if frames.combed is None else int(np.count_nonzero(frames.combed))
         self._last = frames.luma[-1]
 
 
@@ -184,21 +192,25 @@ class FingerprintFile:
 def _packed(frames: SmallFrames) -> bytes:
     luma, colour = frames.luma, frames.colour
     # what hardly changes from frame to frame packs well as differences, modulo 256
+    flags = frames.fields + 2 * (np.zeros_like(frames.fields) if frames.combed is None else frames.combed)
+    flags = flags.astype(np.uint8)
     steps = luma.copy()
     steps[1:] -= luma[:-1]
-    return b"".join([frames.times.astype("<f8").tobytes(), frames.fields.tobytes(), steps.tobytes(), colour.tobytes()])
+    return b"".join([frames.times.astype("<f8").tobytes(), flags.tobytes(), steps.tobytes(), colour.tobytes()])
 
 
 def _unpacked(data: bytes, count: int) -> SmallFrames:
     if len(data) != count * (8 + 1 + _LUMA + _COLOUR):
         raise ValueError("a block of fingerprints has the wrong length")
     times = np.frombuffer(data, "<f8", count).astype(np.float64)
-    fields = np.frombuffer(data, np.bool_, count, times.nbytes).copy()
-    at = times.nbytes + fields.nbytes
+    flags = np.frombuffer(data, np.uint8, count, times.nbytes)
+    at = times.nbytes + flags.nbytes
     steps = np.frombuffer(data, np.uint8, count * _LUMA, at).reshape(count, HEIGHT, WIDTH)
     colour = np.frombuffer(data, np.uint8, count * _COLOUR, at + steps.nbytes)
     luma = np.cumsum(steps, axis=0, dtype=np.uint8)
-    return SmallFrames(luma, colour.reshape(count, 2, COLOUR_HEIGHT, COLOUR_WIDTH), times, fields)
+    return SmallFrames(
+        luma, colour.reshape(count, 2, COLOUR_HEIGHT, COLOUR_WIDTH), times, (flags & 1) > 0, (flags & 2) > 0
+    )
 
 
 def _check(file: BinaryIO, block: _Block) -> None:
@@ -262,39 +274,3 @@ def _read_end(file: BinaryIO) -> tuple[dict[str, Any], npt.NDArray[np.float64], 
         at += floats[-1].nbytes
     grid = np.frombuffer(body, np.uint8, offset=at).reshape(length, HEIGHT // 3, WIDTH // 3)
     return facts, times, FrameStats(floats[0], floats[1], floats[2], grid)
-
-
-def _opened(path: Path) -> BinaryIO:
-    """Open a file for writing that nobody else writes.
-
-    Raises:
-        BlockingIOError: Somebody does.
-    """
-    while True:
-        # opened and made in one step, so that nobody empties what somebody else has begun
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "r+b")
-        try:
-            _lock(file)
-            # who had the lock may have given the file its final name in the meantime
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                return file
-        except BaseException:
-            file.close()
-            raise
-        file.close()
-
-
-def _lock(file: BinaryIO) -> None:
-    """Keep other processes from writing the same file; the system gives it back when the process ends."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError("the file is locked") from error
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -133,7 +133,8 @@ def compare(refs: Any, clips: Any, numbers: Any, lows: Any, highs: Any, places: 
                 total = np.float32(0)
                 for p in range(refs.shape[1]):
                     total += refs[i, p] * clips[j, p]
-                out[place] = np.float32(1) - total
+                # equal rows may be a little longer than 1
+                out[place] = max(np.float32(1) - total, np.float32(0))
                 place += 1
                 j += 1
 

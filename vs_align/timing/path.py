@@ -69,6 +69,42 @@ def best_path(
     return Path(frames, chosen, floors)
 
 
+def path_of(bands: Bands, differences: Rows, frames: npt.NDArray[np.int64]) -> Path:
+    """Take a path that somebody else has found, each of whose frames is a candidate, or -1."""
+    chosen = np.full(len(frames), np.nan, np.float32)
+    there = np.flatnonzero(frames >= 0)
+    numbers = _numbers(bands)
+    for n in there.tolist():
+        row = slice(int(bands.places[n]), int(bands.places[n + 1]))
+        chosen[n] = differences[row][int(np.searchsorted(numbers[row], frames[n]))]
+    return Path(frames, chosen, _floors(bands, differences))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carrier:
+    """Carries lines on through frames for which neither side has a counterpart.
+
+    Args:
+        bands: The candidates.
+        differences: Of all candidates in a row.
+        floors: (n,) the difference that good pairs have thereabouts.
+        rates: (n,) clip frames by which a path is expected to advance.
+    """
+
+    bands: Bands
+    differences: Rows
+    floors: Rows
+    rates: npt.NDArray[np.float64]
+
+    def carried(self, frames: npt.NDArray[np.int64], chosen: Rows) -> tuple[npt.NDArray[np.int64], Rows]:
+        """Return a map and its differences with lines carried on, frame for frame, while the pictures are alike."""
+        frames, chosen = frames.copy(), chosen.astype(np.float32)
+        kernels.go_on(
+            _numbers(self.bands), self.bands.places, self.differences, self.floors, self.rates, frames, chosen
+        )  # fmt: skip
+        return frames, chosen
+
+
 def _floors(bands: Bands, differences: Rows) -> Rows:
     """The difference that good pairs have near each ref frame."""
     best = np.full(len(bands), np.nan, np.float32)

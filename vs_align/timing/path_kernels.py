@@ -28,6 +28,8 @@ _LACKING = 2.5
 _HARDLY, _BESIDE = 2.5, 2
 # Mean difference up to which pictures have something in common where the same offset holds on either side.
 _IN_COMMON = 0.65
+# Difference beyond the usual up to which a line goes on, and how near to 1 its rate must be.
+_ALIKE, _NEAR_ONE = 0.05, 0.1
 # A clip of so few frames per ref frame is one of a lower frame rate.
 _LOWER_RATE = 0.9
 
@@ -240,6 +242,40 @@ def _fill(
         frames[n] = frames[begin - 1] + n - begin + 1
         at = places[n] + np.searchsorted(numbers[places[n] : places[n + 1]], frames[n])
         chosen[n] = differences[at]
+
+
+@njit(nogil=True, cache=True)
+def go_on(numbers: Any, places: Any, differences: Any, floors: Any, rates: Any, frames: Any, chosen: Any) -> None:
+    """Carry lines on, frame for frame, through what neither side has a counterpart for, while the pictures are alike.
+
+    In fades compression makes the frames beside fit better now and then, so that a path prefers to stop there.
+    """
+    for n in range(1, frames.size):
+        if frames[n] < 0 <= frames[n - 1] and abs(rates[n] - 1) < _NEAR_ONE:
+            later = n
+            while later < frames.size and frames[later] < 0:
+                later += 1
+            limit = frames[later] if later < frames.size else np.int64(1 << 62)
+            if frames[n - 1] + 1 < limit:
+                _carry(numbers, places, differences, floors, frames, chosen, n, frames[n - 1] + 1)
+    for n in range(frames.size - 2, -1, -1):
+        if frames[n] < 0 <= frames[n + 1] and abs(rates[n] - 1) < _NEAR_ONE:
+            earlier = n
+            while earlier >= 0 and frames[earlier] < 0:
+                earlier -= 1
+            limit = frames[earlier] if earlier >= 0 else np.int64(-1)
+            if frames[n + 1] - 1 > limit:
+                _carry(numbers, places, differences, floors, frames, chosen, n, frames[n + 1] - 1)
+
+
+@njit(nogil=True, cache=True)
+def _carry(
+    numbers: Any, places: Any, differences: Any, floors: Any, frames: Any, chosen: Any, n: Any, c: Any
+) -> None:  # fmt: skip
+    """Show clip frame c at ref frame n if both are alike."""
+    at = places[n] + np.searchsorted(numbers[places[n] : places[n + 1]], c)
+    if at < places[n + 1] and numbers[at] == c and 0 <= differences[at] <= _ALIKE + floors[n]:
+        frames[n], chosen[n] = c, differences[at]
 
 
 @njit(nogil=True, cache=True)

@@ -20,7 +20,7 @@ from vs_align.timing.framing import framing_of
 from vs_align.timing.likeness import differences
 from vs_align.timing.locating import located
 from vs_align.timing.pace import paces
-from vs_align.timing.path import Path, best_path, equals, evidence
+from vs_align.timing.path import Carrier, Path, best_path, equals, evidence
 from vs_align.timing.segmenting import REACH, FrameMap
 from vs_align.vapour.memory import MemoryTrimmer
 
@@ -49,6 +49,7 @@ class PictureMatch:
         evidence: (n,) by how much the frames beside are worse, as the lesser of both sides.
         agreement: Mean correlation of frames that were laid on each other, -1..1; 0 where they could not be.
         geometries: How small pictures of clip lie on those of ref.
+        carrier: Carries lines on; None where nothing was compared.
     """
 
     found: FrameMap
@@ -56,6 +57,7 @@ class PictureMatch:
     evidence: npt.NDArray[np.float32]
     agreement: float
     geometries: tuple[Geometry, ...] = field(default=())
+    carrier: Carrier | None = None
 
 
 def match_pictures(
@@ -118,7 +120,7 @@ def match_pictures(
             bands, unlike = again
             path = best_path(bands, unlike, rates, ref.cuts, clip.cuts)
     tell("searching", 3, 3)
-    return _concluded(bands, unlike, path, placed)
+    return _concluded(bands, unlike, path, placed, rates)
 
 
 def _searched(
@@ -212,7 +214,13 @@ def _worth(geometry: Geometry) -> float:
     return -math.log(1 - alike * alike) * len(geometry.common)
 
 
-def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed: Sequence[Geometry]) -> PictureMatch:
+def _concluded(
+    bands: Bands,
+    unlike: npt.NDArray[np.float32],
+    path: Path,
+    placed: Sequence[Geometry],
+    rates: npt.NDArray[np.float64],
+) -> PictureMatch:
     lows, highs = equals(bands, unlike, path)
     prices = np.column_stack([evidence(bands, unlike, path, beside) for beside in range(-REACH, REACH + 1)])
     return PictureMatch(
@@ -221,6 +229,7 @@ def _concluded(bands: Bands, unlike: npt.NDArray[np.float32], path: Path, placed
         np.minimum(prices[:, REACH - 1], prices[:, REACH + 1]),
         min(1.0, max(each.agreement for each in placed)),
         tuple(placed),
+        Carrier(bands, unlike, path.floors, rates),
     )
 
 
@@ -274,6 +283,20 @@ def _placed(
         clips += clip.lumas(first, stop)
         refs += ref.lumas(n, n + 1)
     return geometries(clips, refs, windows, starts=starts, shapes=likely_shapes(clip.size, ref.size), others=others)
+
+
+def placed_by_map(frames: npt.NDArray[np.int64], clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
+    """How clip lies on ref where a map says which frames belong together; empty where they do not agree.
+
+    Args:
+        frames: (n,) the clip frame of each ref frame, or one nearby; -1 where there is none.
+        clip: The film with the candidates.
+        ref: The other one.
+    """
+    there = np.flatnonzero((frames >= 0) & ~ref.flat)
+    if not len(there):
+        return []
+    return _placed(clip, ref, [Stretch(ref.times[there], clip.times[frames[there]], float(len(there)))])
 
 
 def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Matrix]) -> list[Geometry]:

@@ -20,10 +20,17 @@ REACH = 2
 # A rate other than 1 must make so many lines one, and may cost so much for each that it saves, as a negative logarithm
 # of probabilities: frames that are dropped now and then must not be taken for a speed.
 _LINES_FOR_ONE, _FOR_LINE = 3, 5.0
+# Two files of different rates hardly ever run at different speeds too; rates that differ by less are alike.
+_FOR_SPEED, _ALIKE = 5.0, 2e-3
 # A fitted rate must be so near to a known one, or stand on so many steps of the offset.
 _NEAR_KNOWN, _STEPS = 5e-4, 4
+# Share of the frames of a block through which a line must pass to be tried as the line of all.
+_MOST = 0.9
 # Frames from which on a rate can be fitted, and the most corners of a map that are looked at for it.
 _LONG, _CORNERS = 240, 4000
+
+# By so much, in frames, a line that rounding would carry over the edge of clip ends before it.
+_INSIDE = 1e-6
 
 Ints = npt.NDArray[np.int64]
 
@@ -85,16 +92,26 @@ def _block_lines(found: FrameMap, numbers: Ints, known_rates: Sequence[float]) -
     plain = _greedy(places, strict, strict, 1.0)
     if len(plain) < _LINES_FOR_ONE:
         return plain
-    choices = [_greedy(places, *loose, rate) for rate in known_rates if rate != 1]
+    others = [rate for rate in known_rates if rate != 1]
+    choices = [_greedy(places, *loose, rate) for rate in others]
+    if found.prices is not None:
+        # what it costs to pass odd frames by is known
+        choices += [_through_most(places, *loose, rate) for rate in others]
     if numbers.size >= _LONG:
         choices += _fitted(places, *loose, known_rates, len(plain) - 1)
     best, most = plain, 0.0
     for lines in choices:
         saved = len(plain) - len(lines)
-        gain = _FOR_LINE * saved - _price(found, numbers, lines)
+        gain = _FOR_LINE * saved - _price(found, numbers, lines) - _rarity(lines[0].rate, known_rates)
         if _LINES_FOR_ONE * len(lines) <= len(plain) and gain > most:
             best, most = lines, gain
     return best
+
+
+def _rarity(rate: float, known_rates: Sequence[float]) -> float:
+    """What a rate costs by which clip runs faster or slower than ref, where there is one by which it does not."""
+    same_time = known_rates[1] if len(known_rates) > 1 else 1.0
+    return _FOR_SPEED if abs(same_time - 1) > _ALIKE and abs(rate / same_time - 1) > _NEAR_KNOWN else 0.0
 
 
 def _price(found: FrameMap, numbers: Ints, lines: Sequence[Line]) -> float:
@@ -115,6 +132,28 @@ def _greedy(places: Any, lows: Any, highs: Any, rate: float) -> list[Line]:
     out = np.empty((len(places), 4))
     count = _greedy_lines(places, lows, highs, rate, out)
     return [Line(int(a), int(b), float(begin), rate) for a, b, begin, _ in out[:count]]
+
+
+def _through_most(places: Any, lows: Any, highs: Any, rate: float) -> list[Line]:
+    """One line of a rate through as many frames as it can pass, and what lies before the first and behind the last.
+
+    Odd frames between do not bend it, as they would by ending the lines of `_greedy`.
+    """
+    least, most = lows - 0.5 - places * rate, highs + 0.5 - places * rate
+    edges = np.concatenate([least, most])
+    order = np.lexsort((np.repeat([1, -1], len(places)), edges))
+    held = np.cumsum(np.repeat([1, -1], len(places))[order])
+    best = int(np.argmax(held))
+    line = float(edges[order[best]] + edges[order[best + 1]]) / 2
+    fits = np.flatnonzero((least < line) & (line < most))
+    if len(fits) < _MOST * len(places):
+        return _greedy(places, lows, highs, rate)
+    first, stop = int(fits[0]), int(fits[-1]) + 1
+    middle = Line(int(places[first]), int(places[stop - 1]), line + float(places[first]) * rate, rate)
+    before, behind = (
+        _greedy(places[part], lows[part], highs[part], rate) for part in (slice(first), slice(stop, None))
+    )
+    return [*before, middle, *behind]
 
 
 @njit(nogil=True, cache=True)
@@ -201,11 +240,13 @@ def _matches(line: Line, found: FrameMap, clip_length: int, confidences: Any, sc
     out: list[Segment] = []
     for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > hole) + 1):
         first, last = int(run[0]), int(run[-1])
+        way = (last - first) * line.rate
         place = line.begin + (first - line.first) * line.rate
+        # rounding may carry an end of a line over the edge of clip
+        place = max(min(place, clip_length - 0.5 - way - _INSIDE), -0.5)
         shown = floor(place + 0.5)
         phase = min(max(place - shown, -0.5), float(np.nextafter(0.5, 0)))
-        end = shown + floor((last - first) * line.rate + phase + 0.5)
-        # rounding may carry the last frame of a line over the edge of clip
+        end = shown + floor(way + phase + 0.5)
         if shown < 0 or end >= clip_length:
             shown, phase = int(found.frames[first]), 0.0
         part = slice(first, last + 1)

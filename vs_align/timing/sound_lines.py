@@ -80,11 +80,23 @@ def left_below_a_frame(sound: "SoundMatch", shown: Floats, ref: Fingerprints, fr
     return 1000 * middle if abs(middle) <= frame else None
 
 
-def contradiction(sound: "SoundMatch", shown: Floats, ref: Fingerprints, frame: float) -> str | None:
-    """What to say where sound and pictures tell of different times; None where they agree, or nobody can tell."""
+def contradiction(
+    sound: "SoundMatch", shown: Floats, ref: Fingerprints, frame: float, *, told: bool = True
+) -> str | None:
+    """What to say where sound and pictures tell of different times; None where they agree, or nobody can tell.
+
+    Args:
+        sound: What the sound says.
+        shown: (n,) time of the clip frame that each ref frame shows; NaN where there is none.
+        ref: The film.
+        frame: Seconds of a clip frame.
+        told: Whether the pictures tell times at all. Those of a still that lasts do not.
+    """
     off = _apart(sound, shown, ref)
     if not off.size or abs(float(np.median(off))) <= 2 * frame:
         return None
+    if not told:
+        return f"by sound the frames shown are {-1000 * float(np.median(off)):+.0f} ms off: engine audio goes by sound"
     return f"the sound is {1000 * float(np.median(off)):+.0f} ms off the pictures: clip's own sound may be out of step"
 
 

@@ -19,10 +19,12 @@ METRIC = "VSAlignMetric"
 MARGIN = "VSAlignMargin"
 UNREST = "VSAlignUnrest"
 RUNNER_UP = "VSAlignRunnerUp"
+FRAMING = "VSAlignFraming"
+GRADE = "VSAlignGrade"
 WINDOW_FIRST = "VSAlignWindowFirst"
 WINDOW_SCORES = "VSAlignWindowScores"
 
-_PERHAPS = [OFFSET_MS, CONFIDENCE, MARGIN, UNREST, RUNNER_UP]
+_PERHAPS = [OFFSET_MS, CONFIDENCE, MARGIN, UNREST, RUNNER_UP, FRAMING, GRADE]
 _MATCH_PROPS = [MATCH, OFFSET, SCORE, FALLBACK, METRIC, *_PERHAPS]
 _TIMING_PROPS = ["_DurationNum", "_DurationDen", "_AbsoluteTime"]
 # They describe the neighbourhood and the coding of a frame that now stands elsewhere.
@@ -49,6 +51,8 @@ class Match:
     margin: float | None = None
     unrest: float | None = None
     runner_up: float | None = None
+    framing: float | None = None
+    grade: float | None = None
 
 
 def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | None = None) -> None:
@@ -63,8 +67,8 @@ def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | 
     # numbers in lists are written three times as fast as alone, and read back as the same
     props[MATCH], props[OFFSET] = [found.match], [found.match - found.number]
     props[SCORE], props[FALLBACK], props[METRIC] = [found.score], [int(found.fallback)], found.metric
-    known = zip(_PERHAPS, (found.late, found.confidence, found.margin, found.unrest, found.runner_up), strict=True)
-    for name, value in known:
+    known = found.late, found.confidence, found.margin, found.unrest, found.runner_up, found.framing, found.grade
+    for name, value in zip(_PERHAPS, known, strict=True):
         if value is not None:
             props[name] = [value]
         elif name in props:

@@ -1,15 +1,22 @@
 """Small pictures of all frames of a clip, asked for once and in order."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import vapoursynth as vs
 
-from vs_align.media.small_pictures import SmallPicture
+from vs_align.media.combing import is_combed
+from vs_align.media.small_pictures import LOOKED_AT, SmallPicture, made_small
 
 _TIMING = ("_DurationNum", "_DurationDen", "_AbsoluteTime")
+# Formats that are handed to libav as they are.
+_SAMPLINGS = {(0, 0): "444", (1, 0): "422", (1, 1): "420"}
+_DEPTHS = (8, 9, 10, 12, 14, 16)
+_ENDIAN = "le" if sys.byteorder == "little" else "be"
 # Frames by which a clip is recognised.
 _SAMPLES = 12
 
@@ -30,7 +37,7 @@ def node_pictures(
     """
     if skip >= clip.num_frames:
         return
-    small = _small(clip, size)
+    small = _readable(clip)
     fps = float(clip.fps)
     stamped = _zero(clip) if not fps else None
     time = after
@@ -44,8 +51,9 @@ def node_pictures(
         elif n:
             time += length
         length = _length(props)
-        planes = np.stack([np.asarray(frame[plane]) for plane in range(3)])
-        yield SmallPicture(planes[0], planes[1:], time, int(props.get("_FieldBased", 0)) > 0)
+        picture = made_small(_decoded(frame), size, time)
+        combed = n % LOOKED_AT == 0 and is_combed(np.asarray(frame[0]), frame.format.bits_per_sample)
+        yield replace(picture, interlaced=int(props.get("_FieldBased", 0)) > 0, combed=combed)
 
 
 def node_identity(clip: vs.VideoNode) -> str:
@@ -63,20 +71,44 @@ def node_identity(clip: vs.VideoNode) -> str:
     return sums.hexdigest()
 
 
-def _small(clip: vs.VideoNode, size: tuple[int, int]) -> vs.VideoNode:
-    family = clip.format.color_family
-    fields = clip.std.SetFieldBased(0)
+def _readable(clip: vs.VideoNode) -> vs.VideoNode:
+    """The clip in a format that the scaler of files reads, so that nodes and files are seen alike."""
+    if _av_format(clip.format) is not None:
+        return clip
+    fields, family = clip.std.SetFieldBased(0), clip.format.color_family
     if family == vs.RGB:
         # the scaler trips over an RGB clip that says it is YUV
-        small = fields.std.SetFrameProps(_Matrix=int(vs.MATRIX_RGB)).resize.Bicubic(
-            *size, format=vs.YUV444P8, matrix_s="709"
+        readable = fields.std.SetFrameProps(_Matrix=int(vs.MATRIX_RGB)).resize.Bicubic(
+            format=vs.YUV444P8, matrix_s="709"
         )
     elif family == vs.GRAY:
         # likewise over grey that says it is RGB
-        small = fields.std.RemoveFrameProps("_Matrix").resize.Bicubic(*size, format=vs.YUV444P8, matrix_s="709")
+        readable = fields.std.RemoveFrameProps("_Matrix").resize.Bicubic(format=vs.YUV444P8, matrix_s="709")
     else:
-        small = fields.resize.Bicubic(*size, format=vs.YUV444P8)
-    return small.std.CopyFrameProps(clip, props=["_FieldBased"])
+        readable = fields.resize.Bicubic(format=vs.YUV444P8)
+    return readable.std.CopyFrameProps(clip, props=["_FieldBased", *_TIMING])
+
+
+def _av_format(known: vs.VideoFormat) -> str | None:
+    """Name of the format in libav, None where it has none, or where a conversion would depend on more than it."""
+    sampling = _SAMPLINGS.get((known.subsampling_w, known.subsampling_h))
+    if known.color_family != vs.YUV or known.sample_type != vs.INTEGER or sampling is None:
+        return None
+    if known.bits_per_sample not in _DEPTHS:
+        return None
+    return f"yuv{sampling}p" + ("" if known.bits_per_sample == 8 else f"{known.bits_per_sample}{_ENDIAN}")
+
+
+def _decoded(frame: vs.VideoFrame) -> Any:
+    """The frame as one of libav's."""
+    import av
+
+    out = av.VideoFrame(frame.width, frame.height, _av_format(frame.format) or "")
+    for number, plane in enumerate(out.planes):
+        pixels = np.asarray(frame[number])
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows[: len(pixels), : pixels.shape[1] * pixels.itemsize] = np.ascontiguousarray(pixels).view(np.uint8)
+    return out
 
 
 def _zero(clip: vs.VideoNode) -> float | None:

@@ -1,0 +1,186 @@
+"""What a media file holds besides one video track: all of its tracks, its chapters and its tags."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vs_align.errors import MediaError
+
+# Muxers move streams that would begin before 0 by the delay of an audio encoder, and leave chapters where they are: a
+# picture that begins by less than this many seconds after 0 says nothing of the chapters.
+_MUXER_DELAY = 0.1
+# Names of tags that describe the file that is read, not the film, in lower case.
+_OF_THE_FILE = frozenset(
+    {"encoder", "duration", "major_brand", "minor_version", "compatible_brands", "creation_time", "handler_name"}
+    | {"vendor_id", "bps", "number_of_frames", "number_of_bytes", "encoding_tool", "writing_application", "timecode"}
+    | {"software", "isft"}
+)
+_STATISTICS = "_statistics_"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One stream of a file.
+
+    Args:
+        index: Number of the stream in its file.
+        kind: "video", "audio", "subtitle", "data", "attachment" or "unknown".
+        number: Which of its kind, from 1.
+        codec: Name of the codec; empty where there is none.
+        language: As the file names it, None where it does not.
+        default: Whether players choose it unless told otherwise.
+        cover: Whether it is a still image that stands for the file.
+        name: Title of the track, or name of an attached file.
+    """
+
+    index: int
+    kind: str
+    number: int
+    codec: str
+    language: str | None
+    default: bool
+    cover: bool
+    name: str
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags that a track needs which is made from this one."""
+        given = {"language": self.language, "title": self.name}
+        return {name: text for name, text in given.items() if text}
+
+    def words(self) -> str:
+        """Say in a few words which track it is."""
+        kind = "cover image" if self.cover else f"{self.kind} track" if self.kind != "attachment" else self.kind
+        known = [part for part in (self.language, self.codec, self.name) if part]
+        return f"{kind} {self.number}" + (f" ({', '.join(known)})" if known else "")
+
+
+@dataclass(frozen=True, slots=True)
+class FileChapter:
+    """A chapter on the clock of its file, in seconds."""
+
+    start: float
+    end: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileTracks:
+    """All that a file holds."""
+
+    path: Path
+    tracks: tuple[Track, ...]
+    chapters: tuple[FileChapter, ...]
+    tags: Mapping[str, str]
+    """Tags of the whole file that are about the film, such as `title`."""
+
+    def of_kind(self, *kinds: str) -> list[Track]:
+        """Return the tracks of some kinds, in the order of the file."""
+        return [track for track in self.tracks if track.kind in kinds and not track.cover]
+
+    @property
+    def audio(self) -> Track | None:
+        """The audio track that is read: the first that is flagged default, else the first."""
+        tracks = self.of_kind("audio")
+        return next((track for track in tracks if track.default), tracks[0] if tracks else None)
+
+
+def audio_stream(container: Any) -> Any:
+    """Return the audio stream of an opened file that is read: the first that is flagged default, else the first.
+
+    Args:
+        container: A container of PyAV.
+
+    Raises:
+        IndexError: It has no audio.
+    """
+    streams = container.streams.audio
+    return next((stream for stream in streams if stream.disposition & stream.disposition.default), streams[0])
+
+
+def heard_from(path: Path) -> tuple[float, float]:
+    """Return when the audio of a file is first heard, and how long before its place a packet may begin that is needed.
+
+    Returns:
+        Seconds on the clock of the file; and the seconds that its first packets last before that, and one packet more:
+        a decoder makes a packet whole with the one before it.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = audio_stream(container)
+            packet = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
+            if packet is None or packet.pts is None or packet.time_base is None:
+                return 0.0, 0.0
+            heard = stream.start_time if stream.start_time is not None else packet.pts
+            unit = float(packet.time_base)
+            return heard * unit, max(0.0, (heard - packet.pts) * unit) + (packet.duration or 0) * unit
+    except (av.FFmpegError, IndexError) as error:
+        raise MediaError(f"The audio of {path.name} cannot be read: {error}.") from error
+
+
+def read_tracks(path: Path) -> FileTracks:
+    """Look at all tracks, chapters and tags of a file.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            counts: dict[str, int] = {}
+            tracks = tuple(_track(stream, counts) for stream in container.streams)
+            chapters = tuple(_chapter(given) for given in container.chapters())
+            return FileTracks(path, tracks, chapters, film_tags(container.metadata))
+    except av.FFmpegError as error:
+        raise MediaError(f"The tracks of {path.name} cannot be read: {error}.") from error
+
+
+def film_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return those tags that are about the film or the track, not about the file that they were in."""
+    return {
+        name: text
+        for name, text in tags.items()
+        if name.lower().partition("-")[0] not in _OF_THE_FILE and not name.lower().startswith(_STATISTICS)
+    }
+
+
+def shifted_chapters(chapters: Iterable[FileChapter], start: float) -> tuple[FileChapter, ...]:
+    """Return chapters on a clock whose 0 is the first frame.
+
+    Args:
+        chapters: On the clock of their file.
+        start: Time of the file's first frame, in seconds. One below a tenth of a second is a muxer's, and ignored.
+    """
+    shift = start if start >= _MUXER_DELAY else 0.0
+    moved = (FileChapter(max(0.0, c.start - shift), c.end - shift, c.title) for c in chapters)
+    return tuple(chapter for chapter in moved if chapter.end > 0 or chapter.start == chapter.end)
+
+
+def _track(stream: Any, counts: dict[str, int]) -> Track:
+    kind = str(stream.type)
+    cover = bool(stream.disposition & stream.disposition.attached_pic)
+    counted = "cover" if cover else kind
+    counts[counted] = counts.get(counted, 0) + 1
+    codec = "" if stream.codec_context is None else str(stream.codec_context.codec.canonical_name)
+    language = stream.metadata.get("language")
+    return Track(
+        index=stream.index,
+        kind=kind,
+        number=counts[counted],
+        codec=codec,
+        language=None if language in (None, "und") else language,
+        default=bool(stream.disposition & stream.disposition.default),
+        cover=cover,
+        name=stream.metadata.get("title") or stream.metadata.get("filename") or "",
+    )
+
+
+def _chapter(given: Any) -> FileChapter:
+    base = given["time_base"]
+    return FileChapter(float(given["start"] * base), float(given["end"] * base), given["metadata"].get("title", ""))
