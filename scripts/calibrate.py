@@ -2,14 +2,14 @@
 """Reliability of VSAlignConfidence: how many matches of each confidence are right, and constants that fit better.
 
     python scripts/calibrate.py CLIP CLIP... [--metric structure] [--size 480x270] [--frames 120] [--tr 12]
-                                [--held-out CLIP CLIP...]
+                                [--held-out CLIP CLIP...] [--wrong-counts 12]
 
 Each clip is matched against copies of itself under several degradations, once with lost, repeated and swapped frames
 and once five frames late, and against the next clip, where no match can be right. A match is right when the frame that
 it shows differs from the wanted one by no more than half a code value on average, or no more than the nearest frame
 that is left. What is printed of each degradation: how many matches are right, how many have a confidence of 0.9 and
 more ("sure"), and which part of all is sure and wrong. Clips that are held out are measured, and take no part in the
-fit.
+fit. In the fit a wrong match counts as often as --wrong-counts says: more of them means fewer that are sure and wrong.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from vs_align.timing.confidence import calibration, confidence
 from vs_align.timing.match_report import SURE
 
 Frames = npt.NDArray[np.uint8]
+_HIGHEST_BASE = 0.3  # a good score alone does not make a match sure
 _LATE = 5  # frames by which the copy that is not jittered begins before
 
 Degradation = Callable[[Frames, np.random.Generator], Frames]
@@ -143,7 +144,7 @@ class Sample:
     right: bool
     related: bool
     trust: float
-    """What is left of the confidence because of how the versions differ, 0 to 1."""
+    """What is left of the confidence because of how the versions differ or because a frame jumps alone, 0 to 1."""
     degradation: str = ""
     held_out: bool = False
 
@@ -160,6 +161,7 @@ def main() -> None:
     names = [*DEGRADATIONS, FADING, STILL]
     parser.add_argument("--degradations", nargs="+", choices=names, default=names)
     parser.add_argument("--held-out", nargs="+", type=Path, default=[])
+    parser.add_argument("--wrong-counts", type=float, default=1.0)
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     paths = [*options.clips, *options.held_out]
@@ -181,7 +183,7 @@ def main() -> None:
             for name in options.degradations:
                 print(line_of(name, [sample for sample in chosen if sample.degradation == name]))
             print_reliability(chosen)
-    print_fit([sample for sample in samples if not sample.held_out], options.metric)
+    print_fit([sample for sample in samples if not sample.held_out], options.metric, options.wrong_counts)
 
 
 def line_of(name: str, samples: Sequence[Sample]) -> str:
@@ -295,8 +297,8 @@ def print_reliability(samples: list[Sample]) -> None:
         print(f"unrelated clips: {np.mean(np.array(unrelated) < 0.3):.1%} of {len(unrelated)} matches below 0.3")
 
 
-def print_fit(samples: list[Sample], metric: str) -> None:
-    """Print the constants of a logistic regression on these samples."""
+def print_fit(samples: list[Sample], metric: str, wrong_counts: float) -> None:
+    """Print the constants of a logistic regression on these samples, of which wrong ones count that often."""
     unit = calibration(metric).unit
     sides = np.array(
         [(1, np.log1p(min(s.margin, 1e3)), -np.log1p(s.score / unit), -np.log1p(s.unrest)) for s in samples]
@@ -307,9 +309,11 @@ def print_fit(samples: list[Sample], metric: str) -> None:
 
     def loss(constants: npt.NDArray[np.float64]) -> float:
         sure = np.clip(trust / (1 + np.exp(-np.clip(sides @ constants, -60, 60))), 1e-9, 1 - 1e-9)
-        return float(-np.mean(np.where(right > 0, np.log(sure), np.log(1 - sure))) + 1e-4 * np.sum(constants**2))
+        return float(
+            -np.mean(np.where(right > 0, np.log(sure), wrong_counts * np.log(1 - sure))) + 1e-4 * np.sum(constants**2)
+        )
 
-    bounds = [(None, None), (0, None), (0, None), (0, None)]
+    bounds = [(None, _HIGHEST_BASE), (0, None), (0, None), (0, None)]
     base, margin, level, unrest = minimize(loss, np.ones(4), bounds=bounds).x
     print(f"fit: base={base:.2f}, margin={margin:.2f}, level={level:.2f}, unit={unit}, unrest={unrest:.2f}")
 

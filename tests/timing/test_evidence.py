@@ -59,3 +59,44 @@ def test_confidence_grows_with_the_margin_and_falls_with_the_score(metric: str) 
     assert all(0 <= value <= 1 for value in by_margin + by_score)
     assert confidence(4, inf, metric) == 0
     assert 0.2 < confidence(inf, 0, metric) < 0.8
+
+
+@pytest.mark.parametrize("metric", ["butteraugli", "butteraugli:3norm"])
+def test_butteraugli_is_sure_of_equal_frames_and_not_under_a_logo_or_grain(metric: str) -> None:
+    # margin, score and unrest of wrong matches in real footage: a logo in a slow tilt, grain in a slow tilt, a fade
+    assert confidence(14.0, 25.2, metric, 0.0) < 0.9
+    assert confidence(11.5, 2.82, metric, 1.0) < 0.9
+    assert confidence(10.0, 4.03, metric, 0.38) < 0.9
+    # and of right ones without any difference, amid lost and repeated frames
+    assert confidence(10.0, 0.0, metric, 0.38) > 0.9
+
+
+def lone_jump(score: float, beside: float) -> list[np.ndarray]:
+    """Scores of 17 frames at one place, of which the middle one prefers the next."""
+    rows = [np.array([0.05, 0.05, score, 0.05, 0.05]) for _ in range(17)]
+    rows[8] = np.array([0.05, 0.05, beside, score, 0.05])
+    return rows
+
+
+def test_a_lone_jump_in_grain_is_not_sure() -> None:
+    noise = METRICS["planestats"].noise
+    jump = decide(lone_jump(0.0125, 0.0135), 8, 9, noise, "planestats", smooth=True)[0]
+    steady = decide(lone_jump(0.0125, 0.0135), 0, 1, noise, "planestats", smooth=True)[0]
+    assert (jump.place, steady.place) == (3, 2)
+    assert jump.confidence is not None and steady.confidence is not None
+    assert jump.confidence < 0.9 < steady.confidence
+
+
+def test_a_lone_jump_to_an_equal_frame_stays_sure() -> None:
+    noise = METRICS["planestats"].noise
+    (jump,) = decide(lone_jump(0.0, 0.02), 8, 9, noise, "planestats", smooth=True)
+    assert jump.place == 3
+    assert jump.confidence is not None and jump.confidence > 0.95
+
+
+@pytest.mark.parametrize("metric", ["planestats", "butteraugli", "butteraugli:3norm", "topiq"])
+def test_a_lone_jump_takes_the_more_the_higher_the_score(metric: str) -> None:
+    left = [confidence(7, score, metric, lone=True) / confidence(7, score, metric) for score in (0, 0.01, 0.1, 1)]
+    assert left[0] == 1
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < 0.9

@@ -50,8 +50,8 @@ def test_the_path_is_the_cheapest_of_all(seed: int, frame: int) -> None:
     rows = np.round(rng.uniform(0, MOST_COST, (5, 5)), 3)
     rows[rng.random(rows.shape) < 0.15] = inf
     rows[:, 2] = np.minimum(rows[:, 2], 9)  # no row is empty
-    totals = np.empty(5)
-    voting._paths(rows, frame, RADIUS, voting._STEP_PRICE, voting._JUMP_PRICE, totals)
+    totals, before, after = np.empty(5), np.empty(5), np.empty(5)
+    voting._paths(rows, frame, RADIUS, voting._STEP_PRICE, voting._JUMP_PRICE, totals, before, after)
     assert totals == pytest.approx(brute_force(rows, frame))
     found = vote(rows, frame, frame + 1)
     assert totals[found.places[0]] == pytest.approx(totals.min())
@@ -178,3 +178,41 @@ def test_scores_beyond_the_reach_all_cost_the_same() -> None:
     limit = 0.1 * (1 + relative) + absolute
     assert costs(np.array([[0.1, limit, limit * 3]]), noise)[0] == pytest.approx([0, MOST_COST, MOST_COST])
     assert costs(np.array([[0.1, limit * 0.99]]), noise)[0, 1] < 0.99 * MOST_COST
+
+
+@pytest.mark.parametrize(
+    ("order", "lone"),
+    [
+        ([5, 5, 5, 6, 5, 5, 5], [3]),
+        ([5, 5, 5, 1, 5, 5, 5], [3]),
+        ([5, 5, 6, 4, 5, 5, 5], []),  # swapped
+        ([5, 5, 5, 6, 6, 6, 6], []),
+        ([5, 5, 6, 7, 8, 8, 8], []),
+        ([6, 5, 5, 5, 5, 5, 4], []),  # at the ends there is one neighbour
+        ([5, 4, 5, 5, 8, 5, 5], [1, 4]),
+    ],
+)
+def test_a_frame_that_leaves_and_comes_back_is_lone(order: list[int], lone: list[int]) -> None:
+    found = vote(clear(order), 0, len(order))
+    assert found.places.tolist() == order
+    assert np.flatnonzero(found.lone).tolist() == lone
+
+
+def test_the_same_picture_at_another_place_is_not_lone() -> None:
+    table = clear([5, 5, 5, 6, 5, 5, 5])
+    table[3, 5] = 0.0
+    assert not vote(table, 0, 7).lone.any()
+    table[3, 5] = inf  # nor one whose neighbours' place has no candidate
+    found = vote(table, 0, 7)
+    assert found.places[3] == 6
+    assert not found.lone.any()
+
+
+def test_whether_a_frame_is_lone_depends_on_its_neighbours_alone() -> None:
+    rng = np.random.default_rng(3)
+    table = rng.uniform(0, MOST_COST, (40, 7))
+    whole = vote(table, 0, 40).lone
+    assert whole.any()
+    for n in range(40):
+        low, high = max(0, n - RADIUS), min(40, n + RADIUS + 1)
+        assert vote(table[low:high], n - low, n - low + 1).lone[0] == whole[n]

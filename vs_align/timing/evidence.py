@@ -104,14 +104,14 @@ def decide(
     relative, absolute = noise.reach()
     limits = (np.fmin.reduce(table[begin:end], axis=1) * (1 + relative) + absolute).tolist()
     decisions = []
-    columns = found.places, found.margins, found.unrest, found.runners_up
+    columns = found.places, found.margins, found.unrest, found.runners_up, found.lone
     listed = zip(*(column.tolist() for column in columns), limits, strict=True)
-    for i, (place, margin, unrest, second, limit) in enumerate(listed):
+    for i, (place, margin, unrest, second, lone, limit) in enumerate(listed):
         row = table[begin + i]
         score = _score(row, place)
         difference = apart[i] if apart else None
         trust = 1.0 if difference is None else difference.trust
-        sure = 0.0 if place < 0 else trust * confidence(margin, score, metric, unrest)
+        sure = 0.0 if place < 0 else trust * confidence(margin, score, metric, unrest, lone=lone)
         runner_up = min(float(row[second]), limit) if second >= 0 else None
         decisions.append(Decision(place, score, sure, margin, unrest, runner_up, difference))
     return decisions

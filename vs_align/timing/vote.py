@@ -20,6 +20,7 @@ from vs_align.timing.noise import MOST_COST, Noise
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 RADIUS = 8
 """Frames to either side that have a say."""
@@ -50,6 +51,8 @@ class Choices:
     """(n,) the place of the best different picture by its own cost, -1 without one."""
     unrest: Floats
     """(n,) by how many places, on average, the cheapest ones of neighbours differ from one frame to the next."""
+    lone: Flags
+    """(n,) whether the best path leaves a place for this frame alone and comes back, to a picture that differs."""
 
 
 def costs(scores: Floats, noise: Noise) -> Floats:
@@ -98,11 +101,17 @@ def vote(window_costs: Floats, begin: int, end: int, *, smooth: bool = True) -> 
         smooth: Whether neighbours have a say; without, the cheapest place wins.
     """
     count = end - begin
-    found = Choices(np.empty(count, np.int64), np.empty(count), np.empty(count, np.int64), np.empty(count))
+    found = Choices(
+        places=np.empty(count, np.int64),
+        margins=np.empty(count),
+        runners_up=np.empty(count, np.int64),
+        unrest=np.empty(count),
+        lone=np.empty(count, np.bool_),
+    )
     rows = np.ascontiguousarray(window_costs)
     radius, rounding = (RADIUS, _ROUNDING) if smooth else (0, 0.0)
     constants = _STEP_PRICE, _JUMP_PRICE, _DIFFERENT, rounding
-    _choose(rows, begin, end, radius, constants, found.places, found.margins, found.runners_up)
+    _choose(rows, begin, end, radius, constants, found.places, found.margins, found.runners_up, found.lone)
     _unrest(rows, begin, end, found.unrest)
     return found
 
@@ -135,16 +144,22 @@ def _add_row(row: Any, totals: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _paths(rows: Any, n: Any, radius: Any, step: Any, jump: Any, totals: Any) -> Any:
-    """Fill the cost of the best path through each place of frame n; `rows` is (m, k)."""
+def _paths(rows: Any, n: Any, radius: Any, step: Any, jump: Any, totals: Any, before: Any, after: Any) -> Any:
+    """Fill the cost of the best path through each place of frame n; `rows` is (m, k).
+
+    And that of the best path up to each place of the frame before, and from each place of the frame after it on.
+    """
     m, k = rows.shape
     ahead, back, moved = np.zeros(k), np.zeros(k), np.zeros(k)
+    before[:], after[:] = 0.0, 0.0
     for i in range(max(0, n - radius), n):
         _add_row(rows[i], ahead)
+        before[:] = ahead
         _move(ahead, step, jump, moved)
         ahead[:] = moved
     for i in range(min(m - 1, n + radius), n, -1):
         _add_row(rows[i], back)
+        after[:] = back
         _move(back, step, jump, moved)
         back[:] = moved
     for p in range(k):
@@ -167,15 +182,26 @@ def _nearest_best(totals: Any, own: Any, rounding: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
+def _beside(totals: Any, place: Any, step: Any, jump: Any, rounding: Any) -> Any:
+    """Return where the best path through `place` is one frame away; of equally cheap ways it stays."""
+    best, lowest = place, totals[place]
+    for p in range(totals.size):
+        price = step if abs(p - place) == 1 else jump
+        if p != place and totals[p] + price < lowest - rounding:
+            best, lowest = p, totals[p] + price
+    return best
+
+
+@njit(nogil=True, cache=True)
 def _choose(
-    rows: Any, begin: Any, end: Any, radius: Any, constants: Any, places: Any, margins: Any, runners_up: Any
+    rows: Any, begin: Any, end: Any, radius: Any, constants: Any, places: Any, margins: Any, runners_up: Any, lone: Any
 ) -> Any:
     """Decide the rows from begin to end; see `vote`."""
     step, jump, different, rounding = constants
-    totals = np.empty(rows.shape[1])
+    totals, before, after = np.empty(rows.shape[1]), np.empty(rows.shape[1]), np.empty(rows.shape[1])
     for n in range(begin, end):
         own = rows[n]
-        _paths(rows, n, radius, step, jump, totals)
+        _paths(rows, n, radius, step, jump, totals, before, after)
         best = _nearest_best(totals, own, rounding)
         margin, runner_up = np.inf, -1
         if best < 0:
@@ -186,6 +212,11 @@ def _choose(
                 if runner_up < 0 or own[p] < own[runner_up]:
                     runner_up = p
         places[n - begin], margins[n - begin], runners_up[n - begin] = best, margin, runner_up
+        lone[n - begin] = False
+        if best >= 0:
+            beside = _beside(before, best, step, jump, rounding)
+            returns = beside == _beside(after, best, step, jump, rounding)
+            lone[n - begin] = returns and own[best] + different < own[beside] < np.inf
 
 
 @njit(nogil=True, cache=True)
