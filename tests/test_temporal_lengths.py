@@ -93,7 +93,14 @@ def test_metrics_of_plugins(lengths: tuple[int, int], monkeypatch: pytest.Monkey
     def compared(name: str, candidate: vs.VideoNode, ref: vs.VideoNode) -> vs.VideoNode:
         gray = [node.std.ShufflePlanes(0, vs.GRAY) for node in (candidate, ref)]
         measured = core.std.PlaneStats(*gray)
-        return measured.akarin.PropExpr(lambda: {"VSAlignScore": "x.PlaneStatsDiff"})
+
+        def scored(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+            out = f.copy()
+            props: Any = out.props
+            props["VSAlignScore"] = props["PlaneStatsDiff"]
+            return out
+
+        return measured.std.ModifyFrame(measured, scored)
 
     monkeypatch.setattr(butteraugli_plugins, "plugin_scores", compared)
     clip, ref = pair(lengths)
