@@ -183,9 +183,9 @@ def copies_whole(source: "Source") -> bool:
 
     They do not if the clock of the file starts anew, nor if an edit list hides how the audio begins.
     """
-    from vs_align.media.audio import hides_sound
+    from vs_align.media.tracks import hides_audio
 
-    return not source.shifts and not hides_sound(source.file.path)
+    return not source.shifts and not hides_audio(source.file.path)
 
 
 def picture_meant(source: "Source") -> "MeantTrack":

@@ -11,10 +11,10 @@ from vs_align.errors import ArgumentError
 from vs_align.export.sound_copy import CopyRange, can_copy, copy_sound
 from vs_align.export.sound_pieces import SoundPiece, pieces_of, sound_of
 from vs_align.export.time_map import TimeMap
-from vs_align.media.audio import SoundFormat, SoundReader, hides_sound, pour, sound_format
+from vs_align.media.audio import SoundFormat, SoundReader, pour, sound_format
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
 from vs_align.media.output import check_writable, part_path, replace
-from vs_align.media.tracks import read_tracks
+from vs_align.media.tracks import hides_audio, read_tracks
 from vs_align.media.verification import meant_audio, verify
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _copied(
     """Copy packets if that is possible; return why it is not, or nothing."""
     if clip.shifts:
         return "its time stamps start anew"
-    if hides_sound(clip.file.path):
+    if hides_audio(clip.file.path):
         return "an edit list hides how it begins"
     heard = [piece for piece in pieces if piece.clip_start is not None]
     if len(heard) != 1 or heard[0].clip_start is None:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 _SEEK_SECONDS = 5.0
-# Encoders put less than this in front of the first sample.
-_RUN_UP_SECONDS = 0.1
 _BLOCK = 1 << 16
 # Containers that keep the times of what an encoder makes to the sample, also of what it puts before the first; the
 # others are kept so in MP4.
@@ -66,27 +64,6 @@ def sound_format(path: Path) -> SoundFormat:
                 layout=layout,
                 deep=codec.format.name.rstrip("p") not in ("s16", "u8"),
             )
-    except (av.FFmpegError, IndexError) as error:
-        raise MediaError(f"The sound of {path.name} cannot be read: {error}.") from error
-
-
-def hides_sound(path: Path) -> bool:
-    """Tell whether an edit list hides how the first sound track of a file begins.
-
-    What encoders put in front, which decoders throw away, does not count.
-
-    Raises:
-        MediaError: It cannot be read.
-    """
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = audio_stream(container)
-            packet = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
-            if packet is None or packet.pts is None or stream.start_time is None or stream.time_base is None:
-                return False
-            return bool((stream.start_time - packet.pts) * stream.time_base > _RUN_UP_SECONDS)
     except (av.FFmpegError, IndexError) as error:
         raise MediaError(f"The sound of {path.name} cannot be read: {error}.") from error
 

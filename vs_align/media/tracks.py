@@ -10,6 +10,8 @@ from vs_align.errors import MediaError
 # Muxers move streams that would begin before 0 by the delay of an audio encoder, and leave chapters where they are: a
 # picture that begins by less than this many seconds after 0 says nothing of the chapters.
 _MUXER_DELAY = 0.1
+# Encoders put less audio than this in front of the first sample, in seconds.
+_ENCODER_DELAY = 0.1
 # Names of tags that describe the file that is read, not the film, in lower case.
 _OF_THE_FILE = frozenset(
     {"encoder", "duration", "major_brand", "minor_version", "compatible_brands", "creation_time", "handler_name"}
@@ -108,6 +110,24 @@ def heard_from(path: Path) -> tuple[float, float]:
     Raises:
         MediaError: It cannot be read.
     """
+    heard, lead, packet = _audio_start(path)
+    return heard, lead + packet
+
+
+def hides_audio(path: Path) -> bool:
+    """Tell whether an edit list hides how the audio of a file begins; what encoders put in front does not count.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    return _audio_start(path)[1] > _ENCODER_DELAY
+
+
+def _audio_start(path: Path) -> tuple[float, float, float]:
+    """Return when the audio of a file is first heard, how long before that its packets begin, and the first's length.
+
+    All in seconds, and 0 if no packet has a time stamp.
+    """
     import av
 
     try:
@@ -115,10 +135,10 @@ def heard_from(path: Path) -> tuple[float, float]:
             stream = audio_stream(container)
             packet = next((packet for packet in container.demux(stream) if packet.pts is not None), None)
             if packet is None or packet.pts is None or packet.time_base is None:
-                return 0.0, 0.0
+                return 0.0, 0.0, 0.0
             heard = stream.start_time if stream.start_time is not None else packet.pts
             unit = float(packet.time_base)
-            return heard * unit, max(0.0, (heard - packet.pts) * unit) + (packet.duration or 0) * unit
+            return heard * unit, max(0.0, (heard - packet.pts) * unit), (packet.duration or 0) * unit
     except (av.FFmpegError, IndexError) as error:
         raise MediaError(f"The audio of {path.name} cannot be read: {error}.") from error
 
