@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.calling import call
 from tests.cli.overlay_films import Scenario, leftovers, write_bg, write_fg
+from tests.cli.small_disks import mounted_disk
 from tests.media.films import write_film
 from vs_align.media.ffmpeg import find_ffmpeg
 
@@ -172,15 +173,9 @@ def test_stderr_that_is_full_stops_nothing(films: Films, tmp_path: Path, monkeyp
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 KB with a kilobyte left."""
-    mount = shutil.which("mount")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = [str(mount), "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
-    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small file system can be mounted by root alone")
-    (folder / "filler").write_bytes(bytes(12 << 10))
-    yield folder
-    subprocess.run([str(shutil.which("umount")), str(folder)], check=True)
+    with mounted_disk(tmp_path, 16) as folder:
+        (folder / "filler").write_bytes(bytes(12 << 10))
+        yield folder
 
 
 def test_a_full_disk_keeps_what_fits(films: Films, full_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """`vs-align overlay` when something ends it half way: the target is as it was, and nothing is left behind."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from tests.cli.calling import call
 from tests.cli.overlay_films import FG_FIRST, FG_STOP, Scenario, film_sound, leftovers, write_bg, write_fg
+from tests.cli.small_disks import mounted_disk
 from vs_align.media import ffmpeg
 
 
@@ -98,14 +98,8 @@ def test_script_that_fails(scenario: Scenario, target: Path, capfd: pytest.Captu
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 96 KB."""
-    mount = shutil.which("mount")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = [str(mount), "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(folder)]
-    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small file system can be mounted by root alone")
-    yield folder
-    subprocess.run([str(shutil.which("umount")), str(folder)], check=True)
+    with mounted_disk(tmp_path, 96) as folder:
+        yield folder
 
 
 def test_full_disk(scenario: Scenario, small_disk: Path, capfd: pytest.CaptureFixture[str]) -> None:
