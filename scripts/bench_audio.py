@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.timing.sounds import (
+from tests.measure.audio.audio_signals import (
     RATE,
     Wave,
     as_sound,
@@ -36,9 +36,9 @@ from tests.timing.sounds import (
     sampled_at,
     speech,
 )
+from vs_align.measure.audio.matching import SoundMatch, match_sound
+from vs_align.media.audio_track import Sound, read_sound
 from vs_align.media.ffmpeg import find_ffmpeg
-from vs_align.media.sound_track import Sound, read_sound
-from vs_align.timing.audio import SoundMatch, match_sound
 
 LATE = 37
 """Seconds by which clip begins later than ref in most cases."""

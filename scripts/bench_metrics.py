@@ -29,11 +29,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vs_align.enums import Device
-from vs_align.metrics.feature_cache import FeatureCache
-from vs_align.metrics.metric import Metric
-from vs_align.metrics.registry import METRICS, build
-from vs_align.metrics.window_search import Found, Slack, search
-from vs_align.vapour.rgb import rgb_of
+from vs_align.measure.metrics.best_match_search import Found, Slack, search
+from vs_align.measure.metrics.feature_cache import FeatureCache
+from vs_align.measure.metrics.metric import Metric
+from vs_align.measure.metrics.registry import METRICS, build
+from vs_align.nodes.rgb import rgb_of
 
 Image = npt.NDArray[np.uint8]
 

@@ -30,11 +30,11 @@ import vapoursynth as vs
 from rich.console import Console
 from rich.table import Table
 
-from vs_align.flow.field import Field, compose, neutral_matrix
-from vs_align.flow.rife import RifeEngine, RifeOptions
-from vs_align.flow.rife_reference import align, reference_passes
-from vs_align.models.ifnet import IFNet, load_ifnet
-from vs_align.models.weights import locate
+from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
+from vs_align.measure.flow.rife.reference import align, reference_passes
+from vs_align.measure.images.field import Field, compose, neutral_matrix
+from vs_align.measure.networks.ifnet import IFNet, load_ifnet
+from vs_align.measure.networks.weights import locate
 
 MOTIONS = {  # shift px, rotation degrees, scale, amplitude px of the local warp
     "still": (0.0, 0.0, 1.0, 0.0),

@@ -29,8 +29,8 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vs_align.metrics.topiq import Topiq
-from vs_align.models.cfanet import CFANet, gated_means, load_cfanet
+from vs_align.measure.metrics.topiq.metric import Topiq
+from vs_align.measure.networks.cfanet import CFANet, gated_means, load_cfanet
 
 _SOME = 6  # pairs that are timed in a round; a window is so many times as long as it is larger
 

@@ -26,8 +26,8 @@ import vapoursynth as vs
 from scipy.optimize import minimize
 
 import vs_align
-from vs_align.timing.confidence import calibration, confidence
-from vs_align.timing.match_report import SURE
+from vs_align.decide.matching.confidence import calibration, confidence
+from vs_align.decide.matching.match_report import SURE
 
 Frames = npt.NDArray[np.uint8]
 _HIGHEST_BASE = 0.3  # a good score alone does not make a match sure

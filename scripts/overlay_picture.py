@@ -24,7 +24,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 import vs_align
-from vs_align.media.demo_footage import DemoFootage, film
+from vs_align.cli.demo_footage import DemoFootage, film
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) red, green, blue, 0 to 255."""

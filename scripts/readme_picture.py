@@ -22,9 +22,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Curve
 
+from vs_align.cli.demo_footage import DemoFootage, Picture, film, write_clip, write_ref
 from vs_align.cli.temporal import temporal
-from vs_align.media.demo_footage import DemoFootage, Picture, film, write_clip, write_ref
-from vs_align.timeline import Timeline
+from vs_align.timeline.timeline import Timeline
 
 WIDTH, HEIGHT = 1600, 728
 FIRST, COLUMNS = 7, 10

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-KEPT = Path(__file__).resolve().parents[1] / ".pytest_cache"
+from tests.folders import REPOSITORY, SHARED
+
+KEPT = REPOSITORY / ".pytest_cache"
 
 # threads of PyTorch that wait by spinning would hold up everything else on a busy machine
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -45,7 +47,7 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(scope="session")
 def shared_clips() -> Path:
     """The folder of real footage that lies beside the repository on some machines."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "clips"
+    folder = SHARED / "clips"
     if not folder.is_dir():
         pytest.skip("no folder shared/clips with real footage beside the repository")
     return folder
@@ -54,7 +56,7 @@ def shared_clips() -> Path:
 @pytest.fixture(scope="session")
 def cfanet_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file of generated weights for CFANet."""
-    from tests.models.cfanet_cases import weight_file
+    from tests.measure.networks.cfanet_cases import weight_file
 
     made = weight_file(tmp_path_factory.mktemp("weights"))
     yield made

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tests.registration.scenes import Luma, Size, centred, scene, seen, shifted
-from vs_align.flow.field import Matrix
+from tests.measure.registration.scenes import Luma, Size, centred, scene, seen, shifted
+from vs_align.measure.images.field import Matrix
 
 _WORLD = (1280, 640)
 _ZOOM = 2.6

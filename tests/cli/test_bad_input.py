@@ -195,7 +195,7 @@ def test_broken_timeline(refusal: Refusal, film: Path) -> None:
 
 
 def test_timeline_of_other_files(refusal: Refusal, film: Path) -> None:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
     other = refusal.folder / "other.json"
     Timeline.from_frame_map(range(60), clip_rate=25, ref_rate=25, clip_length=61).save(other)

@@ -14,10 +14,9 @@ import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 
+from vs_align.cli import demo_footage
 from vs_align.cli.app import app
-from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
-from vs_align.media import demo_footage
-from vs_align.media.demo_footage import (
+from vs_align.cli.demo_footage import (
     CLIP_SIZE,
     FARTHEST,
     REF_SIZE,
@@ -28,7 +27,8 @@ from vs_align.media.demo_footage import (
     right_frames,
     write_ref,
 )
-from vs_align.timeline import Timeline
+from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
+from vs_align.timeline.timeline import Timeline
 
 FRAMES = 96
 SMALL = (160, 90)

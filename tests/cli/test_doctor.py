@@ -10,9 +10,9 @@ import pytest
 import vapoursynth as vs
 from typer.testing import CliRunner, Result
 
+from vs_align.cli import show_versions
 from vs_align.cli.app import app
 from vs_align.errors import MissingDependencyError
-from vs_align.media import show_versions
 from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.vspipe import find_vspipe
 

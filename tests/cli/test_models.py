@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calling import call
-from vs_align.models import download, weights
+from vs_align.measure.networks import download, weights
 
 CONTENT = b"weights of a very small network"
 

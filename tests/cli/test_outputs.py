@@ -15,7 +15,7 @@ import av
 import pytest
 
 from tests.cli.calling import call
-from tests.cli.overlay_films import Scenario, leftovers, write_bg, write_fg
+from tests.cli.overlay.films import Scenario, leftovers, write_bg, write_fg
 from tests.cli.small_disks import mounted_disk
 from tests.media.films import write_film
 from vs_align.media.ffmpeg import find_ffmpeg

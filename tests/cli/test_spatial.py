@@ -15,7 +15,7 @@ from tests.cli.calling import call
 from tests.media.films import SOUND_RATE, frame_seconds, heard, lag, sound, write_film
 from tests.media.landscapes import landscape, mean_error
 from vs_align.errors import MediaError
-from vs_align.media.compare import CompareStyle, Comparison
+from vs_align.media.scripts.comparison import CompareStyle, Comparison
 
 SIZE = (160, 90)
 DX, DY = 3.25, -2.5

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.calling import call
 from tests.media.films import sound, write_film
-from vs_align.placement import Placement
+from vs_align.placement.placement import Placement
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_unknown_encoder(refusal: Refusal, film: Path) -> None:
 
 def test_engine_that_does_not_run_there(refusal: Refusal, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said by the library before any file is indexed."""
-    from vs_align.flow import engines
+    from vs_align.measure.flow import engine as engines
 
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     assert "vs_align.spatial: engine 'rife' needs PyTorch" in refusal(film, film, "--engine", "rife")

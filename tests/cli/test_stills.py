@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cli.calling import call
-from tests.cli.overlay_films import BOX, RATE, SIZE, leftovers, lumas, write_bg
+from tests.cli.overlay.films import BOX, RATE, SIZE, leftovers, lumas, write_bg
 from tests.media.films import write_film
 from tests.media.landscapes import landscape, mean_error
 from tests.sync_films import ShotFilm

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from tests.cli.calling import call
+from tests.folders import SHARED
 from tests.media.films import SOUND_RATE, frame_seconds, heard, lag, shown_numbers, sound, write_film
-from vs_align.timeline import Timeline
+from vs_align.timeline.timeline import Timeline
 
 SHIFT, FRAMES = 7, 48
 NTSC = Fraction(24000, 1001)
@@ -380,7 +381,7 @@ def _command_lines() -> list[str]:
     return lines
 
 
-CLIPS = Path(__file__).resolve().parents[3] / "shared" / "clips"
+CLIPS = SHARED / "clips"
 BUNNY = CLIPS / "bbb_3d-animation_cuts_music_480p24.mkv"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.cli.calling import call
+from tests.folders import SHARED
 from tests.media.films import SOUND_RATE, heard, lag, sound
 from tests.media.odd_files import RATE, ffmpeg, film, joined
 from tests.sync_films import ShotFilm
@@ -136,7 +137,7 @@ def test_a_rate_that_is_said(films: Films, tmp_path: Path, capsys: Any) -> None:
     assert "24000/1001" in capsys.readouterr().err
 
 
-REPORTS = Path(__file__).resolve().parents[3] / "shared" / "inputs" / "reports"
+REPORTS = SHARED / "inputs" / "reports"
 # file, first and last ref frame that are matched, by how many frames clip lags
 REPORTED = [
     ("editlist.mp4", 120, 313),

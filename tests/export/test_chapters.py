@@ -9,10 +9,10 @@ import pytest
 from tests.media.films import write_film
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.export.chapter_text import Chapter, chapter_text, read_chapters
+from vs_align.export.chapter_formats import Chapter, chapter_text, read_chapters
 from vs_align.export.chapters import ChapterReport, retime_chapters
 from vs_align.media.ffmpeg import find_ffmpeg
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.timeline import Segment, Timeline
 
 CHAPTERS = [
     Chapter(0, 3000, "Opening"),

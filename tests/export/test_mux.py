@@ -10,7 +10,7 @@ from vs_align.errors import ArgumentError, MediaError
 from vs_align.export.mux import mux_sound
 from vs_align.media.probe import probe
 from vs_align.media.source import Source, open_source
-from vs_align.timeline import Timeline
+from vs_align.timeline.timeline import Timeline
 
 
 def opened(path: Path, count: int, **options: object) -> Source:

@@ -6,21 +6,22 @@ from typing import Any
 
 import pytest
 
-from tests.export.test_overlay_sound import line, make, silent_side
+from tests.export.test_overlay_audio import line, make, silent_side
 from tests.media.films import sound as noise
 from tests.media.films import write_film
 from tests.media.rich_films import CHAPTERS, TITLE, chapter_times, held, packet_bytes, write_rich
 from vs_align.enums import OverlayAudio, SegmentKind, Timing
 from vs_align.errors import MediaError
-from vs_align.export import sound
+from vs_align.export import audio as sound
 from vs_align.export.mux import mux_sound
-from vs_align.export.overlay_sound import SoundSide
-from vs_align.media import assembly, audio, verification
+from vs_align.export.overlay_audio import SoundSide
+from vs_align.media import assembly, verification
+from vs_align.media import audio_reader as audio
 from vs_align.media.probe import probe
 from vs_align.media.remux import remux
 from vs_align.media.source import open_source
 from vs_align.media.tracks import read_tracks
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.timeline import Segment, Timeline
 
 TIMES = [(chapter.start, chapter.end, chapter.title) for chapter in CHAPTERS]
 SECOND = "audio track 2 (eng, aac, Track eng)"

@@ -12,7 +12,7 @@ import pytest
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.plots import MatchRow, figure_of, plot_matches, plot_timeline, timeline_figure
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.timeline import Segment, Timeline
 
 
 def rows(count: int = 30, timed: bool = True) -> list[MatchRow]:

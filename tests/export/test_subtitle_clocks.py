@@ -9,7 +9,7 @@ import pytest
 from vs_align.enums import SegmentKind
 from vs_align.export.ass_tags import retagged
 from vs_align.export.subtitles import retime_subtitles
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.timeline import Segment, Timeline
 
 FILM = Fraction(24)
 

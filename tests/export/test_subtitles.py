@@ -10,10 +10,10 @@ import pytest
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.cue_times import CueTimes
-from vs_align.export.subtitle_text import Cue, Times, rewritten
+from vs_align.export.subtitle_formats import Cue, Times, rewritten
 from vs_align.export.subtitles import SubtitleReport, retime_subtitles
-from vs_align.export.time_map import TimeMap, milliseconds
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.time_map import TimeMap, milliseconds
+from vs_align.timeline.timeline import Segment, Timeline
 
 FILM = Fraction(24000, 1001)
 

@@ -8,7 +8,7 @@ import pytest
 
 from vs_align.errors import ArgumentError, MediaError
 from vs_align.export.timecodes import write_timecodes
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.timeline import Segment, Timeline
 
 
 def stamps(path: Path) -> list[float]:

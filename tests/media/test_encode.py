@@ -12,13 +12,13 @@ import pytest
 
 from vs_align.errors import MediaError
 from vs_align.media import vspipe
-from vs_align.media.children import Children
-from vs_align.media.colour import ColourTags
+from vs_align.media.atomic_output import part_path, parts
+from vs_align.media.color import ColourTags
 from vs_align.media.encode import EncodeJob, encode
 from vs_align.media.ffmpeg import VARIABLE, audio_encoder_arguments, find_encoder, find_ffmpeg, holds_audio
 from vs_align.media.frame_props import read_matches
-from vs_align.media.output import part_path, parts
 from vs_align.media.pixel_format import ffmpeg_format
+from vs_align.media.subprocesses import Children
 
 GRADIENT = """
 import vapoursynth as vs

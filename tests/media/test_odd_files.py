@@ -11,15 +11,15 @@ from tests.media.films import SOUND_RATE, heard, lag, picture, shown_numbers, so
 from tests.media.odd_files import COUNT, ENCODED, RATE, SECONDS, cut, encoded, ffmpeg, film, joined, packed
 from vs_align.errors import MediaError
 from vs_align.export.mux import mux_sound
-from vs_align.fingerprinting import file_fingerprints
-from vs_align.media.audio import SoundReader
+from vs_align.measure.fingerprints.extraction import file_fingerprints
+from vs_align.measure.fingerprints.fingerprint import Fingerprints
+from vs_align.media.audio_reader import SoundReader
+from vs_align.media.audio_track import read_sound
 from vs_align.media.probe import probe
 from vs_align.media.restamped import write_restamped
-from vs_align.media.small_pictures import small_pictures
-from vs_align.media.sound_track import read_sound
 from vs_align.media.source import Source, open_source
-from vs_align.timeline import Timeline
-from vs_align.timing.fingerprint import Fingerprints
+from vs_align.media.thumbnails import small_pictures
+from vs_align.timeline.timeline import Timeline
 
 SIZE = (96, 54)
 

@@ -12,9 +12,9 @@ import pytest
 
 from vs_align.errors import MissingDependencyError
 from vs_align.media import programs
-from vs_align.media.children import Children
 from vs_align.media.ffmpeg import VARIABLE, find_ffmpeg
 from vs_align.media.programs import output_of
+from vs_align.media.subprocesses import Children
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="programs are POSIX scripts")
 
@@ -23,7 +23,7 @@ import sys, time
 from pathlib import Path
 if len(sys.argv) > 2:
     sys.platform = sys.argv[2]
-from vs_align.media.children import Children
+from vs_align.media.subprocesses import Children
 with Children(Path(sys.argv[1])) as children:
     child = children.start([sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"])
     print(child.stdout.readline().decode(), flush=True)

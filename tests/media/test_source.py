@@ -11,9 +11,9 @@ import vapoursynth as vs
 
 from tests.media.films import write_film
 from vs_align.media.probe import probe
-from vs_align.media.script import likely_matrix, timing_lines
+from vs_align.media.scripts.common import likely_matrix, timing_lines
+from vs_align.media.scripts.temporal import TemporalScript, follows_clock
 from vs_align.media.source import Source, index_folder, open_source
-from vs_align.media.temporal_script import TemporalScript, follows_clock
 
 NTSC = Fraction(24000, 1001)
 

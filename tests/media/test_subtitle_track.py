@@ -11,7 +11,7 @@ from vs_align.errors import ArgumentError, MediaError
 from vs_align.export.subtitles import retime_subtitles, subtitle_text
 from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.subtitle_track import find_track, is_media, track_text
-from vs_align.timeline import Segment, Timeline
+from vs_align.timeline.timeline import Segment, Timeline
 
 FRENCH = "1\n00:00:00,520 --> 00:00:01,520\n<i>L'été</i>\n\n2\n00:00:01,600 --> 00:00:01,800\nfin\n\n"
 ENGLISH = FRENCH.replace("L'été", "Summer")

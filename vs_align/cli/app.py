@@ -9,12 +9,12 @@ from vs_align.cli.console import Interrupted, checked_stdout, failure, interrupt
 from vs_align.cli.demo import demo
 from vs_align.cli.doctor import doctor
 from vs_align.cli.models import models
-from vs_align.cli.overlay import overlay
+from vs_align.cli.overlay.command import overlay
 from vs_align.cli.spatial import spatial
-from vs_align.cli.sync import sync
+from vs_align.cli.sync.command import sync
 from vs_align.cli.temporal import temporal
 from vs_align.errors import AlignError
-from vs_align.part_files import reason_of
+from vs_align.io.atomic_files import reason_of
 from vs_align.version import __version__
 
 _INTERRUPTED = 130

@@ -28,7 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from vs_align.errors import MediaError
-from vs_align.part_files import reason_of
+from vs_align.io.atomic_files import reason_of
 from vs_align.version import __version__
 
 _PACKAGES = ("vapoursynth", "vapoursynth-bestsource", "numpy", "numba", "opencv-contrib-python", "scipy", "av", "torch")

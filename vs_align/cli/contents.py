@@ -10,13 +10,13 @@ from vs_align.cli.options import Audio
 from vs_align.errors import MediaError
 
 if TYPE_CHECKING:
+    from vs_align.decide.cut_list.audio_piece import AudioPiece
     from vs_align.media.assembly import Contents
-    from vs_align.media.audio_piece import AudioPiece
     from vs_align.media.remux import TrackCopy
     from vs_align.media.source import Source
     from vs_align.media.tracks import FileTracks
     from vs_align.media.verification import MeantTrack
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 # Decoders need some packets before the first that is heard.
 _RUN_UP = 0.1  # s
@@ -127,9 +127,9 @@ class PairContents:
 
     def _add_whole(self, contents: "Contents", *, copying: bool) -> None:
         """Add the audio of a file whose time is that of the result."""
-        from vs_align.export.overlay_copy import SoundSide
+        from vs_align.decide.cut_list.audio_piece import AudioPiece
+        from vs_align.export.stream_copy import SoundSide
         from vs_align.media.assembly import copies_audio
-        from vs_align.media.audio_piece import AudioPiece
         from vs_align.media.containers import MP4_NAMES
         from vs_align.media.tracks import heard_from
 
@@ -157,7 +157,7 @@ class PairContents:
 
     def _add_pieces(self, contents: "Contents", found: "Timeline | None") -> None:
         """Add clip's audio, cut so that it follows a timeline."""
-        from vs_align.timing.matched_timeline import sound_pieces
+        from vs_align.decide.cut_list.matched_timeline import sound_pieces
 
         if found is None:
             raise ValueError("there is no timeline to cut the audio by")
@@ -169,7 +169,7 @@ class PairContents:
         contents.leave_out(self.heard, others, "one track is cut")
 
     def _encode(self, contents: "Contents", speed: float, pieces: "Sequence[AudioPiece]") -> None:
-        from vs_align.media.audio import SoundReader, encode_pieces
+        from vs_align.media.audio_reader import SoundReader, encode_pieces
         from vs_align.media.remux import TrackCopy
 
         source, main = self._source(self.heard), self.files[self.heard].audio
@@ -190,8 +190,8 @@ def copies_whole(source: "Source") -> bool:
 
 def picture_meant(source: "Source") -> "MeantTrack":
     """Return the picture that has as many frames as a file, each at the time that it has there."""
+    from vs_align.decide.cut_list.matched_timeline import frame_times
     from vs_align.media.verification import meant_video
-    from vs_align.timing.matched_timeline import frame_times
 
     return meant_video(frame_times(source), source.frame_seconds)
 

@@ -12,7 +12,7 @@ from vs_align.cli.temporal import temporal
 from vs_align.errors import MediaError
 
 if TYPE_CHECKING:
-    from vs_align.media.demo_footage import DemoFootage
+    from vs_align.cli.demo_footage import DemoFootage
 
 _MARKER = ".vs-align-demo"
 _FILES = {
@@ -32,8 +32,8 @@ def demo(
     frames: Annotated[int, typer.Option(min=16, help="Length of the reference in frames, 24 a second.")] = 240,
 ) -> None:
     """Film two versions of one scene, match them, and count how many frames came out right. Needs no input."""
-    from vs_align.media.demo_footage import film, right_frames, write_clip, write_ref
-    from vs_align.timeline import Timeline
+    from vs_align.cli.demo_footage import film, right_frames, write_clip, write_ref
+    from vs_align.timeline.timeline import Timeline
 
     started = time.monotonic()
     footage = film(frames)

@@ -10,7 +10,7 @@ import typer
 from vs_align.cli.console import print_stdout, write_stdout
 
 if TYPE_CHECKING:
-    from vs_align.media.show_versions import Finding
+    from vs_align.cli.show_versions import Finding
 
 _COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
@@ -19,7 +19,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Write the findings to stdout as JSON.")] = False,
 ) -> None:
     """Check what vs-align needs, and say how to mend what is missing. Exit code 1 when something needed is."""
-    from vs_align.media.show_versions import State, show_versions
+    from vs_align.cli.show_versions import State, show_versions
 
     findings = show_versions()
     missing = [finding for finding in findings if finding.state is State.MISSING]

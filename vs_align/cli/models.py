@@ -11,7 +11,7 @@ from vs_align.cli.console import console, note, print_stdout, step, write_stdout
 from vs_align.errors import AlignError
 
 if TYPE_CHECKING:
-    from vs_align.models.download import Progress
+    from vs_align.measure.networks.download import Progress
 
 models = typer.Typer(help="Weights of the networks that some engines use.", no_args_is_help=True)
 _Names = Annotated[list[str] | None, typer.Argument(help="Names of models; all by default.", show_default=False)]
@@ -22,7 +22,7 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Write the list to stdout as JSON.")] = False,
 ) -> None:
     """Show which models there are, what they are for, under which licence, and where they lie."""
-    from vs_align.models.weights import MODELS, find
+    from vs_align.measure.networks.weights import MODELS, find
 
     rows = [
         {
@@ -40,8 +40,8 @@ def list_models(
 @models.command()
 def get(names: _Names = None) -> None:
     """Download models that are not on this machine yet, and check them."""
-    from vs_align.models.download import fetch
-    from vs_align.models.weights import MODELS, available
+    from vs_align.measure.networks.download import fetch
+    from vs_align.measure.networks.weights import MODELS, available
 
     for name in _chosen(names):
         path = available(name)
@@ -56,8 +56,8 @@ def get(names: _Names = None) -> None:
 @models.command()
 def verify(names: _Names = None) -> None:
     """Check the models on this machine. Exit code 1 when a file is not as published, or a named one is not there."""
-    from vs_align.models.weights import by_hand, find
-    from vs_align.models.weights import verify as check
+    from vs_align.measure.networks.weights import by_hand, find
+    from vs_align.measure.networks.weights import verify as check
 
     for name in _chosen(names):
         path = find(name)
@@ -70,7 +70,7 @@ def verify(names: _Names = None) -> None:
 
 
 def _chosen(names: list[str] | None) -> list[str]:
-    from vs_align.models.weights import MODELS, find
+    from vs_align.measure.networks.weights import MODELS, find
 
     for name in names or ():
         find(name)  # an unknown name is an error before anything is done

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vs_align.media.ffmpeg import Encoder
     from vs_align.media.probe import VideoFile
     from vs_align.media.source import Source
-    from vs_align.placement import Placement
+    from vs_align.placement.placement import Placement
 
 
 def check_targets(
@@ -36,8 +36,8 @@ def check_targets(
     Raises:
         MediaError: One of it is not so.
     """
-    from vs_align.media.output import check_new, check_video_name, check_writable
-    from vs_align.part_files import is_device
+    from vs_align.io.atomic_files import is_device
+    from vs_align.media.atomic_output import check_new, check_video_name, check_writable
 
     named = [path for path in videos if path is not None]
     for path in named:
@@ -67,7 +67,7 @@ def fitted_placement(
     Raises:
         MediaError: It was made for videos of other aspect ratios.
     """
-    from vs_align import checks
+    from vs_align.api import arguments as checks
 
     videos = [source for _, source in (first, second)]
     fitted = checks.fitted_placement(placement, *((video.width, video.height) for video in videos))
@@ -175,9 +175,9 @@ def ready_cache(cache: Path | None, keep: bool) -> Path | None:
     Raises:
         MediaError: The folder was named, and cannot be made or written to, or nothing is kept.
     """
-    from vs_align.media.output import check_writable
-    from vs_align.part_files import reason_of
-    from vs_align.sync_cache import writable_cache_folder
+    from vs_align.io.atomic_files import reason_of
+    from vs_align.media.atomic_output import check_writable
+    from vs_align.media.cache import writable_cache_folder
 
     if not keep:
         if cache is not None:

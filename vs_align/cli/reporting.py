@@ -8,8 +8,8 @@ from typing import Any
 from rich.markup import escape
 
 from vs_align.cli.console import console, write_stdout
-from vs_align.cli.writing import Writing
-from vs_align.part_files import save_bytes
+from vs_align.cli.side_outputs import Writing
+from vs_align.io.atomic_files import save_bytes
 
 _GREEN = ("exact", "good")
 

@@ -35,10 +35,10 @@ from vs_align.cli.preparation import (
     tell_alpha,
 )
 from vs_align.cli.reporting import left_out_line, show_report, write_report
-from vs_align.cli.writing import Writing
+from vs_align.cli.side_outputs import Writing
 from vs_align.enums import Device, FlowEngine, Stabilize
-from vs_align.media.compare import CompareStyle
-from vs_align.part_files import beside
+from vs_align.io.atomic_files import beside
+from vs_align.media.scripts.comparison import CompareStyle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
     from vs_align.media.frame_props import FrameAlignment
+    from vs_align.media.scripts.spatial import SpatialScript
     from vs_align.media.source import Source
-    from vs_align.media.spatial_script import SpatialScript
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 
 _Out = Annotated[Path | None, typer.Option("-o", "--output", help="File to write.", show_default=False)]
@@ -178,12 +178,12 @@ def _work(given: _Options) -> None:
 
 def _prepare(given: _Options) -> "tuple[SpatialScript, Encoder, Audio]":
     """Check what can be wrong, and plan the work."""
-    from vs_align.media.compare import Comparison
+    from vs_align.media.atomic_output import check_video_name
     from vs_align.media.image_output import check_one_frame, image_encoder, is_image
-    from vs_align.media.output import check_video_name
     from vs_align.media.probe import probe
-    from vs_align.media.spatial_script import SpatialScript
-    from vs_align.placement import Placement
+    from vs_align.media.scripts.comparison import Comparison
+    from vs_align.media.scripts.spatial import SpatialScript
+    from vs_align.placement.placement import Placement
 
     others = [given.kept_script, report_path(given.report)]
     check_targets(given.outputs, others, given.inputs, images=True, overwrite=given.overwrite)
@@ -270,8 +270,8 @@ def _render(
     Returns:
         The alignment of each frame, and what of the inputs is left out, in words.
     """
-    from vs_align.media.output import parts
-    from vs_align.media.script import write_script
+    from vs_align.media.atomic_output import parts
+    from vs_align.media.scripts.common import write_script
 
     found: list[FrameAlignment] = []
     left_out: list[str] = []
@@ -339,7 +339,7 @@ def _render_comparison(
 
 def _job(given: _Options, script: "SpatialScript", encoder: "Encoder", part: Path, folder: Path) -> "EncodeJob":
     from vs_align.media.encode import EncodeJob
-    from vs_align.media.script import write_script
+    from vs_align.media.scripts.common import write_script
 
     path = folder / "spatial.vpy"
     write_script(script.text(), path)
@@ -358,7 +358,7 @@ def _job(given: _Options, script: "SpatialScript", encoder: "Encoder", part: Pat
 
 def _frame_by_frame(clip: "Source", ref: "Source") -> "Timeline":
     """Return the timeline on which frames of equal numbers belong together."""
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
     return Timeline.from_frame_map(
         [n if n < clip.length else None for n in range(ref.length)],
@@ -378,8 +378,8 @@ def _report(
     seconds: float,
     writing: Writing,
 ) -> None:
-    from vs_align.alignment_report import alignment_report
-    from vs_align.alignment_verdict import judge_alignment
+    from vs_align.decide.alignment_report import alignment_report
+    from vs_align.decide.alignment_verdict import judge_alignment
 
     report = alignment_report(found, judge_alignment(found, (ref.width, ref.height)))
     report |= {

@@ -33,21 +33,21 @@ from vs_align.cli.options import (
 )
 from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder, tell_alpha
 from vs_align.cli.reporting import left_out_line, show_report, write_report
-from vs_align.cli.writing import Writing
+from vs_align.cli.side_outputs import Writing
 from vs_align.errors import MediaError, MissingDependencyError
+from vs_align.io.atomic_files import beside
 from vs_align.media.image_output import check_one_frame, image_format, is_image
-from vs_align.part_files import beside
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from vs_align.measure.metrics.registry import MetricRow
     from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
     from vs_align.media.frame_props import FrameMatch
+    from vs_align.media.scripts.temporal import TemporalScript
     from vs_align.media.source import Source
-    from vs_align.media.temporal_script import TemporalScript
-    from vs_align.metrics.registry import MetricRow
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 
 class Fallback(StrEnum):
@@ -189,7 +189,7 @@ def _with_given_timeline(given: _Options) -> _Options:
     if given.timeline is None or given.use_timeline is not None or not given.timeline.is_file():
         return given
     from vs_align.errors import ArgumentError
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
     try:
         found = Timeline.load(given.timeline)
@@ -203,7 +203,7 @@ def _with_given_timeline(given: _Options) -> _Options:
 
 def _metric(given: _Options) -> "MetricRow":
     from vs_align.enums import TemporalPrecision
-    from vs_align.metrics.registry import metric_named
+    from vs_align.measure.metrics.registry import metric_named
 
     return metric_named("temporal", TemporalPrecision(given.precision), given.metric)
 
@@ -217,7 +217,7 @@ def _check_plot(path: Path) -> None:
 
 
 def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
     found = Timeline.load(path)
     for name, length, source in (("clip", found.clip_length, clip), ("ref", found.ref_length, ref)):
@@ -229,8 +229,8 @@ def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
 
 
 def _plan(given: _Options, row: "MetricRow", clip: "Source", ref: "Source") -> "TemporalScript":
-    from vs_align.media.temporal_script import TemporalScript, follows_clock
-    from vs_align.metrics.registry import Pictures
+    from vs_align.measure.metrics.registry import Pictures
+    from vs_align.media.scripts.temporal import TemporalScript, follows_clock
 
     by_time = follows_clock(clip, ref)
     is_grey = not clip.is_yuv and not clip.is_rgb
@@ -265,10 +265,10 @@ def _render(
     given: _Options, script: "TemporalScript", encoder: "Encoder", heard: Audio, writing: Writing
 ) -> "tuple[list[FrameMatch], Timeline, list[str]]":
     """Write the result; also return what of the inputs is left out, in words."""
+    from vs_align.decide.cut_list.matched_timeline import matched_timeline
+    from vs_align.media.atomic_output import parts
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_matches
-    from vs_align.media.output import parts
-    from vs_align.timing.matched_timeline import matched_timeline
 
     with TemporaryDirectory(prefix="vs_align-") as name, parts(given.out, 2) as (part, sounding):
         folder = Path(name)
@@ -305,8 +305,8 @@ def _job(given: _Options, script: "TemporalScript", encoder: "Encoder", path: Pa
 
 
 def _plot(path: Path, matches: "list[FrameMatch]", ref: "Source") -> None:
+    from vs_align.decide.cut_list.matched_timeline import frame_times
     from vs_align.export.plots import MatchRow, plot_matches
-    from vs_align.timing.matched_timeline import frame_times
 
     rows = [
         MatchRow(
@@ -333,8 +333,8 @@ def _report(
     seconds: float,
     writing: Writing,
 ) -> None:
-    from vs_align.timing.match_report import match_report
-    from vs_align.timing.verdict import Findings, judge
+    from vs_align.decide.matching.match_report import match_report
+    from vs_align.decide.matching.verdict import Findings, judge
 
     ratio = script.clip.rate / script.ref.rate if script.by_time else 1
     searched = given.use_timeline is None

@@ -1,1 +1,1 @@
-"""Results in the form of other programs and for people to look at."""
+"""Results in the formats of other programs, and plots."""

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.export.chapter_text import FORMATS, Chapter, chapter_text, read_chapters
+from vs_align.export.chapter_formats import FORMATS, Chapter, chapter_text, read_chapters
 from vs_align.export.cue_times import CueTimes
-from vs_align.export.time_map import TimeMap, milliseconds
-from vs_align.json_file import save_text
+from vs_align.io.json_file import save_text
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
 from vs_align.media.file_clock import clock_zero
+from vs_align.timeline.time_map import TimeMap, milliseconds
 
 if TYPE_CHECKING:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "retime_chapters"
 _TEXT = {*FORMATS, ".text", ".chapters"}

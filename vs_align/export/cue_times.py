@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vs_align.export.time_map import TimeMap, milliseconds
+from vs_align.timeline.time_map import TimeMap, milliseconds
 
 _BRIDGED_SECONDS = 0.5  # so short an insert does not take a cue off the screen
 _BACK_FRAMES = 3  # a step back of more than this is the same scene once more

@@ -7,11 +7,11 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
-from vs_align.export.editorial import Event, MediaFile, events_of, import_otio, url_of
-from vs_align.json_file import save_text
+from vs_align.export.otio import Event, MediaFile, events_of, import_otio, url_of
+from vs_align.io.json_file import save_text
 
 if TYPE_CHECKING:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "write_edl"
 _MOST_EVENTS = 999  # event numbers have three digits

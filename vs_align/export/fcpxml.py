@@ -5,11 +5,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from vs_align.export.editorial import Event, MediaFile, events_of, url_of
-from vs_align.json_file import save_text
+from vs_align.export.otio import Event, MediaFile, events_of, url_of
+from vs_align.io.json_file import save_text
 
 if TYPE_CHECKING:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "write_fcpxml"
 _VERSION = "1.8"  # what all programs of the last years read

@@ -8,16 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.export.sound import SoundReport, write_sound
+from vs_align.export.audio import SoundReport, write_sound
+from vs_align.io.atomic_files import reason_of
 from vs_align.media.assembly import Contents, copy_all
-from vs_align.media.output import check_writable, parts, replace
+from vs_align.media.atomic_output import check_writable, parts, replace
 from vs_align.media.remux import TrackCopy
 from vs_align.media.tracks import FileTracks, read_tracks, shifted_chapters
-from vs_align.part_files import reason_of
 
 if TYPE_CHECKING:
     from vs_align.media.source import Source
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "mux_sound"
 CONTAINERS = {".mkv": ".mka", ".mp4": ".mp4", ".webm": ".webm"}

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vs_align.export.overlay_copy import Copying
-from vs_align.export.sound_pieces import SoundPiece
+from vs_align.decide.cut_list.cut_list import SoundPiece
+from vs_align.export.stream_copy import Copying
 from vs_align.media.assembly import Contents
 from vs_align.media.remux import TrackCopy
 from vs_align.media.tracks import FileChapter, FileTracks, shifted_chapters

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
-from vs_align.part_files import reason_of, save_bytes
+from vs_align.io.atomic_files import reason_of, save_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vs_align.timeline import Timeline
-    from vs_align.timeline_passages import Passage
+    from vs_align.timeline.passages import Passage
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "plot_matches"
 _SIZE = (12.0, 7.0)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.cue_times import CueTimes
-from vs_align.export.subtitle_text import FORMATS, Cue, CueTime, Times, guess_format, rewritten
-from vs_align.export.time_map import TimeMap
-from vs_align.json_file import save_text
+from vs_align.export.subtitle_formats import FORMATS, Cue, CueTime, Times, guess_format, rewritten
+from vs_align.io.json_file import save_text
 from vs_align.media.subtitle_track import find_track, is_media, track_text
+from vs_align.timeline.time_map import TimeMap
 
 if TYPE_CHECKING:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "retime_subtitles"
 _LARGEST = 1 << 28  # bytes; what is larger is no text of subtitles and must not be read to its end

@@ -3,11 +3,11 @@
 import os
 from typing import TYPE_CHECKING
 
-from vs_align.export.time_map import shown_times
-from vs_align.json_file import save_text
+from vs_align.io.json_file import save_text
+from vs_align.timeline.time_map import shown_times
 
 if TYPE_CHECKING:
-    from vs_align.timeline import Timeline
+    from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "write_timecodes"
 _HEADER = "# timestamp format v2"  # the first line by which mkvmerge and others know the format

@@ -1,1 +1,1 @@
-"""Files in, files out: probing, opening, writing scripts, encoding, sound. No search happens here."""
+"""Media files: probing, decoding, encoding, scripts for vspipe, and the programs that are started for it."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vs_align.errors import MediaError
+from vs_align.media.atomic_output import shown_name
 from vs_align.media.ffmpeg import holds_audio
-from vs_align.media.output import shown_name
 from vs_align.media.remux import TrackCopy, remux
 from vs_align.media.tracks import FileChapter, FileTracks, Track
 from vs_align.media.verification import MeantTrack, verify

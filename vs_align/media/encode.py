@@ -9,11 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from vs_align.errors import MediaError
-from vs_align.media.children import Children
-from vs_align.media.colour import ColourTags
+from vs_align.media.color import ColourTags
 from vs_align.media.ffmpeg import Encoder, file_url, find_ffmpeg
 from vs_align.media.image_output import check_image, image_arguments, is_image
 from vs_align.media.pixel_format import conversion
+from vs_align.media.subprocesses import Children
 from vs_align.media.vspipe import find_vspipe, supports_mkv, vspipe_environment
 
 _POLL = 0.1

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from vs_align.media.colour import ColourTags
+from vs_align.media.color import ColourTags
 from vs_align.media.ffmpeg import Encoder
 
 _RGB_PREFIXES = ("gbr", "rgb", "bgr", "0rgb", "0bgr")

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vs_align.errors import MediaError
+from vs_align.media.atomic_output import shown_name
 from vs_align.media.containers import MP4_NAMES
-from vs_align.media.output import shown_name
 from vs_align.media.tracks import FileChapter, film_tags
 from vs_align.media.verification import MeantTrack, Timings
 

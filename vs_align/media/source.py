@@ -11,10 +11,10 @@ from typing import Any
 import vapoursynth as vs
 
 from vs_align.errors import MediaError, MissingDependencyError
-from vs_align.media.colour import ColourTags
+from vs_align.io.user_folders import temporary_home, writable_cache
+from vs_align.media.color import ColourTags
 from vs_align.media.frame_clock import FrameClock, frame_clock
 from vs_align.media.probe import VideoFile
-from vs_align.user_folders import temporary_home, writable_cache
 
 _SAME_TIME = 0.001
 # Frames by which AVI's stamps, which are times of decoding, may be ahead of showing: one for bidirectional frames.

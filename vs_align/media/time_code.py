@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vs_align.errors import MediaError
-from vs_align.part_files import reason_of
+from vs_align.io.atomic_files import reason_of
 
 _PATTERN = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{1,3})")
 _DROPPED = 2  # numbers left out each minute but every tenth, for each 30 frames per second

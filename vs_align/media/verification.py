@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
-from vs_align.media.output import shown_name
+from vs_align.media.atomic_output import shown_name
 
 # Containers round time stamps to a millisecond, and some of them twice.
 _ROUNDING = 0.0021  # s

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from vs_align.errors import MissingDependencyError
+from vs_align.io.user_folders import temporary_home
 from vs_align.media.programs import output_of
-from vs_align.user_folders import temporary_home
 
 # Its first start on a slow disk reads Python, VapourSynth and some plugins.
 _TIMEOUT = 60

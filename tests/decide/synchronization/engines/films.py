@@ -1,0 +1,88 @@
+"""Small films with a known timeline: scenes that are seen by a moving camera, cut into pictures of fingerprints."""
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.measure.fingerprints.fingerprint import (
+    COLOUR_HEIGHT,
+    COLOUR_WIDTH,
+    HEIGHT,
+    WIDTH,
+    Fingerprints,
+    fingerprints_of,
+)
+
+Pictures = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+RATE = Fraction(24)
+
+
+def film(count: int, seed: int, scene_frames: int = 60) -> tuple[Pictures, Pictures]:
+    """Luma and colour of a film of several scenes in which the camera pans and something moves across.
+
+    Args:
+        count: Frames.
+        seed: Which film.
+        scene_frames: Frames of a scene.
+    """
+    rng = np.random.default_rng(seed)
+    luma = np.empty((count, HEIGHT, WIDTH), np.uint8)
+    colour = np.empty((count, 2, COLOUR_HEIGHT, COLOUR_WIDTH), np.uint8)
+    for first in range(0, count, scene_frames):
+        world = _texture(rng, 120, 220)
+        tint = [_texture(rng, 20, 40) for _ in range(2)]
+        pan, blob = rng.uniform(0.4, 1.2, 2), rng.uniform(1.0, 2.0)
+        start = rng.uniform(0, 20, 2)
+        for n in range(first, min(count, first + scene_frames)):
+            t = n - first
+            x, y = start[0] + pan[0] * t, start[1] + 0.4 * pan[1] * t
+            picture = _seen(world, x, y, WIDTH, HEIGHT)
+            cv2.circle(picture, (int(10 + blob * t) % WIDTH, HEIGHT // 2), 6, int(255 - world.mean()), -1)
+            luma[n] = picture
+            for plane in (0, 1):
+                colour[n, plane] = _seen(tint[plane], x / 6, y / 6, COLOUR_WIDTH, COLOUR_HEIGHT)
+    return luma, colour
+
+
+def prints(luma: Pictures, colour: Pictures, rate: Fraction = RATE, times: npt.ArrayLike | None = None) -> Fingerprints:
+    """Fingerprints of pictures."""
+    return fingerprints_of(luma, rate, times, colour)
+
+
+def chosen(film_: tuple[Pictures, Pictures], frames: npt.ArrayLike, noise: float = 0.0) -> Fingerprints:
+    """Fingerprints of some frames of a film, with noise of so many levels."""
+    index = np.asarray(frames, np.int64)
+    return prints(noisy(film_[0][index], noise), film_[1][index])
+
+
+def noisy(luma: Pictures, sigma: float, seed: int = 9) -> Pictures:
+    """Add Gaussian noise of so many levels."""
+    if not sigma:
+        return luma
+    added = luma + np.random.default_rng(seed).normal(0, sigma, luma.shape)
+    return np.clip(np.rint(added), 0, 255).astype(np.uint8)
+
+
+def exact(found: Ints, truth: npt.ArrayLike, within: int = 0) -> float:
+    """Share of frames that are right, or at most so many frames off."""
+    return float((np.abs(found - np.asarray(truth)) <= within).mean())
+
+
+def _texture(rng: np.random.Generator, height: int, width: int) -> Pictures:
+    out = np.zeros((height, width), np.float64)
+    for cells, strength in ((4, 50.0), (10, 35.0), (28, 20.0)):
+        field = rng.normal(0, strength, (max(2, cells * height // width), cells))
+        out += cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(out + rng.uniform(90, 150), 17, 235).astype(np.uint8)
+
+
+def _seen(world: Pictures, x: float, y: float, width: int, height: int) -> Pictures:
+    matrix = np.array([[1, 0, x], [0, 1, y]], np.float64)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(world, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT), np.uint8
+    )

@@ -1,0 +1,138 @@
+"""The pruned search of Butteraugli finds what comparing everything finds, bit for bit, and with less work."""
+
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+import vapoursynth as vs
+
+from tests.measure.metrics.butteraugli import cases
+from vs_align.measure.metrics.best_match_search import Slack, search
+from vs_align.measure.metrics.butteraugli import tiles as butteraugli_tiles
+from vs_align.measure.metrics.butteraugli.features import Features
+from vs_align.measure.metrics.butteraugli.metric import Butteraugli, Norm
+from vs_align.nodes.rgb import picture_of, rgb_of
+
+NORMS: tuple[Norm, ...] = ("max", "3")
+
+
+@dataclass(frozen=True)
+class _Sample:
+    prepared: Features
+    digest: bytes
+
+    def features(self) -> Features:
+        return self.prepared
+
+
+class _Counting(Butteraugli):
+    """Counts how many scores had to be looked at."""
+
+    asked = 0
+
+    def score(self, candidate: Features, ref: Features, limit: float = inf) -> float:
+        self.asked += 1
+        return super().score(candidate, ref, limit)
+
+
+def _still(image: cases.Image, count: int) -> list[cases.Image]:
+    """A scene without motion, with camera noise and compression of its own in every frame."""
+    rng = np.random.default_rng(3)
+    noisy = (np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8) for _ in range(count))
+    return [cases.compressed(picture, 60 + 5 * (i % 5)) for i, picture in enumerate(noisy)]
+
+
+def _samples(metric: Butteraugli, images: list[cases.Image]) -> list[_Sample]:
+    return [_Sample(metric.prepare(image), image.tobytes()) for image in images]
+
+
+def _equal_to_full(metric: Butteraugli, refs: list[cases.Image], images: list[cases.Image], slack: Slack) -> list[int]:
+    """Search the window of every ref among all images, and compare with the full search; return the winners."""
+    candidates, winners = dict(enumerate(_samples(metric, images))), []
+    for n, ref in enumerate(_samples(metric, refs)):
+        full = {k: metric.score(sample.prepared, ref.prepared) for k, sample in candidates.items()}
+        best = min(full.values())
+        for hint in (n, 0):
+            found = search(metric, ref, candidates, n, hint, slack)
+            assert full[found.winner] == best
+            for k, score in found.scores.items():
+                if full[k] <= slack.limit(best):
+                    assert score == full[k]
+                else:
+                    assert slack.limit(best) < score <= full[k]
+        winners.append(found.winner)
+    return winners
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_moving_pictures(norm: Norm) -> None:
+    refs = cases.footage(90, 130, 7)
+    metric = _Counting(norm)
+    winners = _equal_to_full(metric, refs, [cases.compressed(image, 80) for image in refs], Slack())
+    assert winners == list(range(7))
+    # 49 pairs in full; two searches of each window then look at little more than the winners
+    assert metric.asked <= 49 + 7 * 2 * 3
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("slack", [Slack(), Slack(0.04, 0.02)])
+def test_still_pictures(norm: Norm, slack: Slack) -> None:
+    image = cases.footage(90, 130, 1)[0]
+    _equal_to_full(Butteraugli(norm), [image, *_still(image, 2)], _still(image, 9), slack)
+
+
+@pytest.mark.parametrize("name", ["dog-fetch", "his-girl-friday", "tears-of-steel"])
+def test_real_footage(shared_clips: Path, name: str) -> None:
+    clip = vs.core.bs.VideoSource(str(next(shared_clips.glob(f"{name}*"))), cachemode=0)
+    clip = rgb_of(clip.resize.Bicubic(240, 180))[60:68]
+    refs = [np.asarray(picture_of(frame), np.uint8) for frame in clip.frames(close=True)]
+    winners = _equal_to_full(Butteraugli(), refs, [cases.compressed(image, 70) for image in refs], Slack())
+    if name != "his-girl-friday":  # which hardly moves
+        assert winners == list(range(8))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("pair", ["pan", "still"])
+def test_limits(norm: Norm, pair: str) -> None:
+    images = cases.footage(101, 187, 2)
+    metric = Butteraugli(norm)
+    other = images[1] if pair == "pan" else _still(images[0], 1)[0]
+    ref, candidate = metric.prepare(images[0]), metric.prepare(other)
+    score = metric.score(candidate, ref)
+    assert 0 < metric.bound(candidate, ref) <= score
+    for limit in (score, np.nextafter(score, inf), score * 1.5, inf):
+        assert metric.score(candidate, ref, limit) == score
+    for share in (0.0, 0.01, 0.2, 0.5, 0.8, 0.95, 0.999, 0.999999, 1 - 1e-15):
+        limit = score * share
+        assert limit < metric.score(candidate, ref, limit) <= score
+    assert metric.scores([candidate, ref], ref, score) == [score, 0]
+
+
+@pytest.mark.parametrize("cubes", [False, True])
+def test_the_order_of_tiles_does_not_matter(cubes: bool) -> None:
+    images = cases.footage(101, 251, 2)
+    metric = Butteraugli("3" if cubes else "max")
+    first, second = (metric.prepare(image) for image in images)
+    full, half = metric._levels(first, second)
+    count = -(-101 // butteraugli_tiles.ROWS) * -(-251 // butteraugli_tiles.COLUMNS)
+    rng = np.random.default_rng(0)
+    assert count == 12
+    for _ in range(5):
+        order, out = rng.permutation(count), np.full((101, 251), -1, np.float32)
+        norm, looked = butteraugli_tiles.compare(full, half, metric._weights, order, inf, first.crop, cubes, out)
+        assert looked == count
+        assert norm == metric.score(first, second)
+        np.testing.assert_array_equal(out, metric.distance_map(first, second))
+
+
+def test_a_tile_is_enough_to_reject_a_picture_that_moved() -> None:
+    images = cases.footage(101, 251, 2)
+    metric = Butteraugli()
+    first, second = (metric.prepare(image) for image in images)
+    full, half = metric._levels(first, second)
+    limit = metric.score(first, second) / 10
+    nothing = np.empty((0, 0), np.float32)
+    _, looked = butteraugli_tiles.compare(full, half, metric._weights, np.arange(12), limit, first.crop, False, nothing)
+    assert looked == 1

@@ -1,0 +1,55 @@
+"""A metric that is small enough to be understood, for tests of what is around metrics."""
+
+import threading
+from collections.abc import Sequence
+from math import inf
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.measure.metrics.metric import Picture
+
+
+class MeanDifference:
+    """Mean absolute difference of all samples in shares of the peak, with the difference of means as bound.
+
+    Args:
+        bounded: Whether the bound is of any use.
+        early: Whether scores beyond the limit are given up, as the interface allows.
+    """
+
+    zero_for_equal = True
+
+    def __init__(self, bounded: bool = True, early: bool = True) -> None:
+        self.bounded, self.early = bounded, early
+        self.prepared = self.compared = 0
+        self._lock = threading.Lock()
+
+    def prepare(self, picture: Picture) -> npt.NDArray[np.float64]:
+        """Return the picture as shares of the peak."""
+        with self._lock:
+            self.prepared += 1
+        assert picture.shape[0] == 3
+        peak = {1: 255.0, 2: 65535.0, 4: 1.0}[picture.itemsize]
+        return picture.astype(np.float64) / peak
+
+    def size(self, features: npt.NDArray[np.float64]) -> int:
+        """Return the bytes of the picture."""
+        return features.nbytes
+
+    def bound(self, candidate: npt.NDArray[np.float64], ref: npt.NDArray[np.float64]) -> float:
+        """Return a little less than the difference of the means."""
+        return 0.999 * abs(float(candidate.mean() - ref.mean())) if self.bounded else 0.0
+
+    def score(self, candidate: npt.NDArray[np.float64], ref: npt.NDArray[np.float64], limit: float = inf) -> float:
+        """Return the mean absolute difference."""
+        with self._lock:
+            self.compared += 1
+        exact = float(np.abs(candidate - ref).mean())
+        return (exact + limit) / 2 if self.early and exact > limit else exact
+
+    def scores(
+        self, candidates: Sequence[npt.NDArray[np.float64]], ref: npt.NDArray[np.float64], limit: float = inf
+    ) -> list[float]:
+        """Return the scores one by one."""
+        return [self.score(candidate, ref, limit) for candidate in candidates]

@@ -1,0 +1,34 @@
+"""Torch is imported with patient threads, and nothing of that stays behind."""
+
+import os
+import sys
+
+import pytest
+
+from vs_align.measure.networks.torch_runtime import patient_threads
+
+
+def test_only_while_torch_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with patient_threads():
+        assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    assert "OMP_WAIT_POLICY" not in os.environ
+    with pytest.raises(ImportError), patient_threads():
+        raise ImportError
+    assert "OMP_WAIT_POLICY" not in os.environ
+
+
+def test_what_the_user_has_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    with patient_threads():
+        assert os.environ["OMP_WAIT_POLICY"] == "active"
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+def test_too_late_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", object())
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with patient_threads():
+        assert "OMP_WAIT_POLICY" not in os.environ

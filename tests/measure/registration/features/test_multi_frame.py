@@ -1,0 +1,91 @@
+"""One transform for several pairs of frames."""
+
+import numpy as np
+import pytest
+
+from tests.measure.registration.scenes import Luma, errors, noisy, pair, shifted, turned, with_logo
+from vs_align.errors import ArgumentError
+from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.measure.registration.features.detector import Matches
+from vs_align.measure.registration.features.multi_frame import pooled
+from vs_align.measure.registration.features.sift import SiftDetector
+
+SIZE = (320, 180)
+PLACEMENT = shifted(14, -8) @ turned(6, 0.85)
+SIFT = SiftDetector()
+
+
+def frames(
+    count: int, placement: Matrix, *, logo: bool = False
+) -> tuple[list[Matches], list[tuple[Luma, Luma]], Matrix]:
+    matches, pictures = [], []
+    truth = np.eye(3)
+    for seed in range(count):
+        clip, ref, truth = pair(seed, placement)
+        clip = noisy(clip, 0.02, seed)
+        if logo:
+            clip, ref = with_logo(clip), with_logo(ref)
+        matches.append(SIFT.match(SIFT.detect(clip), SIFT.detect(ref)))
+        pictures.append((clip, ref))
+    return matches, pictures, truth
+
+
+@pytest.mark.parametrize("logo", [False, True])
+def test_matches_of_several_frames_give_one_transform(logo: bool) -> None:
+    matches, pictures, truth = frames(4, PLACEMENT, logo=logo)
+    rough = pooled(matches)
+    assert rough.found and rough.method == "sift similarity"
+    assert rough.inliers > 1.5 * max(len(each.ref) for each in matches) * 0.5
+    assert errors(rough.matrix, truth, SIZE, SIZE).mean() < 0.3
+    fine = pooled(matches, pictures[:3])
+    assert fine.found and fine.agreement > 0.6
+    assert errors(fine.matrix, truth, SIZE, SIZE).mean() < 0.1
+
+
+def test_frames_that_know_too_little_alone_know_enough_together() -> None:
+    matches, _, truth = frames(5, PLACEMENT)
+    thin = [Matches(m.clip[i::50], m.ref[i::50], SIZE, SIZE, "sift") for i, m in enumerate(matches)]
+    assert max(len(each.ref) for each in thin) < 12
+    assert not pooled(thin[:1]).found
+    assert errors(pooled(thin).matrix, truth, SIZE, SIZE).mean() < 0.5
+
+
+def test_pictures_that_lie_on_each_other_stay_where_they_are() -> None:
+    matches, pictures, _ = frames(3, np.eye(3))
+    found = pooled(matches, pictures)
+    assert not found.found and "no better" in found.reason
+    assert np.array_equal(found.matrix, neutral_matrix(SIZE, SIZE))
+
+
+def test_wrong_arguments_are_named() -> None:
+    nothing = np.empty((0, 2))
+    one, other = Matches(nothing, nothing, SIZE, SIZE, "sift"), Matches(nothing, nothing, SIZE, (9, 9), "sift")
+    assert pooled([one]).reason == "too few matches"
+    with pytest.raises(ArgumentError, match="matches must have at least one entry"):
+        pooled([])
+    with pytest.raises(ArgumentError, match=r"matches\[1\] must be for the sizes"):
+        pooled([one, other])
+    picture = np.zeros((4, 4), np.float32)
+    with pytest.raises(ArgumentError, match=r"pictures\[0\] must be for the sizes"):
+        pooled([one], [(picture, picture)])
+
+
+def test_no_set_of_points_is_too_odd_to_answer() -> None:
+    rng = np.random.default_rng(0)
+    line, spot = np.array([[1.0, 0], [2, 0]]), np.array([[0.0, 0], [0, 0]])
+    for i in range(200):
+        count = int(rng.integers(0, 60))
+        clip, ref = rng.uniform(-5, 320, (2, count, 2))
+        clip, ref = (
+            (clip, ref),
+            (clip @ line, ref @ line),
+            (clip @ spot, ref),
+            (clip, ref @ spot),
+            (np.rint(clip / 80) * 80, np.rint(ref / 80) * 80),
+            (ref * 0.01, ref),
+            (ref * 5, ref),
+            (-ref, ref),
+        )[i % 8]
+        found = pooled([Matches(clip, ref, SIZE, SIZE, "odd")])
+        assert not found.found and found.reason
+        assert np.array_equal(found.matrix, neutral_matrix(SIZE, SIZE))

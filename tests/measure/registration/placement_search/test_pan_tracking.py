@@ -1,0 +1,46 @@
+"""Slow moves within a scene."""
+
+import numpy as np
+import pytest
+
+from tests.measure.registration.placed_films import PlacedFilms, window
+from vs_align.measure.fingerprints.extraction import node_fingerprints
+from vs_align.measure.images.field import Matrix
+from vs_align.measure.registration.placement_search.estimator import Side
+from vs_align.measure.registration.placement_search.pan_tracking import scanned
+from vs_align.measure.registration.placement_search.subpixel import edges_of
+from vs_align.placement.placement import Placement, Scene, Transform
+
+REF = (160, 90)
+
+
+class _Moving(PlacedFilms):
+    def truth_at(self, moment: int) -> Matrix:
+        return window(40 + 0.2 * moment, 30, REF, 1 + 0.002 * moment)
+
+
+def _scanned(films: PlacedFilms, start: Matrix) -> list[Scene]:
+    nodes = films.clip(), films.ref()
+    clip, ref = (Side(node, node_fingerprints(node, "clip", None, None, "")) for node in nodes)
+    transform = Transform(start.tolist(), films.clip_size, REF)
+    pairs = [(n, n) for n in range(films.length)]
+    return scanned(clip, ref, pairs, [Scene(0, transform, 0.5)], lambda *_: None)
+
+
+@pytest.mark.parametrize("pan", [(1.4, 0.6), (0.4, 0.2)])
+def test_shift_and_zoom_are_followed(pan: tuple[float, float]) -> None:
+    films = _Moving(np.eye(3), REF, length=40, pan=pan)
+    scenes = _scanned(films, films.truth_at(20))
+    assert [each.moving for each in scenes] == [*[True] * (len(scenes) - 1), False]
+    assert {each.method for each in scenes} == {"scan"}
+    found = Placement(films.clip_size, REF, tuple(scenes))
+    for n in range(40):
+        difference = np.subtract(edges_of(found.at(n).array, REF), edges_of(films.truth_at(n), REF))
+        assert np.abs(difference).max() < 0.5
+
+
+def test_what_stands_still_or_is_turned_is_left_alone() -> None:
+    films = PlacedFilms(window(40, 30, REF), REF, length=40)
+    assert len(_scanned(films, films.truth_at(0))) == 1
+    turned = films.truth_at(0) + np.array([[0, 0.01, 0], [-0.01, 0, 0], [0, 0, 0]])
+    assert len(_scanned(films, turned)) == 1

@@ -1,1 +1,0 @@
-"""Tests of what knows VapourSynth's habits."""

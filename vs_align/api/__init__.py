@@ -1,0 +1,1 @@
+"""The public functions, one a module, and the check of their arguments."""

@@ -1,0 +1,1 @@
+"""Cut lists of audio: which samples of a source are heard when."""

@@ -1,0 +1,1 @@
+"""Synchronization of two films of unknown offset, speed and cut: candidates, best path, linear runs, verdict."""

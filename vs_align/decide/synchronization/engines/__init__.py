@@ -1,0 +1,1 @@
+"""The alternative synchronization engines, each by its name in `registry.ENGINES`."""

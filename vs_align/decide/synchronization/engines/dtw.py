@@ -1,0 +1,145 @@
+"""Dynamic time warping within a band: the cheapest way to stretch one sequence of fingerprints onto another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.decide.synchronization.engines.dtw_kernels import distances, trace, warp
+from vs_align.decide.synchronization.engines.engine import Floats, Ints
+
+# Cells of a band, each of which takes five bytes.
+_MOST_CELLS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """What the parts of fingerprints count.
+
+    Args:
+        words: (words,) of float32, what each bit of a word counts.
+        ends: (parts,) of int64, where each part of the vectors ends.
+        parts: (parts,) of float32, what its squared Euclidean distance counts, which is cut at 1.
+    """
+
+    words: npt.NDArray[np.float32]
+    ends: Ints
+    parts: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """Fingerprints of some frames in a row.
+
+    Args:
+        bits: (n, words) of uint64, compared bit by bit (R. Hamming, 1950).
+        vectors: (n, floats) of float32.
+    """
+
+    bits: npt.NDArray[np.uint64]
+    vectors: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.bits)
+
+    def every(self, step: int) -> "Sequence":
+        """Return each step-th of them."""
+        return Sequence(np.ascontiguousarray(self.bits[::step]), np.ascontiguousarray(self.vectors[::step]))
+
+    def reversed(self) -> "Sequence":
+        """Return them in reverse order."""
+        return Sequence(np.ascontiguousarray(self.bits[::-1]), np.ascontiguousarray(self.vectors[::-1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Where a way may run.
+
+    Args:
+        low: (n,) first clip frame of each ref frame.
+        high: (n,) one past the last.
+    """
+
+    low: Ints
+    high: Ints
+
+    def reversed(self, length: int) -> "Band":
+        """Return the band of both sequences in reverse order; `length` is that of clip."""
+        return Band(np.ascontiguousarray(length - self.high[::-1]), np.ascontiguousarray(length - self.low[::-1]))
+
+
+def band(low: npt.ArrayLike, high: npt.ArrayLike, length: int) -> Band:
+    """Return a band in which there is a way from corner to corner, widened where need be.
+
+    Args:
+        low: (n,) first clip frame of each ref frame, as far as it is known.
+        high: (n,) one past the last.
+        length: Frames of clip.
+    """
+    first = np.clip(np.asarray(low, np.int64), 0, length - 1)
+    stop = np.clip(np.asarray(high, np.int64), 1, length)
+    first[0], stop[-1] = 0, length
+    first = np.minimum.accumulate(first[::-1])[::-1].copy()
+    stop = np.maximum.accumulate(np.maximum(stop, first + 1))
+    # a row is entered from the one before by the diagonal at the latest
+    stop[:-1] = np.maximum(stop[:-1], first[1:])
+    return Band(first, stop)
+
+
+def sakoe_chiba(count: int, length: int, window: int) -> Band:
+    """Return the band of H. Sakoe and S. Chiba (1978) round the diagonal from corner to corner.
+
+    Where the lengths differ by more than `window`, it is widened to their difference, so that any constant offset
+    lies inside; but not so far that it would take more than some hundred megabytes.
+
+    Args:
+        count: Frames of ref.
+        length: Frames of clip.
+        window: Frames of clip to either side of the diagonal.
+    """
+    half = max(window, min(abs(length - count), _MOST_CELLS // (2 * count)), 1)
+    diagonal = np.arange(count) * ((length - 1) / max(1, count - 1))
+    return band(np.floor(diagonal - half), np.ceil(diagonal + half) + 1, length)
+
+
+def around(places: Floats, length: int, radius: int) -> Band:
+    """Return the band of `radius` frames to either side of places that are known roughly, (n,)."""
+    return band(np.floor(places - radius), np.ceil(places + radius) + 1, length)
+
+
+def align(ref: Sequence, clip: Sequence, weights: Weights, within: Band) -> tuple[Ints, Floats]:
+    """Return the clip frame of each ref frame and their distance, by dynamic time warping.
+
+    The way may begin and end at any clip frame of the band: those before and after belong to no ref frame and cost
+    nothing (open ends; P. Tormene et al., Matching incomplete time series with dynamic time warping, 2009). Of the
+    clip frames that it shows to one ref frame the most alike is taken.
+
+    Args:
+        ref: (n,).
+        clip: (m,).
+        weights: What the parts of fingerprints count.
+        within: (n,) the band.
+    """
+    widths = within.high - within.low
+    offsets = np.concatenate([[0], np.cumsum(widths)[:-1]])
+    moves, costs = np.empty(int(widths.sum()), np.uint8), np.empty(int(widths.sum()), np.float32)
+    last = warp(_plain(ref), _plain(clip), _numbers(weights), within.low, within.high, offsets, moves, costs)
+    found, scores = np.empty(len(ref), np.int64), np.empty(len(ref), np.float64)
+    trace(last, within.low, offsets, moves, costs, found, scores)
+    return found, scores
+
+
+def pair_distances(ref: Sequence, clip: Sequence, weights: Weights, first: Ints, second: Ints) -> Floats:
+    """Return (k,) distances of frames first[i] of ref and second[i] of clip."""
+    out = np.empty(len(first), np.float64)
+    distances(_plain(ref), _plain(clip), first, second, _numbers(weights), out)
+    return out
+
+
+def _plain(sequence: Sequence) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
+    return sequence.bits, sequence.vectors
+
+
+def _numbers(weights: Weights) -> tuple[npt.NDArray[np.float32], Ints, npt.NDArray[np.float32]]:
+    return weights.words, weights.ends, weights.parts

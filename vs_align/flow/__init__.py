@@ -1,1 +1,0 @@
-"""Dense warps: pictures in, a field out, and what is done with it."""

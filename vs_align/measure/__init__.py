@@ -1,0 +1,1 @@
+"""Measurements on images and audio: arrays in, numbers out."""

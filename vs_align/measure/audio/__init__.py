@@ -1,0 +1,1 @@
+"""Audio matching: spectral features, offset search, GCC-PHAT delay, segments."""

@@ -1,0 +1,1 @@
+"""The flow engine "dis": dense inverse search, refined on a control grid."""

@@ -1,0 +1,1 @@
+"""The flow engine "rife": displacement from the RIFE interpolation network."""

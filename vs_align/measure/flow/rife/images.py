@@ -1,0 +1,89 @@
+"""What `vs_align.measure.flow.rife.engine` does with pictures and fields between two runs of the network."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vs_align.measure.images.field import Field, Matrix
+
+Floats = npt.NDArray[np.float32]
+
+_LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
+_ONE_MAP = np.empty(0, np.float32)
+_FINER = 1.2
+"""How many clip pixels a ref pixel spans before clip is reduced."""
+_MIDDLE_ROUNDS = 4
+
+
+def sampled(picture: Floats, field: Field, sharp: bool) -> Floats:
+    """Fetch a picture along a field: bicubic where it must be sharp, bilinear otherwise; edges are repeated."""
+    interpolation = cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR
+    return np.asarray(cv2.remap(picture, field, _ONE_MAP, interpolation, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def blurred(picture: Floats, sigma: float) -> Floats:
+    """Blur by a Gaussian; sigma in pixels, 0 for not at all."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32) if sigma > 0 else picture
+
+
+def luma_of(picture: Floats) -> Floats:
+    """Return the luma (h, w) of RGB (h, w, 3)."""
+    return np.asarray(cv2.transform(picture, _LUMA), np.float32).reshape(picture.shape[:2])
+
+
+def still(shape: tuple[int, ...]) -> Field:
+    """Return the field of a (height, width, ...) that moves nothing."""
+    return np.dstack(np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)))
+
+
+def from_middle(flows: Floats) -> Field:
+    """Return the displacement from ref to clip, (h, w, 2), of flows (h, w, 4) from the middle to clip and to ref.
+
+    The middle pixel p that lies at q in ref solves p + into_ref(p) = q. What equal flows give is exactly zero.
+    """
+    into_ref = np.ascontiguousarray(flows[..., 2:])
+    difference = flows[..., :2] - into_ref
+    base = still(flows.shape)
+    middle = base - into_ref
+    for _ in range(_MIDDLE_ROUNDS - 1):
+        middle = base - sampled(into_ref, middle, sharp=False)
+    return sampled(difference, middle, sharp=False)
+
+
+def turn(picture: Floats) -> Floats:
+    """Mirror a picture (h, w, c) at its rising diagonal, so that rows become columns."""
+    return np.ascontiguousarray(picture[::-1, ::-1].transpose(1, 0, 2))
+
+
+def turned_back(displacement: Field) -> Field:
+    """Return for pictures the displacement that was found between the same pictures after `turn`."""
+    return -turn(displacement)[..., ::-1]
+
+
+def weight_outside(excluded: npt.NDArray[np.bool_], margin: int) -> Floats:
+    """Return 0 where a mask is set or at most `margin` pixels away, and 1 elsewhere; (h, w)."""
+    side = 2 * margin + 1
+    grown = cv2.dilate(excluded.astype(np.uint8), np.ones((side, side), np.uint8))
+    return np.asarray(grown == 0, np.float32)
+
+
+def reduced(clip: Floats, start: Matrix, ref_size: tuple[int, int]) -> tuple[Floats, tuple[float, float]]:
+    """Return a clip of many more pixels than ref has with about as many, and by how much it was reduced, x and y.
+
+    Args:
+        clip: (Hc, Wc, 3).
+        start: Ref pixels to clip pixels, 3x3.
+        ref_size: Width and height of ref.
+    """
+    x, y = (ref_size[0] - 1) / 2, (ref_size[1] - 1) / 2
+    u, v, w = start @ np.array([[x - 0.5, x + 0.5, x, x], [y, y, y - 0.5, y + 0.5], [1, 1, 1, 1]])
+    u, v = u / w, v / w
+    steps = float(np.hypot(u[1] - u[0], u[3] - u[2])), float(np.hypot(v[1] - v[0], v[3] - v[2]))
+    height, width = clip.shape[:2]
+    columns, rows = (
+        max(1, round(side / step)) if step > _FINER else side for side, step in zip((width, height), steps, strict=True)
+    )
+    if (columns, rows) == (width, height):
+        return clip, (1, 1)
+    small = cv2.resize(clip, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32), (columns / width, rows / height)

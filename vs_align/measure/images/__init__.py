@@ -1,0 +1,1 @@
+"""Basic image operations: normalization, warping, inpainting, displacement fields, scene cuts."""

@@ -1,0 +1,1 @@
+"""Image similarity metrics, and the search of the most similar frame with each."""

@@ -1,0 +1,1 @@
+"""The metric "butteraugli": psychovisual difference after libjxl."""

@@ -1,0 +1,1 @@
+"""The metric "planestats": mean absolute difference of planes."""

@@ -1,0 +1,1 @@
+"""The metric "topiq": the full-reference network TOPIQ."""

@@ -1,0 +1,57 @@
+"""Gate and pooling of TOPIQ on the CPU, in a form that spares memory traffic."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vs_align.measure.metrics.topiq import kernels
+
+Floats = npt.NDArray[np.float32]
+
+_TAPS = 9
+_PADDED = 16  # a matrix product with 9 columns takes longer than one with 16
+
+
+def pooled_in_one_pass(x: Tensor, y: Tensor, gate: nn.Sequential, size: tuple[int, int]) -> Tensor:
+    """Do what `vs_align.measure.networks.cfanet.gated_means` does, for one pair of float32 maps on the CPU.
+
+    The last convolution of a gate has one output channel, at which libraries for convolutions are poor: it becomes a
+    matrix product and nine additions. The means of all three parts are taken in one pass over the maps.
+
+    Args:
+        x: (1, C, h, w), best channels last.
+        y: The same.
+        gate: See `vs_align.measure.networks.cfanet.gated_means`.
+        size: Cells (th, tw).
+
+    Returns:
+        (1, th tw, 3 C).
+    """
+    x_map, y_map = _last(x), _last(y)
+    height, width, channels = x_map.shape
+    difference = np.empty_like(x_map)
+    kernels.differences(x_map.reshape(-1), y_map.reshape(-1), difference.reshape(-1))
+    weights = np.empty((height, width), np.float32)
+    kernels.gate(*_taps(torch.from_numpy(difference), gate), weights)
+    pooled = np.empty((size[0] * size[1], 3 * channels), np.float32)
+    kernels.gated_means(x_map, y_map, weights, *size, pooled)
+    return torch.from_numpy(pooled)[None]
+
+
+def _last(features: Tensor) -> Floats:
+    """Return a map (1, C, h, w) as an array (h, w, C); without a copy if it lies channels last."""
+    array: Floats = features[0].permute(1, 2, 0).contiguous().numpy()
+    return array
+
+
+def _taps(difference: Tensor, gate: nn.Sequential) -> tuple[Floats, np.float32]:
+    """Run a gate on (h, w, C) up to the last convolution; return (h, w, 16) and the bias of the sums."""
+    first, second, last = gate[0], gate[2], gate[4]
+    hidden = functional.gelu(functional.linear(difference, first.weight.flatten(1), first.bias))
+    hidden = functional.gelu(second(hidden.permute(2, 0, 1)[None]))[0].permute(1, 2, 0)
+    weights = hidden.new_zeros(_PADDED, hidden.shape[-1])
+    weights[:_TAPS] = last.weight[0].flatten(1).T
+    taps: Floats = functional.linear(hidden, weights).numpy()
+    return taps, np.float32(last.bias.item())

@@ -1,0 +1,1 @@
+"""Neural networks with frozen weights: architectures, download and loading of weights."""

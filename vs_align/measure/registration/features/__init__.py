@@ -1,0 +1,1 @@
+"""Feature-based registration: keypoints, matching, robust estimation."""

@@ -1,0 +1,1 @@
+"""The search of the placement of one video in another, per scene."""

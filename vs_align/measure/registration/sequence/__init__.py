@@ -1,0 +1,1 @@
+"""Registration of two frame sequences whose time offset is not known exactly."""

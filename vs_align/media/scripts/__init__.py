@@ -1,0 +1,1 @@
+"""The VapourSynth scripts that the command writes."""

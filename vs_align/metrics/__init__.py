@@ -1,1 +1,0 @@
-"""How alike are two pictures: arrays in, numbers out."""

@@ -1,1 +1,0 @@
-"""Frozen networks and where their weights come from."""

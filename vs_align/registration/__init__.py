@@ -1,1 +1,0 @@
-"""From pictures to a transform: how a whole picture lies on another."""

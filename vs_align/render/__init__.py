@@ -1,0 +1,1 @@
+"""Lazy VapourSynth clips made from clips and decisions."""

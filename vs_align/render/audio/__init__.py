@@ -1,0 +1,1 @@
+"""Audio nodes and arrays that are cut, stretched and mixed after a cut list."""

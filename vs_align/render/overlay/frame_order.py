@@ -1,0 +1,94 @@
+"""Frames in another order, for `overlay`: held, left out, repeated or black. Nothing here asks for a frame."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import vapoursynth as vs
+
+from vs_align.nodes.clips import blank_like, tiny_clip
+from vs_align.nodes.match_props import with_timing
+from vs_align.render.overlay.color_tags import Colours, by_colours
+from vs_align.render.overlay.resize import black
+
+# Runs of frames that are joined by std.Splice; more are chosen frame by frame, which takes no time to set up.
+_MOST_RUNS = 200
+
+
+def filled(numbers: Sequence[int | None]) -> list[int]:
+    """Stand in for missing numbers by the nearest one, of two equally near by the earlier; 0 where there is none."""
+    known = [i for i, number in enumerate(numbers) if number is not None]
+    out: list[int] = []
+    k = 0
+    for i, number in enumerate(numbers):
+        if number is None and known:
+            while k + 1 < len(known) and known[k + 1] - i < abs(i - known[k]):
+                k += 1
+            number = numbers[known[k]]
+        out.append(number or 0)
+    return out
+
+
+def arranged(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
+    """Return a clip whose frame n is frame numbers[n] of `clip`. A clip of one frame stands for one of any length."""
+    if clip.num_frames == 1:
+        return clip * len(numbers)
+    runs = _runs(np.array(numbers, np.int64))
+    if runs is not None:
+        return vs.core.std.Splice([_run(clip, numbers[first:stop]) for first, stop in runs])
+    kept = tuple(numbers)
+    blank = blank_like(clip, tiny_clip(len(kept)))
+    return blank.std.FrameEval(lambda n: clip[kept[n]], clip_src=[clip])
+
+
+def _runs(numbers: npt.NDArray[np.int64]) -> list[tuple[int, int]] | None:
+    """First index and the one behind the last of runs that rise by one or stand still; None if they are too many."""
+    steps = np.diff(numbers)
+    changes = np.flatnonzero(np.diff(steps)) + 1
+    runs: list[tuple[int, int]] = []
+    first = 0
+    while first < len(numbers):
+        if len(runs) == _MOST_RUNS:
+            return None
+        stop = first + 1
+        if first < len(steps) and steps[first] in (0, 1):
+            k = int(np.searchsorted(changes, first, side="right"))
+            stop = 1 + (int(changes[k]) if k < len(changes) else len(steps))
+        runs.append((first, stop))
+        first = stop
+    return runs
+
+
+def _run(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
+    first, last = numbers[0], numbers[-1]
+    if first == last:
+        return clip[first] * len(numbers)
+    return clip if len(numbers) == clip.num_frames else clip[first : last + 1]
+
+
+def with_black(clip: vs.VideoNode, numbers: Sequence[int | None]) -> vs.VideoNode:
+    """Return a clip that is black, in its own colours and with its own props, where there is no number.
+
+    Args:
+        clip: As long as the numbers.
+        numbers: None where black is wanted.
+    """
+    gaps = tuple(number is None for number in numbers)
+    if not any(gaps):
+        return clip
+
+    def blank(_key: object, colours: Colours) -> vs.VideoNode:
+        return vs.core.std.BlankClip(clip, color=black(clip.format, colours), keep=True)
+
+    dark = by_colours(clip, [clip], [clip], blank).std.CopyFrameProps(clip)
+    return blank_like(clip, clip).std.FrameEval(lambda n: dark if gaps[n] else clip, clip_src=[clip, dark])
+
+
+def with_clock(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
+    """Return a clip with the frame rate and the timing props of another one, which is as long."""
+    if timing.fps:
+        clip = clip.std.AssumeFPS(src=timing)
+    else:
+        shown = clip
+        clip = blank_like(clip, timing).std.FrameEval(lambda n: shown, clip_src=[shown])
+    return with_timing(clip, timing)

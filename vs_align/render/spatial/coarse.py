@@ -1,0 +1,322 @@
+"""The coarse stage of `spatial`: for each frame the transform that the flow starts from.
+
+Every result travels as a frame of one pixel whose props hold the transform, so that VapourSynth computes it once, keeps
+it, and may be asked for it in any order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import vapoursynth as vs
+
+from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.measure.images.scene_cuts import cuts_in
+from vs_align.measure.registration.coarse_search import near
+from vs_align.measure.registration.features.detector import Detector, Matches
+from vs_align.measure.registration.features.feature_search import wide
+from vs_align.measure.registration.features.multi_frame import pooled
+from vs_align.measure.registration.result import Registration
+from vs_align.nodes.clips import strided_window, tiny_clip
+from vs_align.nodes.frames import mask_array, plane_array
+from vs_align.nodes.parallel import in_lanes
+from vs_align.nodes.resize import shrunk
+from vs_align.placement.placement import Placement
+
+TRANSFORM, FALLBACK, REASON = "VSAlignTransform", "VSAlignFallback", "VSAlignReason"
+
+# Longer sides of the pictures that are looked at, in pixels.
+_NEAR_LONGEST, _WIDE_LONGEST = 640, 960
+# Ref frames from one frame to the next that a scene's transform is found from, and at most that share one section.
+_ANCHOR_STEP, _SECTION = 12, 240
+# Frames all over the clip that one transform for all is found from.
+_ANCHORS_OF_CLIP = 16
+_THUMBNAIL = (32, 18)
+_POINTS = 5
+# Correlation from which on pictures lie on each other.
+_ALIKE = 0.5
+# Neighbours that a frame without a transform of its own asks, nearest first.
+_NEIGHBOURS = (-1, 1, -2, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseInputs:
+    """What the coarse stage looks at; all clips are of ref's length."""
+
+    clip: vs.VideoNode
+    """Luma."""
+    ref: vs.VideoNode
+    """Luma."""
+    mask: vs.VideoNode | None
+    clip_mask: vs.VideoNode | None
+    detector: Detector | None
+    """None: only a near search."""
+    lanes: int
+
+    def nodes(self) -> list[vs.VideoNode]:
+        """Return the clips to look at, small; masks are stand-ins of one pixel where there are none."""
+        longest = _NEAR_LONGEST if self.detector is None else _WIDE_LONGEST
+        nothing = tiny_clip(self.ref.num_frames)
+        return [shrunk(self.clip, longest), shrunk(self.ref, longest), self.mask or nothing, self.clip_mask or nothing]
+
+    def search(self) -> "_Search":
+        """Return the callbacks, which hold no node."""
+        return _Search((self.clip.width, self.clip.height), (self.ref.width, self.ref.height), self.detector)
+
+
+def frame_transforms(inputs: CoarseInputs) -> vs.VideoNode:
+    """Return a transform for each frame, found on that frame alone.
+
+    A frame on which a wide search finds nothing takes the transform of the nearest of its neighbours that has one, or
+    else the neutral one.
+    """
+    carrier = tiny_clip(inputs.ref.num_frames)
+    own = in_lanes([carrier, *inputs.nodes()], inputs.search().one, inputs.lanes)
+    if inputs.detector is None:
+        return own
+    shifted = [_shifted(own, offset) for offset in _NEIGHBOURS]
+    borrowed = own.std.ModifyFrame([own, *shifted], _borrowed)
+    return own.std.FrameEval(
+        lambda n, f: own if f.props[FALLBACK] == 0 else borrowed, prop_src=own, clip_src=[own, borrowed]
+    )
+
+
+def clip_transforms(inputs: CoarseInputs) -> vs.VideoNode:
+    """Return one transform for all frames, found from frames all over the clip."""
+    length = inputs.ref.num_frames
+    count = min(_ANCHORS_OF_CLIP, length)
+    numbers = [(2 * i + 1) * length // (2 * count) for i in range(count)]
+    small = [vs.core.std.Splice([node[n] for n in numbers], mismatch=True) for node in inputs.nodes()]
+    found = _anchors(small, count, inputs)
+    group = _Group(inputs.search(), 0)
+    nodes = [tiny_clip(1), *[found[i] for i in range(count)]]
+    one = nodes[0].std.ModifyFrame(nodes, lambda n, f: group.all_of(f))
+    return one.std.Loop(length)[:length]
+
+
+def scene_transforms(inputs: CoarseInputs) -> vs.VideoNode:
+    """Return one transform for each scene of ref, found from every twelfth frame of it.
+
+    Long scenes are dealt with in sections of 240 frames. A scene that no anchor falls into, or in which nothing is
+    found, is dealt with frame by frame.
+    """
+    length = inputs.ref.num_frames
+    count = -(-length // _SECTION)
+    thumbnails = inputs.ref.resize.Bilinear(*_THUMBNAIL, format=vs.GRAY8)
+    # the frame before a section tells whether it begins with a cut, which is of no matter: it begins a scene anyway
+    seen, _ = strided_window(thumbnails, 0, Fraction(_SECTION), count, min(_SECTION, length))
+    anchor_count = -(-length // _ANCHOR_STEP)
+    small = [
+        node.std.SelectEvery(_ANCHOR_STEP, [_ANCHOR_STEP // 2]) if length > _ANCHOR_STEP // 2 else node[:1]
+        for node in inputs.nodes()
+    ]
+    small = [_of_length(node, anchor_count) for node in small]
+    anchors = _anchors(small, anchor_count, inputs)
+    per_section = _SECTION // _ANCHOR_STEP
+    found, _ = strided_window(anchors, 0, Fraction(per_section), count, per_section)
+    group = _Group(inputs.search(), length)
+    nodes = [tiny_clip(count), *[node[:count] for node in seen], *[node[:count] for node in found]]
+    sections = nodes[0].std.ModifyFrame(nodes, lambda n, f: group.scenes_of(n, f, len(seen)))
+    lookup = vs.core.std.Interleave([sections] * _SECTION)[:length]
+    carrier = tiny_clip(length)
+    chosen = carrier.std.ModifyFrame([carrier, lookup], _of_scene)
+    single = frame_transforms(inputs)
+    return chosen.std.FrameEval(
+        lambda n, f: chosen if f.props[FALLBACK] == 0 else single, prop_src=chosen, clip_src=[chosen, single]
+    )
+
+
+def placed_transforms(
+    placement: Placement, clip_size: tuple[int, int], ref_size: tuple[int, int], length: int
+) -> vs.VideoNode:
+    """Return the transforms of a placement that was measured before."""
+    fitting = placement.resized(clip_size, ref_size)
+    carrier = tiny_clip(length)
+    return carrier.std.ModifyFrame(carrier, lambda n, f: with_transform(f, np.asarray(fitting.at(n).array), 0, ""))
+
+
+def with_transform(frame: vs.VideoFrame, matrix: Matrix, fallback: int, reason: str) -> vs.VideoFrame:
+    """Return a copy of a frame that carries a transform."""
+    out = frame.copy()
+    props: Any = out.props
+    props[TRANSFORM], props[FALLBACK] = [float(value) for value in matrix.ravel()], fallback
+    if reason:
+        props[REASON] = reason
+    return out
+
+
+def transform_in(frame: vs.VideoFrame) -> Matrix:
+    """Return the transform that a frame carries."""
+    return np.array(frame.props[TRANSFORM], np.float64).reshape(3, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Callbacks on frames of one pair."""
+
+    clip_size: tuple[int, int]
+    ref_size: tuple[int, int]
+    detector: Detector | None
+
+    def one(self, _n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        """Find the transform of one pair; `f` holds a carrier, luma of clip and ref, and two masks."""
+        carrier, clip, ref, excluded, clip_excluded = self._arrays(f)
+        if self.detector is None:
+            found = near(clip, ref, excluded, clip_excluded)
+            return with_transform(carrier, self.enlarged(found, clip, ref), 0, "")
+        found = wide(clip, ref, clip_excluded, excluded, detector=self.detector)
+        if _tells(found):
+            return with_transform(carrier, self.enlarged(found, clip, ref), 0, "")
+        return with_transform(carrier, self.enlarged(found, clip, ref), 2, found.reason)
+
+    def anchor(self, _n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        """Find what one anchor contributes: points of clip and ref, in pixels of the full pictures."""
+        carrier, clip, ref, excluded, clip_excluded = self._arrays(f)
+        to_clip = neutral_matrix(self.clip_size, (clip.shape[1], clip.shape[0]))
+        to_ref = neutral_matrix(self.ref_size, (ref.shape[1], ref.shape[0]))
+        if self.detector is None:
+            found = near(clip, ref, excluded, clip_excluded)
+            ref_points = _grid(self.ref_size) if _tells(found) else np.empty((0, 2))
+            clip_points = _moved(self.enlarged(found, clip, ref), ref_points)
+        else:
+            matches = self.detector.match(
+                self.detector.detect(clip, clip_excluded), self.detector.detect(ref, excluded)
+            )
+            clip_points, ref_points = _moved(to_clip, matches.clip), _moved(to_ref, matches.ref)
+        out = carrier.copy()
+        props: Any = out.props
+        props["VSAlignClipPoints"] = np.ascontiguousarray(clip_points, np.float64).tobytes()
+        props["VSAlignRefPoints"] = np.ascontiguousarray(ref_points, np.float64).tobytes()
+        return out
+
+    def together(self, anchors: Sequence[vs.VideoFrame]) -> Registration | None:
+        """Find one transform from several anchors, None where there is none."""
+        pairs = [
+            tuple(
+                np.frombuffer(frame.props[name], np.float64).reshape(-1, 2)
+                for name in ("VSAlignClipPoints", "VSAlignRefPoints")
+            )
+            for frame in anchors
+        ]
+        if self.detector is None:
+            return _middle([clip for clip, _ in pairs if len(clip)], self.clip_size, self.ref_size)
+        matches = [Matches(clip, ref, self.clip_size, self.ref_size, self.detector.name) for clip, ref in pairs]
+        found = pooled(matches)
+        return found if found.found else None
+
+    def enlarged(self, found: Registration, clip: Any, ref: Any) -> Matrix:
+        """Return a transform of small pictures for the full ones."""
+        small_clip, small_ref = (clip.shape[1], clip.shape[0]), (ref.shape[1], ref.shape[0])
+        if not found.found:
+            return neutral_matrix(self.clip_size, self.ref_size)
+        return np.asarray(
+            neutral_matrix(self.clip_size, small_clip) @ found.matrix @ neutral_matrix(small_ref, self.ref_size)
+        )
+
+    def _arrays(self, f: Sequence[vs.VideoFrame]) -> tuple[vs.VideoFrame, Any, Any, Any, Any]:
+        carrier, clip, ref, mask, clip_mask = f
+        return carrier, plane_array(clip), plane_array(ref), mask_array(mask), mask_array(clip_mask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Callbacks on several anchors at once."""
+
+    search: _Search
+    length: int
+
+    def all_of(self, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        """Find one transform from all anchors; `f` holds a carrier and the anchors."""
+        found = self.search.together(f[1:])
+        if found is None:
+            neutral = neutral_matrix(self.search.clip_size, self.search.ref_size)
+            return with_transform(f[0], neutral, 2, "no transform explains the frames of the clip")
+        return with_transform(f[0], found.matrix, 0, "")
+
+    def scenes_of(self, k: int, f: Sequence[vs.VideoFrame], seen: int) -> vs.VideoFrame:
+        """Find the scenes of section k and their transforms; `f` holds a carrier, thumbnails and anchors."""
+        carrier, thumbnails, anchors = f[0], f[1 : 1 + seen], f[1 + seen :]
+        first = k * _SECTION
+        here = min(_SECTION, self.length - first)
+        starts = [0, *cuts_in(np.stack([np.asarray(frame[0]) for frame in thumbnails[:here]]))]
+        out = carrier.copy()
+        props: Any = out.props
+        props["VSAlignFirst"], props["VSAlignStarts"] = first, starts
+        for i, (start, stop) in enumerate(zip(starts, [*starts[1:], here], strict=True)):
+            inside = [anchors[a] for a in range(len(anchors)) if start <= a * _ANCHOR_STEP + _ANCHOR_STEP // 2 < stop]
+            found = self.search.together(inside) if inside else None
+            if found is not None:
+                props[f"{TRANSFORM}{i}"] = [float(value) for value in found.matrix.ravel()]
+        return out
+
+
+def _tells(found: Registration) -> bool:
+    """Return whether a search found a transform, or pictures that lie on each other without one."""
+    return found.found or found.agreement > _ALIKE
+
+
+def _anchors(small: Sequence[vs.VideoNode], count: int, inputs: CoarseInputs) -> vs.VideoNode:
+    return in_lanes([tiny_clip(count), *small], inputs.search().anchor, inputs.lanes)
+
+
+def _of_scene(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+    """Look up the scene of frame n; `f` holds a carrier and its section."""
+    carrier, section = f
+    props: Any = section.props
+    starts = props["VSAlignStarts"]
+    starts = [starts] if isinstance(starts, int) else starts
+    scene = int(np.searchsorted(starts, n - props["VSAlignFirst"], side="right")) - 1
+    values = props.get(f"{TRANSFORM}{scene}")
+    if values is None:
+        out = carrier.copy()
+        mine: Any = out.props
+        mine[FALLBACK] = 2
+        return out
+    return with_transform(carrier, np.array(values, np.float64), 0, "")
+
+
+def _borrowed(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+    """Take the transform of the nearest neighbour that has one; `f` holds the frame itself and its neighbours."""
+    reason = f[0].props.get(REASON, "")
+    for frame in f[1:]:
+        if frame.props[FALLBACK] == 0:
+            return with_transform(f[0], transform_in(frame), 1, str(reason))
+    return f[0]
+
+
+def _shifted(node: vs.VideoNode, offset: int) -> vs.VideoNode:
+    """Return a clip whose frame n is frame n + offset, or the nearest one."""
+    length = node.num_frames
+    if abs(offset) >= length:
+        return node
+    return node[0] * -offset + node[:offset] if offset < 0 else node[offset:] + node[-1] * offset
+
+
+def _of_length(node: vs.VideoNode, length: int) -> vs.VideoNode:
+    return node + node[-1] * (length - node.num_frames) if node.num_frames < length else node[:length]
+
+
+def _grid(size: tuple[int, int]) -> Any:
+    xs, ys = np.meshgrid(*(np.linspace(0, side - 1, _POINTS) for side in size))
+    return np.stack([xs.ravel(), ys.ravel()], axis=1)
+
+
+def _moved(matrix: Matrix, points: Any) -> Any:
+    homogeneous = np.column_stack([points, np.ones(len(points))]) @ matrix.T
+    return homogeneous[:, :2] / homogeneous[:, 2:]
+
+
+def _middle(grids: list[Any], clip_size: tuple[int, int], ref_size: tuple[int, int]) -> Registration | None:
+    """Return the affine transform nearest to the median of where several transforms take a grid of points."""
+    if not grids:
+        return None
+    points = _grid(ref_size)
+    middle = np.median(np.stack(grids), axis=0)
+    neutral = neutral_matrix(clip_size, ref_size)
+    if np.array_equal(middle, _moved(neutral, points)):
+        return Registration(neutral, True, len(grids), 1.0, "near", "")
+    solution, *_ = np.linalg.lstsq(np.column_stack([points, np.ones(len(points))]), middle, rcond=None)
+    matrix = np.vstack([solution.T, [0, 0, 1]])
+    return Registration(matrix, True, len(grids), 1.0, "near", "")

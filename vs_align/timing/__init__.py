@@ -1,1 +1,0 @@
-"""From scores to a Timeline: numbers in, numbers out."""

@@ -1,1 +1,0 @@
-"""The ways of vidkompy to align two clips in time, each by its name in `registry.ENGINES`."""
