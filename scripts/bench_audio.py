@@ -25,17 +25,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.measure.audio.audio_signals import (
-    RATE,
-    Wave,
-    as_sound,
-    film,
-    microphone,
-    music,
-    pitch_kept,
-    sampled_at,
-    speech,
-)
+from tests.measure.audio.audio_signals import RATE, as_sound, film, microphone, music, pitch_kept, sampled_at, speech
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.audio.matching import SoundMatch, match_sound
 from vs_align.media.audio_track import Sound, read_sound
 from vs_align.media.ffmpeg import find_ffmpeg
@@ -58,7 +49,7 @@ class Case:
     truth: Truth
 
 
-def encoded(wave: Wave, codec: list[str], suffix: str, rate: int = 44_100) -> Sound:
+def encoded(wave: Float64Array, codec: list[str], suffix: str, rate: int = 44_100) -> Sound:
     """The wave after an encoder, with a picture beside it."""
     with tempfile.TemporaryDirectory() as folder:
         plain, target = Path(folder) / "plain.wav", Path(folder) / f"coded{suffix}"
@@ -74,14 +65,14 @@ def encoded(wave: Wave, codec: list[str], suffix: str, rate: int = 44_100) -> So
 
 
 @cache
-def late_film(seconds: float) -> tuple[Wave, Wave]:
+def late_film(seconds: float) -> tuple[Float64Array, Float64Array]:
     """A film, and the same from `LATE` on."""
     base = film(seconds, 1)
     return base[LATE * RATE :], base
 
 
 @cache
-def cut_film(seconds: float) -> Wave:
+def cut_film(seconds: float) -> Float64Array:
     """The film without 20 s after a quarter, with another minute in the middle and 40 ms less later."""
     base = late_film(seconds)[1]
     a, b, c = (round(seconds * share) for share in CUTS)

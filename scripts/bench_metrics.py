@@ -23,26 +23,24 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 from rich.console import Console
 from rich.table import Table
 
 from vs_align.enums import Device
+from vs_align.io.array_types import UInt8Array
 from vs_align.measure.metrics.best_match_search import Found, Slack, search
 from vs_align.measure.metrics.feature_cache import FeatureCache
 from vs_align.measure.metrics.metric import Metric
 from vs_align.measure.metrics.registry import METRICS, build
 from vs_align.nodes.rgb import rgb_of
 
-Image = npt.NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
 class Picture:
     """A picture whose features are kept."""
 
-    image: Image
+    image: UInt8Array
     digest: bytes
     cache: FeatureCache[Any]
     metric: Metric[Any]
@@ -52,7 +50,7 @@ class Picture:
         return self.cache.get(self.digest, partial(self.metric.prepare, self.image))
 
 
-def read(path: Path, width: int, height: int, count: int) -> list[Image]:
+def read(path: Path, width: int, height: int, count: int) -> list[UInt8Array]:
     """Decode the first frames as 8-bit RGB; a short clip runs back and forth."""
     clip = vs.core.bs.VideoSource(str(path), cachemode=0)
     clip = vs.core.resize.Bicubic(clip, width, height)
@@ -60,20 +58,20 @@ def read(path: Path, width: int, height: int, count: int) -> list[Image]:
     return [np.stack([np.asarray(frame[plane]) for plane in range(3)]) for frame in clip.frames(close=True)]
 
 
-def pan(image: Image, count: int) -> list[Image]:
+def pan(image: UInt8Array, count: int) -> list[UInt8Array]:
     """Enlarge a picture and move over it, two pixels a frame."""
     _, height, width = image.shape
     large = cv2.resize(image.transpose(1, 2, 0), (width + 2 * count, height), interpolation=cv2.INTER_CUBIC)
     return [np.ascontiguousarray(large[:, 2 * i : 2 * i + width].transpose(2, 0, 1)) for i in range(count)]
 
 
-def static(image: Image, count: int) -> list[Image]:
+def static(image: UInt8Array, count: int) -> list[UInt8Array]:
     """Repeat a picture with weak noise, new in every frame."""
     rng = np.random.default_rng(0)
     return [np.clip(np.rint(image + rng.normal(0, 2, image.shape)), 0, 255).astype(np.uint8) for _ in range(count)]
 
 
-def compressed(image: Image, quality: int = 75) -> Image:
+def compressed(image: UInt8Array, quality: int = 75) -> UInt8Array:
     """Compress a picture as JPEG and decode it."""
     _, data = cv2.imencode(".jpg", image[::-1].transpose(1, 2, 0), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -81,7 +79,7 @@ def compressed(image: Image, quality: int = 75) -> Image:
     return np.ascontiguousarray(decoded.transpose(2, 0, 1)[::-1], np.uint8)
 
 
-def wrapped(images: list[Image], metric: Metric[Any]) -> list[Picture]:
+def wrapped(images: list[UInt8Array], metric: Metric[Any]) -> list[Picture]:
     """Give pictures a cache of their own."""
     cache = FeatureCache(metric.size)
     return [Picture(image, hashlib.blake2b(image.tobytes()).digest(), cache, metric) for image in images]
@@ -94,7 +92,9 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def run_scene(refs: list[Image], metric: Metric[Any], args: argparse.Namespace) -> tuple[float, float, float, bool]:
+def run_scene(
+    refs: list[UInt8Array], metric: Metric[Any], args: argparse.Namespace
+) -> tuple[float, float, float, bool]:
     """Measure one scene.
 
     Returns:

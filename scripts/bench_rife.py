@@ -30,9 +30,10 @@ import vapoursynth as vs
 from rich.console import Console
 from rich.table import Table
 
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
 from vs_align.measure.flow.rife.reference import align, reference_passes
-from vs_align.measure.images.field import Field, compose, neutral_matrix
+from vs_align.measure.images.field import compose, neutral_matrix
 from vs_align.measure.networks.ifnet import IFNet, load_ifnet
 from vs_align.measure.networks.weights import locate
 
@@ -55,7 +56,7 @@ class Pair:
     ref: Any
     target: Any
     """What clip would show had it not moved."""
-    field: Field
+    field: Float32Array
 
 
 def read(path: Path, width: int, height: int, count: int) -> list[Any]:
@@ -66,7 +67,7 @@ def read(path: Path, width: int, height: int, count: int) -> list[Any]:
     return [np.dstack([np.asarray(plane) for plane in clip.get_frame(n)]).clip(0, 1) for n in numbers]
 
 
-def displacement(width: int, height: int, motion: str, rng: np.random.Generator) -> Field:
+def displacement(width: int, height: int, motion: str, rng: np.random.Generator) -> Float32Array:
     """Make a smooth displacement: at x the moved picture shows what the frame shows at x plus it."""
     shift, degrees, scale, amplitude = MOTIONS[motion]
     xs, ys = np.meshgrid(np.arange(width) - width / 2, np.arange(height) - height / 2)
@@ -81,21 +82,21 @@ def displacement(width: int, height: int, motion: str, rng: np.random.Generator)
     return np.asarray(moved, np.float32)
 
 
-def still(width: int, height: int) -> Field:
+def still(width: int, height: int) -> Float32Array:
     """Return the field that moves nothing."""
     return np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
 
 
-def warped(picture: Any, field: Field) -> Any:
+def warped(picture: Any, field: Float32Array) -> Any:
     """Fetch a picture along a field."""
     return cv2.remap(picture, field[..., 0], field[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
 
 
-def inverse(moved: Field) -> Field:
+def inverse(moved: Float32Array) -> Float32Array:
     """Return the field that undoes a displacement."""
     height, width = moved.shape[:2]
     base = still(width, height)
-    back: Field = -moved
+    back: Float32Array = -moved
     for _ in range(30):
         u, v = np.moveaxis(base + back, 2, 0)
         back = -np.asarray(cv2.remap(moved, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
@@ -126,7 +127,7 @@ def pairs(frames: list[Any], motion: str, degradation: str, seed: int, static: b
         yield Pair(clip, ref, target, inverse(moved))
 
 
-def reference_field(network: IFNet, pair: Pair, precision: int, device: str) -> tuple[Field, Any]:
+def reference_field(network: IFNet, pair: Pair, precision: int, device: str) -> tuple[Float32Array, Any]:
     """Run the procedure of 3.3.1; return its flows put together, and the picture that it hands out."""
     clip, ref = (
         torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1)))[None].to(device) for p in (pair.clip, pair.ref)
@@ -139,7 +140,7 @@ def reference_field(network: IFNet, pair: Pair, precision: int, device: str) -> 
     return field, steps[-1].picture[0].permute(1, 2, 0).cpu().numpy()
 
 
-def quality(field: Field, picture: Any, pair: Pair) -> dict[str, float]:
+def quality(field: Float32Array, picture: Any, pair: Pair) -> dict[str, float]:
     """Compare with the truth away from the border."""
     inner = (slice(_BORDER, -_BORDER), slice(_BORDER, -_BORDER))
     error = np.hypot(*np.moveaxis(field - pair.field, 2, 0))[inner]

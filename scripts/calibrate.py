@@ -21,75 +21,74 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 from scipy.optimize import minimize
 
 import vs_align
 from vs_align.decide.matching.confidence import calibration, confidence
 from vs_align.decide.matching.match_report import SURE
+from vs_align.io.array_types import AnyArray, Float64Array, UInt8Array
 
-Frames = npt.NDArray[np.uint8]
 _HIGHEST_BASE = 0.3  # a good score alone does not make a match sure
 _LATE = 5  # frames by which the copy that is not jittered begins before
 
-Degradation = Callable[[Frames, np.random.Generator], Frames]
+Degradation = Callable[[UInt8Array, np.random.Generator], UInt8Array]
 
 
-def _codes(values: npt.NDArray[Any]) -> Frames:
+def _codes(values: AnyArray) -> UInt8Array:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def plain(frame: Frames, _: np.random.Generator) -> Frames:
+def plain(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Leave it."""
     return frame
 
 
-def grainy(frame: Frames, rng: np.random.Generator) -> Frames:
+def grainy(frame: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Add grain."""
     return _codes(frame + rng.normal(0, 6, frame.shape[:2])[..., None])
 
 
-def regraded(frame: Frames, _: np.random.Generator) -> Frames:
+def regraded(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Bend the tone, take colour away, and warm the rest."""
     light = (frame / 255.0) ** 1.2
     grey = light.mean(axis=2, keepdims=True)
     return _codes(255 * (grey + 0.5 * (light - grey)) * [1.05, 1.0, 0.88] + 4)
 
 
-def zoomed(frame: Frames, _: np.random.Generator) -> Frames:
+def zoomed(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Zoom by 2 % and shift."""
     height, width = frame.shape[:2]
     matrix = np.array([[1.02, 0, -0.012 * width], [0, 1.02, -0.005 * height]])
     return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def worn(frame: Frames, rng: np.random.Generator) -> Frames:
+def worn(frame: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Zoom, soften, regrade and add grain."""
     return grainy(regraded(np.asarray(cv2.GaussianBlur(zoomed(frame, rng), (0, 0), 1.2), np.uint8), rng), rng)
 
 
-def compressed(frame: Frames, _: np.random.Generator) -> Frames:
+def compressed(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Compress hard, each frame for itself."""
     done, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 25])
     assert done
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def cropped(frame: Frames, _: np.random.Generator) -> Frames:
+def cropped(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Cut two per cent off the edges, unevenly, and enlarge to the old size."""
     height, width = frame.shape[:2]
     inner = frame[round(0.007 * height) : round(0.99 * height), round(0.011 * width) : round(0.992 * width)]
     return np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def cropped_and_graded(frame: Frames, rng: np.random.Generator) -> Frames:
+def cropped_and_graded(frame: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Crop, lift and warm."""
     light = (cropped(frame, rng) / 255.0) ** 0.88
     return _codes(255 * (0.9 * light * [1.04, 1.0, 0.94] + 0.05))
 
 
-def misaligned(frame: Frames, _: np.random.Generator) -> Frames:
+def misaligned(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Turn a little, enlarge by 3 % and shift."""
     height, width = frame.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0.35, 1.03)
@@ -97,7 +96,7 @@ def misaligned(frame: Frames, _: np.random.Generator) -> Frames:
     return np.asarray(cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def with_logo(frame: Frames, _: np.random.Generator) -> Frames:
+def with_logo(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Write a name into a corner."""
     height, width = frame.shape[:2]
     place, size = (round(0.68 * width), round(0.12 * height)), height / 360
@@ -106,12 +105,12 @@ def with_logo(frame: Frames, _: np.random.Generator) -> Frames:
     )
 
 
-def crushed(frame: Frames, _: np.random.Generator) -> Frames:
+def crushed(frame: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Crush the blacks."""
     return _codes((frame.astype(np.float32) - 34) * 255 / 201)
 
 
-def dvd(frame: Frames, rng: np.random.Generator) -> Frames:
+def dvd(frame: UInt8Array, rng: np.random.Generator) -> UInt8Array:
     """Soften, crop unevenly, fade the colours and add grain, as an old transfer."""
     height, width = frame.shape[:2]
     matrix = np.array([[1.025, 0.002, -0.016 * width], [-0.001, 1.012, -0.004 * height]])
@@ -194,7 +193,7 @@ def line_of(name: str, samples: Sequence[Sample]) -> str:
     return f"{name:20}{shares[0]:7.1%} right{shares[1]:8.1%} sure{shares[2]:8.2%} sure and wrong"
 
 
-def decoded(path: Path, width: int, height: int, start: int, count: int) -> Frames:
+def decoded(path: Path, width: int, height: int, start: int, count: int) -> UInt8Array:
     """Return frames of a file as RGB, (n, h, w, 3)."""
     clip = vs.core.bs.VideoSource(str(path), cachemode=0)
     clip = clip.resize.Bicubic(width, height, format=vs.RGB24, matrix_in_s="709")
@@ -202,7 +201,7 @@ def decoded(path: Path, width: int, height: int, start: int, count: int) -> Fram
     return np.stack([np.dstack([np.asarray(p) for p in f]) for f in clip[begin : begin + count].frames(close=True)])
 
 
-def clip_of(frames: Frames) -> vs.VideoNode:
+def clip_of(frames: UInt8Array) -> vs.VideoNode:
     """Return frames as an RGB24 clip."""
     height, width = frames.shape[1:3]
     blank = vs.core.std.BlankClip(width=width, height=height, format=vs.RGB24, length=len(frames), keep=True)
@@ -239,7 +238,7 @@ def stopping(length: int) -> list[int]:
     return [min(n, n // 48 * 48 + 24) for n in range(length)]
 
 
-def matched(frames: Frames, degradation: str, seed: int, metric: str, tr: int) -> Iterator[Sample]:
+def matched(frames: UInt8Array, degradation: str, seed: int, metric: str, tr: int) -> Iterator[Sample]:
     """Match frames against copies: jittered and late ones, and degraded."""
     if degradation == STILL:
         frames = frames[stopping(len(frames))]
@@ -255,7 +254,7 @@ def matched(frames: Frames, degradation: str, seed: int, metric: str, tr: int) -
             yield sample_of(props, metric, right, related=True, degradation=degradation)
 
 
-def degraded(frame: Frames, degradation: str, seed: int, number: int) -> Frames:
+def degraded(frame: UInt8Array, degradation: str, seed: int, number: int) -> UInt8Array:
     """Degrade frame `number` of a copy."""
     rng = np.random.default_rng((seed, number))
     if degradation == FADING:
@@ -263,13 +262,13 @@ def degraded(frame: Frames, degradation: str, seed: int, number: int) -> Frames:
     return (grainy if degradation == STILL else DEGRADATIONS[degradation])(frame, rng)
 
 
-def strangers(frames: Frames, other: Frames, metric: str, tr: int) -> Iterator[Sample]:
+def strangers(frames: UInt8Array, other: UInt8Array, metric: str, tr: int) -> Iterator[Sample]:
     """Match frames against footage that has nothing to do with them."""
     for props in props_of(other, frames, metric, tr):
         yield sample_of(props, metric, right=False, related=False)
 
 
-def props_of(clip: Frames, ref: Frames, metric: str, tr: int) -> Iterator[Any]:
+def props_of(clip: UInt8Array, ref: UInt8Array, metric: str, tr: int) -> Iterator[Any]:
     """Return the props of all matches."""
     for frame in vs_align.temporal(clip_of(clip), clip_of(ref), tr=tr, metric=metric).frames(close=True):
         yield dict(frame.props)
@@ -307,7 +306,7 @@ def print_fit(samples: list[Sample], metric: str, wrong_counts: float) -> None:
     right = np.array([s.right for s in samples], np.float64)
     trust = np.array([s.trust for s in samples])
 
-    def loss(constants: npt.NDArray[np.float64]) -> float:
+    def loss(constants: Float64Array) -> float:
         sure = np.clip(trust / (1 + np.exp(-np.clip(sides @ constants, -60, 60))), 1e-9, 1 - 1e-9)
         return float(
             -np.mean(np.where(right > 0, np.log(sure), wrong_counts * np.log(1 - sure))) + 1e-4 * np.sum(constants**2)

@@ -16,17 +16,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from sync_footage import Library, Look, Picture, digest, write_film
+from sync_footage import Library, Look, digest, write_film
 
+from vs_align.io.array_types import BoolArray, Float64Array, Int64Array, UInt8Array
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
-
-Matrix = npt.NDArray[np.float64]
-"""(3, 3) takes centres of pixels to centres of pixels."""
-Mask = npt.NDArray[np.bool_]
-"""(height, width)."""
-Wave = npt.NDArray[np.float64]
-"""(samples,) -1 to 1."""
 
 WORLD = (960, 540)
 RATE = Fraction(24)
@@ -54,7 +47,7 @@ class Pace:
     lost: tuple[tuple[int, int], ...] = ()
     last: int = 0
 
-    def positions(self, moments: int) -> npt.NDArray[np.float64]:
+    def positions(self, moments: int) -> Float64Array:
         """Position of each frame in a world of so many moments."""
         places = self.first + self.step * np.arange(4 * moments)
         for frame, count in self.lost:
@@ -100,7 +93,7 @@ class Case:
     fg_bars: int = 0
     sound: str = "both"
 
-    def placed(self, late: bool) -> Matrix:
+    def placed(self, late: bool) -> Float64Array:
         """The transform that takes pixels of the foreground to pixels of the background, before or after the cut."""
         x, y = self.then if late and self.then else self.at
         size, scale = np.array(self.fg_size), np.array(self.scale)
@@ -112,7 +105,7 @@ class Case:
         return matrix
 
     @property
-    def seen(self) -> Matrix:
+    def seen(self) -> Float64Array:
         """The transform that takes pixels of the background to pixels of the world."""
         left, top, width = self.bg_area
         step = width * WORLD[0] / self.bg_size[0]
@@ -143,30 +136,30 @@ class Scene:
         self.bg_moments, self.fg_moments = (np.floor(p + 1e-6).astype(int) for p in (self.bg, self.fg))
         self.key = digest("overlay 3", case, library.key, source, self.moments)
 
-    def world(self, moment: int, look: Look | None = None) -> Picture:
+    def world(self, moment: int, look: Look | None = None) -> UInt8Array:
         """What there is to see, with other colours perhaps."""
         picture = np.ascontiguousarray(self._frames[moment])
         if moment >= self.cut:
             picture = np.ascontiguousarray(picture[:, ::-1])
         return picture if look is None else look(picture, np.random.default_rng((7, moment)))
 
-    def background(self, moment: int, look: Look | None = None) -> Picture:
+    def background(self, moment: int, look: Look | None = None) -> UInt8Array:
         """What the background's window shows, with other colours perhaps."""
         return window(self.world(moment, look), self.case.seen, self.case.bg_size)
 
-    def foreground(self, moment: int) -> Picture:
+    def foreground(self, moment: int) -> UInt8Array:
         """A frame of the foreground file."""
         matrix = self.case.seen @ self.case.placed(moment >= self.cut)
         return barred(window(self.world(moment, self.look), matrix, self.case.fg_size), self.case.fg_bars)
 
     @cached_property
-    def shown(self) -> npt.NDArray[np.int64]:
+    def shown(self) -> Int64Array:
         """Numbers of the foreground frames that the result shows: from the first that has a background to the last."""
         has = (self.fg_moments >= self.bg_moments[0]) & (self.fg_moments <= self.bg_moments[-1])
         places = np.flatnonzero(has)
         return np.arange(places[0], places[-1] + 1)
 
-    def inside(self, late: bool, border: float = 0.0) -> Mask:
+    def inside(self, late: bool, border: float = 0.0) -> BoolArray:
         """Pixels of the background whose centres lie in the foreground's picture, so far from its edge.
 
         Args:
@@ -182,7 +175,7 @@ class Scene:
         within = (x >= low) & (x <= across - 1 - low) & (y >= low + bars) & (y <= down - 1 - low - bars)
         return np.asarray(within, np.bool_)
 
-    def heard(self, positions: npt.NDArray[np.float64], pace: Pace) -> Wave:
+    def heard(self, positions: Float64Array, pace: Pace) -> Float64Array:
         """The sound of a file: that of the moments it shows, at the speed at which it shows them."""
         return heard_at(world_sound(self.moments), positions, pace)
 
@@ -208,7 +201,7 @@ class Scene:
             self.heard(self.fg[self.shown], self.case.fg), "medium",
         )  # fmt: skip
 
-    def _composed(self, below: Sequence[Picture], above: Sequence[Picture]) -> Iterator[Picture]:
+    def _composed(self, below: Sequence[UInt8Array], above: Sequence[UInt8Array]) -> Iterator[UInt8Array]:
         inside = [self.inside(late, -1e-9) for late in (False, True)]
         for k in self.shown:
             moment = int(self.fg_moments[k])
@@ -219,7 +212,7 @@ class Scene:
             yield picture
 
 
-def window(picture: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
+def window(picture: UInt8Array, matrix: Float64Array, size: tuple[int, int]) -> UInt8Array:
     """Look at a picture through a window.
 
     Args:
@@ -244,7 +237,7 @@ def window(picture: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
     return np.asarray(seen, np.uint8)
 
 
-def barred(picture: Picture, rows: int) -> Picture:
+def barred(picture: UInt8Array, rows: int) -> UInt8Array:
     """Black out rows at the top and at the bottom."""
     if rows:
         picture = picture.copy()
@@ -252,7 +245,7 @@ def barred(picture: Picture, rows: int) -> Picture:
     return picture
 
 
-def world_sound(moments: int) -> Wave:
+def world_sound(moments: int) -> Float64Array:
     """The sound of the world: bursts over faint noise, a second longer than the picture at either end."""
     rng = np.random.default_rng(11)
     seconds = float(moments / RATE) + 2
@@ -263,7 +256,7 @@ def world_sound(moments: int) -> Wave:
     return np.asarray(np.clip(sound, -1, 1), np.float64)
 
 
-def heard_at(sound: Wave, positions: npt.NDArray[np.float64], pace: Pace) -> Wave:
+def heard_at(sound: Float64Array, positions: Float64Array, pace: Pace) -> Float64Array:
     """The sound of a file that shows these positions of a world with that sound."""
     frames = np.arange(round(len(positions) / pace.rate * SOUND_RATE)) * float(pace.rate) / SOUND_RATE
     number = np.minimum(frames.astype(int), len(positions) - 1)
@@ -271,7 +264,7 @@ def heard_at(sound: Wave, positions: npt.NDArray[np.float64], pace: Pace) -> Wav
     return np.asarray(np.interp((moment / float(RATE) + 1) * SOUND_RATE, np.arange(sound.size), sound), np.float64)
 
 
-def burst_times(seconds: float) -> npt.NDArray[np.float64]:
+def burst_times(seconds: float) -> Float64Array:
     """When the bursts begin, in seconds of the wave: about five a second, never in time with each other."""
     rng = np.random.default_rng(5)
     gaps = rng.uniform(0.6, 1.4, round(seconds * _BURSTS) + 8) / _BURSTS
@@ -280,7 +273,7 @@ def burst_times(seconds: float) -> npt.NDArray[np.float64]:
 
 
 @cache
-def _burst() -> Wave:
+def _burst() -> Float64Array:
     length = SOUND_RATE // 40
     fall = np.exp(-np.arange(length) / (SOUND_RATE * 0.006))
     return np.asarray(0.8 * fall * np.random.default_rng(3).uniform(-1, 1, length), np.float64)
@@ -288,11 +281,11 @@ def _burst() -> Wave:
 
 def write_film_with_sound(
     path: Path,
-    shown: Iterable[Picture],
+    shown: Iterable[UInt8Array],
     size: tuple[int, int],
     rate: Fraction,
     crf: int,
-    sound: Wave | None,
+    sound: Float64Array | None,
     preset: str = "veryfast",
 ) -> None:
     """Write pictures as H.264, and beside them a wave as AAC if there is one."""
@@ -315,7 +308,7 @@ def write_film_with_sound(
     plain.unlink()
 
 
-def decoded(path: Path, size: tuple[int, int]) -> Iterator[Picture]:
+def decoded(path: Path, size: tuple[int, int]) -> Iterator[UInt8Array]:
     """All frames of a file as red, green, blue."""
     command = [str(find_ffmpeg()), "-v", "error", "-i", file_url(path), "-fps_mode", "passthrough"]
     command += ["-vf", "scale=in_color_matrix=bt709:flags=bicubic+accurate_rnd+full_chroma_int"]

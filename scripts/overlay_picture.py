@@ -16,7 +16,6 @@ from typing import Any
 import cv2
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -25,9 +24,8 @@ from PIL import Image
 
 import vs_align
 from vs_align.cli.demo_footage import DemoFootage, film
+from vs_align.io.array_types import UInt8Array
 
-Picture = npt.NDArray[np.uint8]
-"""(height, width, 3) red, green, blue, 0 to 255."""
 WIDTH, HEIGHT = 1240, 560
 BG_SIZE, FG_SIZE = (640, 360), (462, 330)
 AT, SCALE = (178.4, 61.7), 0.8
@@ -45,9 +43,9 @@ INK, PALE, FG_INK, CUT = "#1f2328", "#6e7781", "#0969da", "#bc4c00"
 class Overlay:
     """What is drawn."""
 
-    bg: Picture
-    fg: Picture
-    results: Sequence[Picture]
+    bg: UInt8Array
+    fg: UInt8Array
+    results: Sequence[UInt8Array]
     props: Sequence[dict[str, Any]]
 
 
@@ -67,7 +65,7 @@ def overlay() -> Overlay:
     return Overlay(bg[int(props[0]["VSAlignMatch"])], fg[int(props[0]["VSAlignForeground"])], pictures, props)
 
 
-def _part(footage: DemoFootage, moment: int) -> Picture:
+def _part(footage: DemoFootage, moment: int) -> UInt8Array:
     """Return the part of the picture that the foreground shows: warmer, with more contrast, and grainy."""
     whole = footage.picture(moment, (BG_SIZE[0] * 2, BG_SIZE[1] * 2))[..., ::-1]
     x, y = AT
@@ -79,7 +77,7 @@ def _part(footage: DemoFootage, moment: int) -> Picture:
     return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
 
 
-def _node(pictures: Sequence[Picture]) -> vs.VideoNode:
+def _node(pictures: Sequence[UInt8Array]) -> vs.VideoNode:
     height, width = pictures[0].shape[:2]
     blank = vs.core.std.BlankClip(width=width, height=height, format=vs.RGB24, length=len(pictures), fpsnum=24)
 
@@ -92,7 +90,7 @@ def _node(pictures: Sequence[Picture]) -> vs.VideoNode:
     return blank.std.ModifyFrame(blank, paint)
 
 
-def draw(found: Overlay) -> Picture:
+def draw(found: Overlay) -> UInt8Array:
     """Return the picture."""
     mpl.rcParams["font.family"] = "DejaVu Sans"
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor="white")
@@ -157,7 +155,7 @@ def _strip(axes: Any, found: Overlay) -> None:
             axes.plot([x - (step - STRIP[0]) / 2] * 2, [y - 8, y + STRIP[1] + 52], color=CUT, linewidth=1.6)
 
 
-def _place(axes: Any, picture: Picture, x: float, y: float, box: tuple[int, int], edge: str) -> None:
+def _place(axes: Any, picture: UInt8Array, x: float, y: float, box: tuple[int, int], edge: str) -> None:
     """Draw a picture in a box, whole and in its shape."""
     # Twice as fine as on paper, so that dense screens show it sharp.
     height, width = picture.shape[:2]

@@ -9,9 +9,10 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
-from overlay_footage import RATE, SOUND_RATE, Case, Mask, Scene, burst_times, decoded
-from sync_footage import SAME, Picture
+from overlay_footage import RATE, SOUND_RATE, Case, Scene, burst_times, decoded
+from sync_footage import SAME
+
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, UInt8Array
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -101,7 +102,7 @@ class _Frames:
         self.soft = (_SOFT if changed else 1), 1
         self.masks = [self._masks(late) for late in (False, True)]
 
-    def _masks(self, late: bool) -> tuple[Mask, Mask]:
+    def _masks(self, late: bool) -> tuple[BoolArray, BoolArray]:
         """What lies well inside and what lies well outside; bars of the background are neither."""
         width, height = self.scene.case.bg_size
         bars = self.scene.case.bg_bars
@@ -110,7 +111,7 @@ class _Frames:
         border = 2 / min(self.scene.case.scale)
         return self.scene.inside(late, border) & picture, ~self.scene.inside(late, -border) & picture
 
-    def judge(self, pictures: Sequence[Picture]) -> tuple[int, float | None, float | None]:
+    def judge(self, pictures: Sequence[UInt8Array]) -> tuple[int, float | None, float | None]:
         """Count wrong frames, and measure both parts of all frames in dB."""
         scene, wrong = self.scene, 0
         decibels: tuple[list[float], list[float]] = [], []
@@ -132,12 +133,12 @@ class _Frames:
             wrong += not good
         return wrong, _mean(decibels[0]), _mean(decibels[1])
 
-    def _parts(self, late: bool) -> list[tuple[npt.NDArray[np.uint8], Mask, int]]:
+    def _parts(self, late: bool) -> list[tuple[UInt8Array, BoolArray, int]]:
         inside, outside = self.masks[late]
         return [(self.graded, inside, self.soft[0]), (self.clean, outside, self.soft[1])]
 
 
-def _sparse(pictures: npt.NDArray[np.uint8], mask: Mask, soft: int) -> npt.NDArray[np.float32]:
+def _sparse(pictures: UInt8Array, mask: BoolArray, soft: int) -> Float32Array:
     """(pictures, pixels, 3) some of what lies under a mask, averaged over so many pixels each way."""
     deep = cv2.erode(mask.astype(np.uint8), np.ones((soft, soft), np.uint8), borderType=cv2.BORDER_REPLICATE)
     rows, columns = np.nonzero(deep)
@@ -145,7 +146,7 @@ def _sparse(pictures: npt.NDArray[np.uint8], mask: Mask, soft: int) -> npt.NDArr
     return np.stack([cv2.blur(p, (soft, soft))[rows[::step], columns[::step]] for p in pictures]).astype(np.float32)
 
 
-def _psnr(found: npt.NDArray[np.uint8], ideal: npt.NDArray[np.uint8]) -> float:
+def _psnr(found: UInt8Array, ideal: UInt8Array) -> float:
     error = float(np.square(found.astype(np.float32) - ideal).mean())
     return 10 * math.log10(255**2 / max(error, 1e-6))
 
@@ -154,7 +155,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _registered(pictures: Sequence[Picture], scene: Scene) -> tuple[float | None, float | None]:
+def _registered(pictures: Sequence[UInt8Array], scene: Scene) -> tuple[float | None, float | None]:
     """How far the foreground's corners lie from where they should, and how wrong its size is; the worse scene."""
     off: list[float] = []
     sizes: list[float] = []
@@ -179,7 +180,7 @@ def _registered(pictures: Sequence[Picture], scene: Scene) -> tuple[float | None
     return max(off, default=None), max(sizes, default=None)
 
 
-def _warp_between(ideal: Picture, found: Picture, mask: Mask) -> npt.NDArray[np.float64] | None:
+def _warp_between(ideal: UInt8Array, found: UInt8Array, mask: BoolArray) -> Float64Array | None:
     """(2, 3) takes pixels of the ideal to those of what was found; None where there is too little to see."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -197,7 +198,7 @@ def _warp_between(ideal: Picture, found: Picture, mask: Mask) -> npt.NDArray[np.
     return np.asarray(warp, np.float64) if alike >= _REGISTERED else None
 
 
-def _corner_error(warp: npt.NDArray[np.float64], mask: Mask) -> float:
+def _corner_error(warp: Float64Array, mask: BoolArray) -> float:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     right, below = float(columns[-1] - columns[0]), float(rows[-1] - rows[0])
     corners = np.array([(0, 0), (right, 0), (0, below), (right, below)])
@@ -205,7 +206,7 @@ def _corner_error(warp: npt.NDArray[np.float64], mask: Mask) -> float:
     return float(np.hypot(*(moved - corners).T).max())
 
 
-def _lags(output: Path, times: npt.NDArray[np.float64], scene: Scene) -> tuple[float | None, ...]:
+def _lags(output: Path, times: Float64Array, scene: Scene) -> tuple[float | None, ...]:
     """Milliseconds by which sound is late at three places, going by the pictures that are seen meanwhile."""
     case: Case = scene.case
     positions = scene.fg[scene.shown][: len(times)]
@@ -218,15 +219,13 @@ def _lags(output: Path, times: npt.NDArray[np.float64], scene: Scene) -> tuple[f
     return tuple(None if lag is None else 1000 * lag for lag in lags)
 
 
-def _steady(
-    positions: npt.NDArray[np.float64], times: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _steady(positions: Float64Array, times: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Positions that rise, and when they are seen; what is shown again counts once."""
     rising = np.concatenate([[True], positions[1:] > np.maximum.accumulate(positions)[:-1]])
     return positions[rising], times[rising]
 
 
-def _lag(sound: npt.NDArray[np.float64], due: npt.NDArray[np.float64], middle: float) -> float | None:
+def _lag(sound: Float64Array, due: Float64Array, middle: float) -> float | None:
     """Seconds by which bursts come later than they are due, around a time; None where none are heard."""
     count = round((_LISTEN + 2 * _FARTHEST) / _STEP)
     begin = middle - _LISTEN / 2 - _FARTHEST
@@ -245,7 +244,7 @@ def _lag(sound: npt.NDArray[np.float64], due: npt.NDArray[np.float64], middle: f
     return float(lates[int(np.argmax([train(late) for late in lates]))])
 
 
-def _agreement(level: npt.NDArray[np.float64], times: npt.NDArray[np.float64], shape: npt.NDArray[np.float64]) -> float:
+def _agreement(level: Float64Array, times: Float64Array, shape: Float64Array) -> float:
     """How loud it is where bursts of a shape should be, and how quiet just before."""
     total = 0.0
     for time in times:

@@ -16,14 +16,14 @@ from typing import Any
 import cv2
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Curve
 
-from vs_align.cli.demo_footage import DemoFootage, Picture, film, write_clip, write_ref
+from vs_align.cli.demo_footage import DemoFootage, film, write_clip, write_ref
 from vs_align.cli.temporal import temporal
+from vs_align.io.array_types import UInt8Array
 from vs_align.timeline.timeline import Timeline
 
 WIDTH, HEIGHT = 1600, 728
@@ -44,9 +44,9 @@ class Strips:
 
     footage: DemoFootage
     frame_map: Sequence[int | None]
-    clip: Sequence[Picture]
-    ref: Sequence[Picture]
-    result: Sequence[Picture]
+    clip: Sequence[UInt8Array]
+    ref: Sequence[UInt8Array]
+    result: Sequence[UInt8Array]
 
     def is_nearest(self, n: int) -> bool:
         """Whether clip has lost the moment, so that the nearest one stands in."""
@@ -66,14 +66,14 @@ def match() -> Strips:
         return Strips(footage, frame_map, *(_decode(path) for path in (clip, ref, result)))
 
 
-def _decode(path: Path) -> list[Picture]:
+def _decode(path: Path) -> list[UInt8Array]:
     import av
 
     with av.open(str(path)) as container:
         return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
 
 
-def draw(strips: Strips) -> npt.NDArray[np.uint8]:
+def draw(strips: Strips) -> UInt8Array:
     """Return the picture, (height, width, 3) red, green, blue."""
     mpl.rcParams["font.family"] = "DejaVu Sans"
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor="white")
@@ -129,7 +129,7 @@ def _label(axes: Any, y: float, name: str, meaning: str) -> None:
     axes.text(24, y + 34, meaning, size=11.5, color=PALE, va="top", linespacing=1.3)
 
 
-def _thumbnail(axes: Any, picture: Picture, x: float, y: float, edge: str, *, faded: bool = False) -> None:
+def _thumbnail(axes: Any, picture: UInt8Array, x: float, y: float, edge: str, *, faded: bool = False) -> None:
     # Twice the size on paper, so that dense screens show it sharp.
     small = cv2.resize(picture, (THUMB * 2, TALL * 2), interpolation=cv2.INTER_AREA)[..., ::-1]
     axes.imshow(small, extent=(x, x + THUMB, y + TALL, y), alpha=0.35 if faded else 1, zorder=3, aspect="auto")

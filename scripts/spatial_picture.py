@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -23,9 +22,8 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 import vs_align
+from vs_align.io.array_types import AnyArray, UInt8Array
 
-Picture = npt.NDArray[np.uint8]
-"""(height, width, 3) red, green, blue, 0 to 255."""
 WIDTH, HEIGHT = 1240, 640
 REF_SIZE, CLIP_SIZE = (540, 360), (600, 400)
 THUMB = (372, 248)
@@ -40,9 +38,9 @@ INK, PALE, BAD, GOOD = "#1f2328", "#6e7781", "#bc4c00", "#0969da"
 class Versions:
     """What is drawn."""
 
-    ref: Picture
-    clip: Picture
-    result: Picture
+    ref: UInt8Array
+    clip: UInt8Array
+    result: UInt8Array
     props: dict[str, Any]
 
 
@@ -59,7 +57,7 @@ def align() -> Versions:
         return Versions(ref, clip, result, dict(frame.props))
 
 
-def _seen(photograph: npt.NDArray[Any], size: tuple[int, int], *, bent: bool) -> Picture:
+def _seen(photograph: AnyArray, size: tuple[int, int], *, bent: bool) -> UInt8Array:
     """Look at the photograph, straight on or through another lens, held askew."""
     height, width = photograph.shape[:2]
     # in widths of the picture, from its centre, so that a turn is a turn
@@ -74,14 +72,14 @@ def _seen(photograph: npt.NDArray[Any], size: tuple[int, int], *, bent: bool) ->
     return np.asarray(cv2.remap(photograph, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-def _graded(picture: Picture) -> Picture:
+def _graded(picture: UInt8Array) -> UInt8Array:
     """Return another scan of the picture: cooler, flatter, grainy."""
     grain = np.random.default_rng(1).normal(0, 0.012, (*picture.shape[:2], 1))
     values = (picture / 255) ** np.array([1.05, 0.95, 0.8]) * np.array([0.82, 0.88, 0.9]) + 0.06 + grain
     return np.asarray(np.rint(np.clip(values, 0, 1) * 255), np.uint8)
 
 
-def _node(picture: Picture) -> vs.VideoNode:
+def _node(picture: UInt8Array) -> vs.VideoNode:
     height, width = picture.shape[:2]
     blank = vs.core.std.BlankClip(width=width, height=height, format=vs.RGB24, length=1)
 
@@ -94,7 +92,7 @@ def _node(picture: Picture) -> vs.VideoNode:
     return blank.std.ModifyFrame(blank, paint)
 
 
-def draw(versions: Versions) -> Picture:
+def draw(versions: Versions) -> UInt8Array:
     """Return the picture."""
     mpl.rcParams["font.family"] = "DejaVu Sans"
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor="white")
@@ -135,14 +133,14 @@ def _numbers(versions: Versions) -> tuple[str, str]:
     )
 
 
-def _checkered(first: Picture, second: Picture) -> Picture:
+def _checkered(first: UInt8Array, second: UInt8Array) -> UInt8Array:
     """Return tiles of two pictures in turn, larger."""
     rows, columns = (np.arange(side) // TILE for side in first.shape[:2])
     tiles = np.where(((rows[:, None] + columns) % 2 == 0)[..., None], first, second)
     return np.asarray(cv2.resize(tiles, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _place(axes: Any, picture: npt.NDArray[Any], x: float, y: float, edge: str) -> None:
+def _place(axes: Any, picture: AnyArray, x: float, y: float, edge: str) -> None:
     height, width = picture.shape[:2]
     axes.imshow(picture, extent=(x, x + width, y + height, y), interpolation="nearest", aspect="auto")
     axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=edge, linewidth=2))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from sync_footage import BLACK, Film, Library, Piece, digest, looks, make_pieces, pictures, write_film, write_text
-from sync_scoring import Frames, Truth, true_map
+from sync_scoring import Truth, true_map
+
+from vs_align.io.array_types import Int64Array
 
 FILM_RATE = Fraction(24000, 1001)
 PAL = Fraction(25)
@@ -23,7 +25,7 @@ class Version:
     """A film as one side has it: which moment each frame shows, or a file as it is."""
 
     film: Film | None = None
-    moments: Frames = field(default_factory=lambda: np.zeros(0, np.int64))
+    moments: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
     rate: Fraction = FILM_RATE
     look: str = "identity"
     crf: int = 20
@@ -99,11 +101,11 @@ class Stage:
         return Film(self.library, make_pieces(self.library, self.length + spare, self.seed), self.size)
 
     @cached_property
-    def all(self) -> Frames:
+    def all(self) -> Int64Array:
         """Every moment of the film once."""
         return np.arange(self.length)
 
-    def spare(self, seconds: float, skipped: float = 0.0) -> Frames:
+    def spare(self, seconds: float, skipped: float = 0.0) -> Int64Array:
         """Moments that are not part of the film."""
         first = self.length + self.seconds(skipped)
         assert first + self.seconds(seconds) <= len(self.film)
@@ -113,7 +115,9 @@ class Stage:
         """Chance that depends on a name only."""
         return np.random.default_rng((self.seed, int(digest(name), 16) % 2**32))
 
-    def version(self, moments: Frames, rate: Fraction = FILM_RATE, look: str = "identity", crf: int = 20) -> Version:
+    def version(
+        self, moments: Int64Array, rate: Fraction = FILM_RATE, look: str = "identity", crf: int = 20
+    ) -> Version:
         """These moments of the film."""
         return Version(self.film, np.asarray(moments, np.int64), rate, look, crf)
 
@@ -159,7 +163,7 @@ def rates(stage: Stage) -> Iterator[Case]:
         yield Case(f"drift-{ppm}ppm-rate", "rate", stage.version(film, FILM_RATE * drift, crf=23), stage.ref)
 
 
-def without(film: Frames, count: int, longest: float, rng: np.random.Generator, stage: Stage) -> Frames:
+def without(film: Int64Array, count: int, longest: float, rng: np.random.Generator, stage: Stage) -> Int64Array:
     """The film without some stretches of 5 s, or less in a short film, to `longest`; each in a part of its own."""
     kept = np.ones(len(film), bool)
     for k in range(count):

@@ -22,15 +22,13 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Int64Array, UInt8Array
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
 
-Picture = npt.NDArray[np.uint8]
-"""(height, width, 3) red, green, blue, 0 to 255."""
 Window = tuple[float, float, float]
 """Left and top edge and size of what is shown, as shares of the source's picture."""
-Look = Callable[[Picture, np.random.Generator], Picture]
+Look = Callable[[UInt8Array, np.random.Generator], UInt8Array]
 
 BLACK = -1
 """The moment at which nothing is shown."""
@@ -71,7 +69,7 @@ class Library:
         self.counts: list[int] = kept["counts"]
         self.rates = [Fraction(rate) for rate in kept["rates"]]
         self.firsts = [sum(self.counts[:k]) for k in range(len(self.counts))]
-        self.frames: Picture = np.load(frames, mmap_mode="r")
+        self.frames: UInt8Array = np.load(frames, mmap_mode="r")
 
     def _decode(self, target: Path) -> list[int]:
         width, height = self.size
@@ -188,7 +186,7 @@ class Film:
         """Number of frames."""
         return int(self.firsts[-1])
 
-    def picture(self, moment: int) -> Picture:
+    def picture(self, moment: int) -> UInt8Array:
         """What is seen at a moment."""
         width, height = self.size
         if moment == BLACK:
@@ -211,7 +209,7 @@ class Film:
         )  # fmt: skip
         return np.asarray(cv2.convertScaleAbs(seen, alpha=piece.gain), np.uint8)
 
-    def groups(self, work: Path) -> npt.NDArray[np.int64]:
+    def groups(self, work: Path) -> Int64Array:
         """(frames,) first moment of the run of identical pictures to which each moment belongs; kept in a file."""
         kept = work / f"groups-{self.key}.npy"
         if not kept.exists():
@@ -230,7 +228,7 @@ class Film:
         return np.asarray(np.load(kept), np.int64)
 
 
-def cropped(picture: Picture, _: np.random.Generator) -> Picture:
+def cropped(picture: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Show 95 % of it, from a little left of and below the middle."""
     height, width = picture.shape[:2]
     matrix = np.array([[0.95, 0, 0.018 * width], [0, 0.95, 0.034 * height]])
@@ -238,7 +236,7 @@ def cropped(picture: Picture, _: np.random.Generator) -> Picture:
     return np.asarray(cv2.warpAffine(picture, matrix, (width, height), flags=flags), np.uint8)
 
 
-def letterboxed(picture: Picture, _: np.random.Generator) -> Picture:
+def letterboxed(picture: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Cover an eighth of it at the top and at the bottom with black bars."""
     bar = picture.shape[0] // 8
     out = picture.copy()
@@ -246,7 +244,7 @@ def letterboxed(picture: Picture, _: np.random.Generator) -> Picture:
     return out
 
 
-def windowboxed(picture: Picture, _: np.random.Generator) -> Picture:
+def windowboxed(picture: UInt8Array, _: np.random.Generator) -> UInt8Array:
     """Shrink it to four fifths, with black all round."""
     height, width = picture.shape[:2]
     inner = cv2.resize(picture, (round(0.8 * width), round(0.8 * height)), interpolation=cv2.INTER_AREA)
@@ -256,7 +254,7 @@ def windowboxed(picture: Picture, _: np.random.Generator) -> Picture:
     return out
 
 
-def worn(picture: Picture, rng: np.random.Generator, graded: Look, grainy: Look) -> Picture:
+def worn(picture: UInt8Array, rng: np.random.Generator, graded: Look, grainy: Look) -> UInt8Array:
     """Grade, crop and grain at once."""
     return grainy(graded(cropped(picture, rng), rng), rng)
 
@@ -280,7 +278,7 @@ def looks(shared: Path) -> dict[str, Look]:
     }
 
 
-def pictures(film: Film, moments: Iterable[int], look: Look | None, seed: int) -> Iterator[Picture]:
+def pictures(film: Film, moments: Iterable[int], look: Look | None, seed: int) -> Iterator[UInt8Array]:
     """Pictures of moments, one at a time; grain differs from frame to frame."""
     for i, moment in enumerate(moments):
         picture = film.picture(int(moment))
@@ -288,7 +286,7 @@ def pictures(film: Film, moments: Iterable[int], look: Look | None, seed: int) -
 
 
 def write_film(
-    path: Path, shown: Iterable[Picture], size: tuple[int, int], rate: Fraction, crf: int, preset: str = "veryfast"
+    path: Path, shown: Iterable[UInt8Array], size: tuple[int, int], rate: Fraction, crf: int, preset: str = "veryfast"
 ) -> Path:
     """Write pictures as H.264 without sound, frame by frame.
 

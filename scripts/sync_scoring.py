@@ -9,9 +9,8 @@ from math import inf
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Frames = npt.NDArray[np.int64]
+from vs_align.io.array_types import BoolArray, Int64Array
 
 BLACK = -1
 NONE = -1
@@ -50,9 +49,9 @@ class Truth:
     clip_rate: Fraction
     ref_rate: Fraction
     rate: float
-    frame_map: Frames
-    clip_groups: Frames
-    ref_groups: Frames
+    frame_map: Int64Array
+    clip_groups: Int64Array
+    ref_groups: Int64Array
     related: bool | None = True
 
     @property
@@ -90,12 +89,12 @@ class Truth:
         )
 
 
-def as_frames(values: Sequence[int | None]) -> Frames:
+def as_frames(values: Sequence[int | None]) -> Int64Array:
     """Frame map with -1 for None."""
     return np.array([NONE if value is None else value for value in values], np.int64)
 
 
-def true_map(clip_moments: Frames, ref_moments: Frames, groups: Frames) -> Frames:
+def true_map(clip_moments: Int64Array, ref_moments: Int64Array, groups: Int64Array) -> Int64Array:
     """Clip frame of each ref frame, -1 where there is none and in black.
 
     Args:
@@ -120,7 +119,7 @@ def true_map(clip_moments: Frames, ref_moments: Frames, groups: Frames) -> Frame
     return np.asarray(found, np.int64)
 
 
-def boundaries_of(frame_map: Frames, ref_groups: Frames, rate: float) -> list[Boundary]:
+def boundaries_of(frame_map: Int64Array, ref_groups: Int64Array, rate: float) -> list[Boundary]:
     """Where a frame map leaves its line, or has no frame for a while.
 
     Args:
@@ -145,7 +144,7 @@ def boundaries_of(frame_map: Frames, ref_groups: Frames, rate: float) -> list[Bo
     return found
 
 
-def _between(before: int, after: int, lacking: Frames, jump: bool) -> list[Boundary]:
+def _between(before: int, after: int, lacking: Int64Array, jump: bool) -> list[Boundary]:
     """Boundaries between two ref frames that have a counterpart, of which all between have none."""
     inside = lacking[np.searchsorted(lacking, before) : np.searchsorted(lacking, after)]
     if len(inside) > _JUMP:
@@ -154,13 +153,13 @@ def _between(before: int, after: int, lacking: Frames, jump: bool) -> list[Bound
     return [Boundary(before + 1, after, dark)] if jump or dark else []
 
 
-def pictures_of(truth: Truth, frame_map: Frames) -> Frames:
+def pictures_of(truth: Truth, frame_map: Int64Array) -> Int64Array:
     """(ref,) group of the picture that an answer shows at each ref frame, -1 for black and where it shows none."""
     valid = (frame_map >= 0) & (frame_map < len(truth.clip_groups))
     return np.where(valid, truth.clip_groups[np.where(valid, frame_map, 0)], BLACK)
 
 
-def right_frames(truth: Truth, frame_map: Frames) -> npt.NDArray[np.bool_]:
+def right_frames(truth: Truth, frame_map: Int64Array) -> BoolArray:
     """(ref,) whether each entry of an answer is right.
 
     Right are: a frame with the same picture; none where clip has no such picture, and in black; and where clip lacks
@@ -246,7 +245,7 @@ def longest_stretch(truth: Truth) -> tuple[int, int]:
 
 
 def _rates(
-    truth: Truth, frame_map: Frames, answer: Mapping[str, Any]
+    truth: Truth, frame_map: Int64Array, answer: Mapping[str, Any]
 ) -> tuple[float | None, float | None, float | None]:
     if (truth.frame_map == NONE).all():
         return None, None, None

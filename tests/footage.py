@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from tests.measure.registration.scenes import Luma, Size, centred, scene, seen, shifted
-from vs_align.measure.images.field import Matrix
+from tests.measure.registration.scenes import Size, centred, scene, seen, shifted
+from vs_align.io.array_types import Float32Array, Float64Array
 
 _WORLD = (1280, 640)
 _ZOOM = 2.6
@@ -33,7 +33,7 @@ class Shot:
     drift: tuple[float, float] | None = (1.1, 0.4)
     shake: float = 0.0
 
-    def at(self, moment: float, placement: Matrix | None = None, clip_size: Size | None = None) -> Luma:
+    def at(self, moment: float, placement: Float64Array | None = None, clip_size: Size | None = None) -> Float32Array:
         """See a moment.
 
         Args:
@@ -58,23 +58,23 @@ class Shot:
         eye = centred(_BLOB) @ np.diag([zoom, zoom, 1]) @ shifted(*-place) @ np.linalg.inv(centred(self.size))
         face, mask = _blob(self.seed)
         cover = seen(mask, eye @ back, size)
-        out: Luma = seen(face, eye @ back, size) * cover + picture * (1 - cover)
+        out: Float32Array = seen(face, eye @ back, size) * cover + picture * (1 - cover)
         return out
 
     def film(
-        self, moments: npt.ArrayLike, placement: Matrix | None = None, clip_size: Size | None = None
-    ) -> list[Luma]:
+        self, moments: npt.ArrayLike, placement: Float64Array | None = None, clip_size: Size | None = None
+    ) -> list[Float32Array]:
         """See several moments."""
         return [self.at(float(moment), placement, clip_size) for moment in np.atleast_1d(np.asarray(moments))]
 
 
 @cache
-def _landscape(seed: int) -> Luma:
+def _landscape(seed: int) -> Float32Array:
     return scene(seed, _WORLD)
 
 
 @cache
-def _blob(seed: int) -> tuple[Luma, Luma]:
+def _blob(seed: int) -> tuple[Float32Array, Float32Array]:
     face = scene(seed + 1000)[100 : 100 + _BLOB[1], 100 : 100 + _BLOB[0]].copy()
     mask = np.zeros((_BLOB[1], _BLOB[0]), np.float32)
     cv2.ellipse(mask, (_BLOB[0] // 2, _BLOB[1] // 2), (80, 60), 0, 0, 360, 1.0, -1, cv2.LINE_AA)

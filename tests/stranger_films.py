@@ -8,21 +8,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from tests.media.films import write_film
 from tests.sync_films import RATE, SIZE, ShotFilm
+from vs_align.io.array_types import UInt8Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints, fingerprints_of
 
-Luma = npt.NDArray[np.uint8]
 
-
-def _flat(level: int, seconds: float) -> list[Luma]:
+def _flat(level: int, seconds: float) -> list[UInt8Array]:
     return [np.full(SIZE[::-1], level, np.uint8)] * round(seconds * RATE)
 
 
-def _card(seed: int = 7) -> Luma:
+def _card(seed: int = 7) -> UInt8Array:
     """A card with a shape and a name on a dark ground."""
     out = np.full(SIZE[::-1], 20, np.uint8)
     rng = np.random.default_rng(seed)
@@ -33,7 +31,7 @@ def _card(seed: int = 7) -> Luma:
     return out
 
 
-def _countdown(seconds: float) -> list[Luma]:
+def _countdown(seconds: float) -> list[UInt8Array]:
     """A leader: a hand that turns once a second round a number."""
     out = []
     for n in range(round(seconds * RATE)):
@@ -48,7 +46,7 @@ def _countdown(seconds: float) -> list[Luma]:
     return out
 
 
-def _ident(seconds: float) -> list[Luma]:
+def _ident(seconds: float) -> list[UInt8Array]:
     """A sign that flies in and turns before a gradient, and stands still in the end."""
     ground = np.tile(np.linspace(30, 160, SIZE[0]), (SIZE[1], 1))
     out = []
@@ -64,12 +62,12 @@ def _ident(seconds: float) -> list[Luma]:
     return out
 
 
-def _bars(seconds: float) -> list[Luma]:
+def _bars(seconds: float) -> list[UInt8Array]:
     levels = np.repeat(np.array([235, 210, 170, 145, 106, 81, 41, 16], np.uint8), SIZE[0] // 8)
     return [np.tile(levels, (SIZE[1], 1))] * round(seconds * RATE)
 
 
-def _fade(seconds: float) -> list[Luma]:
+def _fade(seconds: float) -> list[UInt8Array]:
     """A card that comes out of black and goes again."""
     count = round(seconds * RATE)
     card = _card(9).astype(np.float32)
@@ -78,7 +76,7 @@ def _fade(seconds: float) -> list[Luma]:
     ]  # fmt: skip
 
 
-PARTS: dict[str, Callable[[], list[Luma]]] = {
+PARTS: dict[str, Callable[[], list[UInt8Array]]] = {
     "black": lambda: _flat(16, 1),
     "long black": lambda: _flat(16, 3),
     "white": lambda: _flat(235, 1),
@@ -107,7 +105,7 @@ class Stranger:
     parts: tuple[str, ...] = ("black",)
     place: float = 0.0
 
-    def pictures(self) -> list[Luma]:
+    def pictures(self) -> list[UInt8Array]:
         """All frames, luma of 160x90."""
         own = round(self.seconds * RATE)
         cut = round(self.place * own)
@@ -129,7 +127,7 @@ class Stranger:
         return node_of(self.pictures())
 
 
-def node_of(pictures: Sequence[Luma], rate: Fraction = RATE) -> vs.VideoNode:
+def node_of(pictures: Sequence[UInt8Array], rate: Fraction = RATE) -> vs.VideoNode:
     """Pictures as a YUV420P8 clip without colour."""
     height, width = pictures[0].shape
     blank = vs.core.std.BlankClip(
@@ -146,15 +144,15 @@ def node_of(pictures: Sequence[Luma], rate: Fraction = RATE) -> vs.VideoNode:
 
 
 @cache
-def _part(name: str) -> list[Luma]:
+def _part(name: str) -> list[UInt8Array]:
     return PARTS[name]()
 
 
 @cache
-def _film(seed: int, count: int) -> list[Luma]:
+def _film(seed: int, count: int) -> list[UInt8Array]:
     film = ShotFilm(seed)
     return [film.picture(moment) for moment in range(count)]
 
 
-def _small(picture: Luma) -> Luma:
+def _small(picture: UInt8Array) -> UInt8Array:
     return cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8)

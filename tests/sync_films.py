@@ -12,12 +12,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from tests.media.films import write_film
+from vs_align.io.array_types import Float32Array, Float64Array, UInt8Array
 
-Luma = npt.NDArray[np.uint8]
 Size = tuple[int, int]
 
 BLACK = -1
@@ -66,7 +65,7 @@ class ShotFilm:
     seed: int = 0
     look: Look = PLAIN
 
-    def picture(self, moment: int, width: int = SIZE[0], height: int = SIZE[1]) -> Luma:
+    def picture(self, moment: int, width: int = SIZE[0], height: int = SIZE[1]) -> UInt8Array:
         """(height, width) luma of a moment, 0 or more, or of `BLACK`."""
         if moment == BLACK:
             return np.full((height, width), 16, np.uint8)
@@ -88,7 +87,7 @@ class ShotFilm:
         )  # fmt: skip
         return self._looked(np.asarray(seen, np.float32), moment)
 
-    def _looked(self, seen: npt.NDArray[np.float32], moment: int) -> Luma:
+    def _looked(self, seen: Float32Array, moment: int) -> UInt8Array:
         look = self.look
         if look.blur:
             seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), look.blur * seen.shape[1]), np.float32)
@@ -140,7 +139,7 @@ def shot_starts(seed: int, length: int) -> list[int]:
 
 
 @lru_cache(maxsize=128)
-def _scene(seed: int, shot: int) -> tuple[Luma, npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
+def _scene(seed: int, shot: int) -> tuple[UInt8Array, Float64Array, Float64Array, float]:
     """What there is to see, where the camera starts, its way per frame, and how fast something turns."""
     rng = np.random.default_rng((seed, shot, 2))
     total = np.zeros(_WORLD[::-1], np.float32)

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import vapoursynth as vs
 
-Picture = npt.NDArray[np.float64]
+from vs_align.io.array_types import Float64Array
 
 
-def moving_pictures(count: int, width: int, height: int, seed: int = 0) -> list[Picture]:
+def moving_pictures(count: int, width: int, height: int, seed: int = 0) -> list[Float64Array]:
     """Smooth random pictures, 0 to 1, that pan by a pixel a frame over a random landscape."""
     rng = np.random.default_rng(seed)
     landscape = rng.random((height + 4, width + count + 4))
@@ -19,14 +19,16 @@ def moving_pictures(count: int, width: int, height: int, seed: int = 0) -> list[
     return [landscape[:height, i : i + width].copy() for i in range(count)]
 
 
-def noise_pictures(count: int, width: int, height: int, seed: int = 0, strength: float = 0.03) -> list[Picture]:
+def noise_pictures(count: int, width: int, height: int, seed: int = 0, strength: float = 0.03) -> list[Float64Array]:
     """A still picture under noise that differs from frame to frame."""
     rng = np.random.default_rng(seed)
     still = rng.random((height, width))
     return [np.clip(still + rng.normal(0, strength, still.shape), 0, 1) for _ in range(count)]
 
 
-def clip_of(pictures: Sequence[Picture], format_id: int = vs.GRAY8, fps: tuple[int, int] = (24, 1)) -> vs.VideoNode:
+def clip_of(
+    pictures: Sequence[Float64Array], format_id: int = vs.GRAY8, fps: tuple[int, int] = (24, 1)
+) -> vs.VideoNode:
     """Return a clip whose plane 0 shows the pictures, scaled to the range of the format; other planes are 0."""
     height, width = pictures[0].shape
     blank = vs.core.std.BlankClip(
@@ -65,7 +67,7 @@ def props_of(clip: vs.VideoNode, name: str) -> list[object]:
     return [frame.props[name] for frame in clip.frames(close=True)]
 
 
-def texture(u: npt.ArrayLike, v: npt.ArrayLike, seed: int = 0, finest: float = 5.0) -> Picture:
+def texture(u: npt.ArrayLike, v: npt.ArrayLike, seed: int = 0, finest: float = 5.0) -> Float64Array:
     """A picture that is known at every position, 0.1 to 0.9: waves of random directions and lengths, none repeated.
 
     Args:
@@ -83,16 +85,18 @@ def texture(u: npt.ArrayLike, v: npt.ArrayLike, seed: int = 0, finest: float = 5
     for length, angle, phase in zip(lengths, angles, phases, strict=True):
         k = 2 * np.pi / length
         total += np.cos((k * np.cos(angle)) * x + (k * np.sin(angle)) * y + phase)
-    out: Picture = 0.5 + 0.4 * np.tanh(total / np.sqrt(count))
+    out: Float64Array = 0.5 + 0.4 * np.tanh(total / np.sqrt(count))
     return out
 
 
-def coloured(luma: Picture) -> Picture:
+def coloured(luma: Float64Array) -> Float64Array:
     """Paint in three channels, shape (height, width, 3), each a straight function of what is given."""
     return np.stack([0.05 + 0.9 * luma, 0.1 + 0.8 * luma, 0.9 - 0.3 * luma], axis=-1)
 
 
-def rgb_clip_of(pictures: Sequence[Picture], format_id: int = vs.RGBS, fps: tuple[int, int] = (24, 1)) -> vs.VideoNode:
+def rgb_clip_of(
+    pictures: Sequence[Float64Array], format_id: int = vs.RGBS, fps: tuple[int, int] = (24, 1)
+) -> vs.VideoNode:
     """Return an RGB clip of pictures of shape (height, width) or (height, width, 3), 0 to 1 scaled to full range."""
     height, width = pictures[0].shape[:2]
     blank = vs.core.std.BlankClip(
@@ -110,12 +114,12 @@ def rgb_clip_of(pictures: Sequence[Picture], format_id: int = vs.RGBS, fps: tupl
     return blank.std.ModifyFrame(blank, paint)
 
 
-def planes_of(frame: vs.VideoFrame) -> npt.NDArray[np.float64]:
+def planes_of(frame: vs.VideoFrame) -> Float64Array:
     """Return the planes of a frame, shape (height, width, planes)."""
     return np.stack([np.asarray(frame[plane], np.float64) for plane in range(frame.format.num_planes)], axis=-1)
 
 
-def grid(width: int, height: int) -> tuple[Picture, Picture]:
+def grid(width: int, height: int) -> tuple[Float64Array, Float64Array]:
     """Return x and y of each pixel, shape (height, width)."""
     xs, ys = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64))
     return xs, ys

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import vapoursynth as vs
-from numpy.typing import NDArray
 
 from vs_align.api.overlay_audio import overlay_audio
 from vs_align.decide.schedule.schedule import schedule_of
 from vs_align.enums import SegmentKind, Timing
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float32Array
 from vs_align.media.wave64 import write_wave64
 from vs_align.timeline.timeline import Segment, Timeline
 
@@ -24,7 +24,6 @@ FADE = 96  # two milliseconds
 S16: dict[str, Any] = {"sampletype": vs.INTEGER, "bits": 16}
 S24: dict[str, Any] = {"sampletype": vs.INTEGER, "bits": 24}
 FLOAT: dict[str, Any] = {"sampletype": vs.FLOAT, "bits": 32}
-Samples = NDArray[np.float32]
 
 
 @pytest.fixture(autouse=True)
@@ -32,20 +31,20 @@ def quiet() -> None:
     logging.getLogger("vapoursynth").setLevel(logging.CRITICAL)
 
 
-def noise(seconds: float, channels: int = 2, seed: int = 1, rate: int = RATE) -> Samples:
+def noise(seconds: float, channels: int = 2, seed: int = 1, rate: int = RATE) -> Float32Array:
     """Every sample another, of 16 bits, at most half of full scale."""
     rng = np.random.default_rng(seed)
     return (rng.integers(-16_384, 16_384, (round(seconds * rate), channels)) / 32_768).astype(np.float32)
 
 
-def clicks(seconds: float, times: Sequence[float], channels: int = 1, rate: int = RATE) -> Samples:
+def clicks(seconds: float, times: Sequence[float], channels: int = 1, rate: int = RATE) -> Float32Array:
     out = np.zeros((round(seconds * rate), channels), np.float32)
     for time in times:
         out[round(time * rate)] = 0.75
     return out
 
 
-def node_of(folder: Path, samples: Samples, rate: int = RATE, **form: Any) -> vs.AudioNode:
+def node_of(folder: Path, samples: Float32Array, rate: int = RATE, **form: Any) -> vs.AudioNode:
     """A node with these samples."""
     path = folder / f"node-{len(list(folder.glob('node-*')))}.w64"
     write_wave64(path, [samples], rate, samples.shape[1])
@@ -53,14 +52,14 @@ def node_of(folder: Path, samples: Samples, rate: int = RATE, **form: Any) -> vs
     return core.std.AudioResample(node, dither_type="none", **form) if form else node
 
 
-def samples_of(node: vs.AudioNode) -> Samples:
+def samples_of(node: vs.AudioNode) -> Float32Array:
     """All samples, 1.0 is full scale."""
     node = core.std.AudioResample(node, **FLOAT)
     blocks = [np.stack([np.asarray(f[c]) for c in range(f.num_channels)], 1) for f in node.frames(close=True)]
     return np.concatenate(blocks)
 
 
-def places(samples: Samples, threshold: float = 0.3) -> list[float]:
+def places(samples: Float32Array, threshold: float = 0.3) -> list[float]:
     """Seconds at which the first channel has clicks, between samples too."""
     wave, found = samples[:, 0], list[float]()
     for i in np.flatnonzero(np.abs(wave) > threshold).tolist():

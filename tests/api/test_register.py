@@ -10,11 +10,11 @@ import pytest
 import vapoursynth as vs
 
 from tests.measure.registration.placed_films import CLIP_SIZE, Change, PlacedFilms, error_of, window
-from tests.measure.registration.scenes import Luma, noisy, scene, shifted, turned, with_logo
+from tests.measure.registration.scenes import noisy, scene, shifted, turned, with_logo
 from tests.synth import clip_of
 from vs_align.api.register import register
 from vs_align.errors import ArgumentError
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.placement.placement import Placement, Transform
 from vs_align.timeline.timeline import Timeline
 
@@ -22,7 +22,7 @@ REF = (160, 90)
 PLAIN = PlacedFilms(window(37, 23, REF), REF)
 
 
-def _turned(x: float, y: float, degrees: float, scale: float) -> Matrix:
+def _turned(x: float, y: float, degrees: float, scale: float) -> Float64Array:
     """Ref turned about its middle, which lies at a pixel of clip."""
     return shifted(x, y) @ turned(degrees, scale) @ shifted(-(REF[0] - 1) / 2, -(REF[1] - 1) / 2)
 
@@ -31,14 +31,14 @@ def _found(films: PlacedFilms, clip: Change | None = None, ref: Change | None = 
     return register(films.clip(change=clip), films.ref(change=ref), cache=False, **options)
 
 
-def _barred(picture: Luma, _: int) -> Luma:
+def _barred(picture: Float32Array, _: int) -> Float32Array:
     out = picture.copy()
     rows = out.shape[0] // 8
     out[:rows] = out[-rows:] = 0
     return out
 
 
-def _pillared(picture: Luma, _: int) -> Luma:
+def _pillared(picture: Float32Array, _: int) -> Float32Array:
     return _barred(picture.T, 0).T
 
 
@@ -174,7 +174,7 @@ def test_equal_scenes_share_one_transform() -> None:
 class _Scanned(PlacedFilms):
     """A window that moves slowly."""
 
-    def truth_at(self, moment: int) -> Matrix:
+    def truth_at(self, moment: int) -> Float64Array:
         return window(37 + 0.15 * moment, 23 + 0.06 * moment, REF)
 
 
@@ -193,7 +193,7 @@ def test_a_steady_scene_stays_steady_when_moves_are_followed() -> None:
     _check(found, films, 1e-9)
 
 
-def _hidden(picture: Luma, _: int) -> Luma:
+def _hidden(picture: Float32Array, _: int) -> Float32Array:
     """Something else in the middle, for good."""
     out = picture.copy()
     height, width = out.shape
@@ -221,7 +221,7 @@ def _agreement(found: Placement) -> float:
 
 
 def test_flat_frames_are_passed_over() -> None:
-    def black(picture: Luma, i: int) -> Luma:
+    def black(picture: Float32Array, i: int) -> Float32Array:
         return picture * 0 if i < 12 else picture
 
     _check(_found(PLAIN, black, black), PLAIN, 1e-9)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import vapoursynth as vs
 
 import vs_align
-from tests.synth import Picture, coloured, grid, planes_of, props_of, rgb_clip_of, texture
+from tests.synth import coloured, grid, planes_of, props_of, rgb_clip_of, texture
+from vs_align.io.array_types import Float64Array
 
 core = vs.core
 
@@ -21,14 +21,14 @@ NUMBERS = {
     "VSAlignShiftX": float, "VSAlignShiftY": float, "VSAlignRotation": float, "VSAlignScaleX": float,
     "VSAlignScaleY": float, "VSAlignValid": float, "VSAlignEngine": str, "VSAlignFallback": int,
 }  # fmt: skip
-Places = Callable[[Picture, Picture], tuple[Picture, Picture]]
+Places = Callable[[Float64Array, Float64Array], tuple[Float64Array, Float64Array]]
 
 
 def align(clip: vs.VideoNode, ref: vs.VideoNode, **options: Any) -> vs.VideoNode:
     return vs_align.spatial(clip, ref, engine="dis", **options)
 
 
-def painted(places: Places | None = None, size: tuple[int, int] = (160, 90), seed: int = 0) -> Picture:
+def painted(places: Places | None = None, size: tuple[int, int] = (160, 90), seed: int = 0) -> Float64Array:
     """Paint the texture as it is seen at some places of it."""
     u, v = grid(*size) if places is None else places(*grid(*size))
     return coloured(texture(u, v, seed))
@@ -41,18 +41,18 @@ def moved(x: float, y: float) -> Places:
 def turned(degrees: float, scale: float, centre: tuple[float, float]) -> Places:
     cos, sin = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
 
-    def places(u: Picture, v: Picture) -> tuple[Picture, Picture]:
+    def places(u: Float64Array, v: Float64Array) -> tuple[Float64Array, Float64Array]:
         x, y = u - centre[0], v - centre[1]
         return centre[0] + cos * x - sin * y, centre[1] + sin * x + cos * y
 
     return places
 
 
-def bent(u: Picture, v: Picture) -> tuple[Picture, Picture]:
+def bent(u: Float64Array, v: Float64Array) -> tuple[Float64Array, Float64Array]:
     return u + 1.2 * np.sin(v / 17 + 0.3) + 0.4, v + 0.9 * np.sin(u / 23) - 0.7
 
 
-def frame_of(clip: vs.VideoNode, n: int = 0) -> npt.NDArray[np.float64]:
+def frame_of(clip: vs.VideoNode, n: int = 0) -> Float64Array:
     with clip.get_frame(n) as frame:
         return planes_of(frame)
 
@@ -61,10 +61,10 @@ def same_bits(a: vs.VideoFrame, b: vs.VideoFrame) -> bool:
     return all(np.asarray(a[k]).tobytes() == np.asarray(b[k]).tobytes() for k in range(3))
 
 
-def differences(result: vs.VideoNode, truth: Picture, border: int = 8) -> npt.NDArray[np.float64]:
+def differences(result: vs.VideoNode, truth: Float64Array, border: int = 8) -> Float64Array:
     """Distance of frame 0 from the truth away from the border, 0 to 1, per pixel."""
     inner = (slice(border, -border), slice(border, -border))
-    out: npt.NDArray[np.float64] = np.abs(frame_of(result) - truth)[inner].max(axis=-1)
+    out: Float64Array = np.abs(frame_of(result) - truth)[inner].max(axis=-1)
     return out
 
 
@@ -160,7 +160,7 @@ def test_rotation_and_scale_are_told() -> None:
     assert props["VSAlignScaleY"] == pytest.approx(1.03, abs=0.001)
 
 
-GRADES: dict[str, Callable[[Picture], Picture]] = {
+GRADES: dict[str, Callable[[Float64Array], Float64Array]] = {
     "gamma": lambda p: p**1.6,
     "faded": lambda p: 0.3 * p + 0.05,
     "crushed blacks": lambda p: np.clip((p - 0.25) / 0.75, 0, 1),
@@ -171,7 +171,7 @@ GRADES: dict[str, Callable[[Picture], Picture]] = {
 
 @pytest.mark.parametrize("grade", GRADES.values(), ids=GRADES.keys())
 @pytest.mark.parametrize("graded", ["clip", "ref"])
-def test_the_grade_does_not_matter(graded: str, grade: Callable[[Picture], Picture]) -> None:
+def test_the_grade_does_not_matter(graded: str, grade: Callable[[Float64Array], Float64Array]) -> None:
     clip, ref = painted(), painted(bent)
     pair = (grade(clip), ref) if graded == "clip" else (clip, grade(ref))
     result = align(*(rgb_clip_of([picture]) for picture in pair))

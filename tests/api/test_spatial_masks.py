@@ -4,13 +4,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 import vapoursynth as vs
 
 import vs_align
-from tests.synth import Picture, coloured, grid, planes_of, props_of, rgb_clip_of, texture
+from tests.synth import coloured, grid, planes_of, props_of, rgb_clip_of, texture
 from vs_align import Placement, Scene, Transform
+from vs_align.io.array_types import BoolArray, Float64Array
 
 core = vs.core
 
@@ -23,30 +23,30 @@ def align(clip: vs.VideoNode, ref: vs.VideoNode, mask: vs.VideoNode | None = Non
     return vs_align.spatial(clip, ref, mask, engine="dis", **options)
 
 
-def painted(x: float = 0, y: float = 0, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Picture:
+def painted(x: float = 0, y: float = 0, seed: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Float64Array:
     u, v = grid(*size)
     return coloured(texture(u + x, v + y, seed))
 
 
-def inside(left: int, top: int, right: int, bottom: int) -> npt.NDArray[np.bool_]:
+def inside(left: int, top: int, right: int, bottom: int) -> BoolArray:
     out = np.zeros((HEIGHT, WIDTH), bool)
     out[top:bottom, left:right] = True
     return out
 
 
-def covered(picture: Picture, where: npt.NDArray[np.bool_], seed: int = 9) -> Picture:
+def covered(picture: Float64Array, where: BoolArray, seed: int = 9) -> Float64Array:
     """Lay something else over a part of a picture."""
     return np.where(where[..., None], painted(seed=seed), picture)
 
 
-def mask_clip(areas: list[npt.NDArray[np.bool_]], format_id: int = vs.GRAY8) -> vs.VideoNode:
+def mask_clip(areas: list[BoolArray], format_id: int = vs.GRAY8) -> vs.VideoNode:
     rgb = rgb_clip_of([np.where(area, 1.0, 0.0) for area in areas], vs.RGB24)
     if core.get_video_format(format_id).color_family == vs.RGB:
         return rgb.resize.Point(format=format_id)
     return rgb.resize.Bilinear(format=format_id, matrix_s="709")
 
 
-def off_by(result: vs.VideoNode, truth: Picture, where: npt.NDArray[np.bool_]) -> float:
+def off_by(result: vs.VideoNode, truth: Float64Array, where: BoolArray) -> float:
     """99th percentile of the distance from the truth over an area, away from the edge of the picture."""
     away = inside(6, 6, WIDTH - 6, HEIGHT - 6)
     return float(np.percentile(np.abs(planes_of(result.get_frame(0)) - truth).max(axis=-1)[where & away], 99))
@@ -63,9 +63,7 @@ LOGOS = {
 @pytest.mark.parametrize("where", LOGOS.values(), ids=LOGOS.keys())
 @pytest.mark.parametrize("side", ["ref", "clip"])
 @pytest.mark.parametrize("options", [{}, {"wide_search": True}], ids=["near", "wide"])
-def test_what_is_masked_does_not_bend_the_field(
-    side: str, where: npt.NDArray[np.bool_], options: dict[str, Any]
-) -> None:
+def test_what_is_masked_does_not_bend_the_field(side: str, where: BoolArray, options: dict[str, Any]) -> None:
     clip, ref = painted(), painted(*SHIFT)
     mask = mask_clip([where])
     if side == "ref":

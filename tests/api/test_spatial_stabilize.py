@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import vapoursynth as vs
 
 import vs_align
 from tests.measure.registration.scenes import pair, turned
-from tests.synth import Picture, coloured, grid, planes_of, props_of, rgb_clip_of, texture
+from tests.synth import coloured, grid, planes_of, props_of, rgb_clip_of, texture
 from vs_align import Placement, Scene, Transform
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.features.sift import SiftDetector
 from vs_align.nodes.clips import tiny_clip
@@ -34,7 +34,7 @@ def align(clip: vs.VideoNode, ref: vs.VideoNode, **options: Any) -> vs.VideoNode
     return vs_align.spatial(clip, ref, engine="dis", **options)
 
 
-def painted(x: float = 0, y: float = 0, seed: int = 0, size: tuple[int, int] = SIZE, noise: int = 0) -> Picture:
+def painted(x: float = 0, y: float = 0, seed: int = 0, size: tuple[int, int] = SIZE, noise: int = 0) -> Float64Array:
     u, v = grid(*size)
     picture = texture(u + x, v + y, seed, finest=8)
     if noise:
@@ -47,11 +47,11 @@ def inputs(clip: vs.VideoNode, ref: vs.VideoNode, wide: bool = False, lanes: int
     return CoarseInputs(luma_of(clip), luma_of(ref), None, None, SiftDetector() if wide else None, lanes)
 
 
-def matrices(transforms: vs.VideoNode) -> list[npt.NDArray[np.float64]]:
+def matrices(transforms: vs.VideoNode) -> list[Float64Array]:
     return [transform_in(frame) for frame in transforms.frames(close=True)]
 
 
-def shifts(transforms: vs.VideoNode) -> npt.NDArray[np.float64]:
+def shifts(transforms: vs.VideoNode) -> Float64Array:
     """Where the middle of the picture goes, per frame."""
     middle = np.array([(SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2, 1])
     return np.array([(m @ middle)[:2] / (m @ middle)[2] - middle[:2] for m in matrices(transforms)])
@@ -144,7 +144,7 @@ def test_noise_does_not_shake_the_picture(kind: str) -> None:
     assert steady.std() < 0.05
 
 
-def rgb(luma: npt.NDArray[np.float32]) -> vs.VideoNode:
+def rgb(luma: Float32Array) -> vs.VideoNode:
     return rgb_clip_of([np.asarray(luma, np.float64)])
 
 
@@ -159,7 +159,7 @@ WIDE = {
 
 @pytest.mark.parametrize(("placement", "ref_size", "clip_size"), WIDE.values(), ids=WIDE.keys())
 def test_wide_search(
-    placement: npt.NDArray[np.float64],
+    placement: Float64Array,
     ref_size: tuple[int, int],
     clip_size: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,

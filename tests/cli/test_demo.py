@@ -5,12 +5,10 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from typer.testing import CliRunner
 
@@ -28,33 +26,33 @@ from vs_align.cli.demo_footage import (
     write_ref,
 )
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
+from vs_align.io.array_types import AnyArray, Float64Array, UInt8Array
 from vs_align.timeline.timeline import Timeline
 
 FRAMES = 96
 SMALL = (160, 90)
-Luma = npt.NDArray[np.float64]
 
 pytestmark = pytest.mark.skipif(find_spec("skimage") is None, reason="the demo needs scikit-image (extra demo)")
 
 
-def luma(picture: npt.NDArray[Any]) -> Luma:
+def luma(picture: AnyArray) -> Float64Array:
     """Plane 0 of BT.709, 0 to 255, in double precision."""
     blue, green, red = (picture[..., i].astype(np.float64) for i in range(3))
     return 0.0722 * blue + 0.7152 * green + 0.2126 * red
 
 
-def difference(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
+def difference(a: AnyArray, b: AnyArray) -> float:
     return float(np.abs(luma(a) - luma(b)).mean())
 
 
-def structure(picture: npt.NDArray[Any]) -> Luma:
+def structure(picture: AnyArray) -> Float64Array:
     """A small picture without brightness and contrast, so that grades do not matter."""
     small = cv2.resize(luma(picture), SMALL, interpolation=cv2.INTER_AREA)
-    flat: Luma = np.asarray(small - small.mean(), np.float64)
+    flat: Float64Array = np.asarray(small - small.mean(), np.float64)
     return np.asarray(flat / np.linalg.norm(flat), np.float64)
 
 
-def decode(path: Path) -> list[npt.NDArray[np.uint8]]:
+def decode(path: Path) -> list[UInt8Array]:
     with av.open(str(path)) as container:
         return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in container.decode(video=0)]
 

@@ -9,12 +9,12 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.cli.calling import call
 from tests.media.films import SOUND_RATE, frame_seconds, heard, lag, sound, write_film
 from tests.media.landscapes import landscape, mean_error
 from vs_align.errors import MediaError
+from vs_align.io.array_types import Float64Array, UInt8Array
 from vs_align.media.scripts.comparison import CompareStyle, Comparison
 
 SIZE = (160, 90)
@@ -23,13 +23,13 @@ FRAMES = 6
 NTSC = Fraction(24000, 1001)
 
 
-def frames_of(path: Path) -> list[NDArray[np.float64]]:
+def frames_of(path: Path) -> list[Float64Array]:
     """Luma of all frames, limited range."""
     with av.open(str(path)) as container:
         return [_luma(frame) for frame in container.decode(video=0)]
 
 
-def _luma(frame: Any) -> NDArray[np.float64]:
+def _luma(frame: Any) -> Float64Array:
     depth, plane = frame.format.components[0].bits, frame.planes[0]
     samples = np.frombuffer(plane, np.uint8 if depth == 8 else np.uint16).reshape(frame.height, -1)
     return np.asarray(samples[:, : frame.width] / 2.0 ** (depth - 8), np.float64)
@@ -185,7 +185,7 @@ def test_mask_leaves_out_what_is_white(tmp_path: Path, masked: bool) -> None:
 
     block = np.s_[25:65, 50:110]
 
-    def spoilt(number: int, width: int, height: int) -> NDArray[np.uint8]:
+    def spoilt(number: int, width: int, height: int) -> UInt8Array:
         picture = landscape()(number, width, height)
         picture[block] = landscape(4, 3)(number, width, height)[block]
         return picture

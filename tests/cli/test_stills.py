@@ -10,13 +10,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.cli.calling import call
 from tests.cli.overlay.films import BOX, RATE, SIZE, leftovers, lumas, write_bg
 from tests.media.films import write_film
 from tests.media.landscapes import landscape, mean_error
 from tests.sync_films import ShotFilm
+from vs_align.io.array_types import AnyArray, Float64Array, UInt8Array
 
 COUNT = 36
 SHOWN = 20
@@ -24,14 +24,14 @@ LEFT, TOP, WIDTH, HEIGHT = BOX
 AREA = np.s_[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
 
 
-def image(path: Path, luma: NDArray[Any], alpha: NDArray[Any] | None = None) -> Path:
+def image(path: Path, luma: AnyArray, alpha: AnyArray | None = None) -> Path:
     """Write an image as RGB, or RGBA."""
     planes = [luma, luma, luma] if alpha is None else [luma, luma, luma, alpha]
     assert cv2.imwrite(str(path), np.dstack(planes))
     return path
 
 
-def red(path: Path) -> NDArray[np.float64]:
+def red(path: Path) -> Float64Array:
     """One channel of an image that was written, 0..255."""
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert found is not None
@@ -50,7 +50,7 @@ def bg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bg(tmp_path_factory.mktemp("stills") / "bg.mkv", range(COUNT))
 
 
-def plate() -> NDArray[np.uint8]:
+def plate() -> UInt8Array:
     return np.ascontiguousarray(ShotFilm().picture(SHOWN, *SIZE)[AREA])
 
 
@@ -177,13 +177,13 @@ def test_several_stills_and_films_on_a_still(bg: Path, tmp_path: Path) -> None:
     assert np.abs(shown[30][80, 150] - 40) < 12
 
 
-def _clear_left(size: tuple[int, int]) -> NDArray[np.uint8]:
+def _clear_left(size: tuple[int, int]) -> UInt8Array:
     alpha = np.full((size[1], size[0]), 255, np.uint8)
     alpha[:, : size[0] // 2] = 0
     return alpha
 
 
-def _film_with_alpha(path: Path, codec: str, pix_fmt: str, frames: Sequence[NDArray[np.uint8]]) -> Path:
+def _film_with_alpha(path: Path, codec: str, pix_fmt: str, frames: Sequence[UInt8Array]) -> Path:
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec, rate=RATE)
         stream.height, stream.width = frames[0].shape[:2]

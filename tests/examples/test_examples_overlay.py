@@ -10,15 +10,15 @@ import av
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.examples.test_examples import EXAMPLES, props_of
 from tests.media.films import SOUND_RATE, lag, sound, write_film
-from tests.sync_films import Luma, ShotFilm, without
+from tests.sync_films import ShotFilm, without
+from vs_align.io.array_types import AnyArray, Float32Array, Float64Array, UInt8Array
 from vs_align.media.vspipe import ensure_config, find_vspipe, vspipe_environment
 
 FILM = ShotFilm(3)
-Planes = list[NDArray[np.uint8]]
+Planes = list[UInt8Array]
 
 
 def piped(example: str, target: Path, *options: str) -> Path:
@@ -52,12 +52,12 @@ def planes_of_file(path: Path) -> list[Planes]:
     return planes_of_raw(kept, (width, height))
 
 
-def stored(moment: int, size: tuple[int, int]) -> NDArray[np.float64]:
+def stored(moment: int, size: tuple[int, int]) -> Float64Array:
     """Luma of a moment as a file holds it: black at 16, white at 235."""
     return np.asarray(16 + FILM.picture(moment, *size) * (219 / 255), np.float64)
 
 
-def unlike(a: NDArray[Any], b: NDArray[Any]) -> float:
+def unlike(a: AnyArray, b: AnyArray) -> float:
     """Mean absolute difference in code values."""
     return float(np.abs(a.astype(float) - b.astype(float)).mean())
 
@@ -67,11 +67,11 @@ def test_overlay(tmp_path: Path) -> None:
     moments = without(range(130, 300), (200, 206))
     wave = sound(10)
 
-    def heard(shown: Sequence[int]) -> NDArray[np.float64]:
+    def heard(shown: Sequence[int]) -> Float64Array:
         each = SOUND_RATE // 24
         return np.concatenate([wave[(m - 100) * each : (m - 99) * each] for m in shown])
 
-    def cut(number: int, width: int, height: int) -> Luma:
+    def cut(number: int, width: int, height: int) -> UInt8Array:
         return FILM.picture(number, *size)[at[1] : at[1] + height, at[0] : at[0] + width]
 
     bg = write_film(tmp_path / "bg.mkv", range(100, 340), 24, size=size, paint=FILM.picture, wave=wave)
@@ -99,7 +99,7 @@ def test_overlay(tmp_path: Path) -> None:
 def test_open_matte(tmp_path: Path) -> None:
     whole, above, below = (320, 240), 52, 188
 
-    def widescreen(number: int, width: int, height: int) -> Luma:
+    def widescreen(number: int, width: int, height: int) -> UInt8Array:
         return FILM.picture(number, *whole)[above:below]
 
     dvd = write_film(tmp_path / "dvd.mkv", range(90, 260), 24, size=(160, 120), paint=FILM.picture)
@@ -122,7 +122,7 @@ def test_open_matte(tmp_path: Path) -> None:
 def test_patch_logo(tmp_path: Path) -> None:
     size, (x, y, width, height) = (240, 136), (180, 12, 40, 20)
 
-    def marked(number: int, wide: int, high: int) -> Luma:
+    def marked(number: int, wide: int, high: int) -> UInt8Array:
         picture = FILM.picture(number, wide, high).copy()
         picture[y : y + height, x : x + width] = 235
         return picture
@@ -143,7 +143,7 @@ def test_patch_logo(tmp_path: Path) -> None:
         assert unlike(found[0][patch], truth[patch]) < min(6, unlike(before[0][patch], truth[patch]) / 5)
 
 
-def write_coloured(path: Path, lumas: Sequence[Luma], blue: int, red: int) -> Path:
+def write_coloured(path: Path, lumas: Sequence[UInt8Array], blue: int, red: int) -> Path:
     """Write a film of one hue."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", rate=24, options={"crf": "8", "preset": "ultrafast"})
@@ -178,7 +178,7 @@ def test_colour_from_one_detail_from_other(tmp_path: Path) -> None:
         assert np.median(found[2]) == pytest.approx(136, abs=1)
 
 
-def _split(luma: Luma) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _split(luma: UInt8Array) -> tuple[Float32Array, Float32Array]:
     whole = luma.astype(np.float32)
     low = np.asarray(cv2.GaussianBlur(whole, (0, 0), 6), np.float32)
     return low, whole - low

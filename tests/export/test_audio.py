@@ -8,12 +8,12 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.media.films import SOUND_RATE, lag, sound, write_film
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError
 from vs_align.export.audio import write_sound
+from vs_align.io.array_types import Float64Array
 from vs_align.media.probe import probe
 from vs_align.media.source import Source, open_source
 from vs_align.render.audio.time_stretch_kernels import stretched
@@ -25,7 +25,7 @@ SECONDS = CLIP_FRAMES / RATE
 CLICKS = [0.5 + 0.731 * k for k in range(15)]
 
 
-def clicking(seconds: float, times: Sequence[float]) -> NDArray[np.float64]:
+def clicking(seconds: float, times: Sequence[float]) -> Float64Array:
     wave = np.zeros(round(seconds * SOUND_RATE))
     for time in times:
         wave[round(time * SOUND_RATE)] = 0.9
@@ -63,7 +63,7 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Silent:
     return film
 
 
-def decoded(path: Path) -> tuple[NDArray[np.float64], float]:
+def decoded(path: Path) -> tuple[Float64Array, float]:
     """Sound of a file from its time 0 on, the first channel, and the time of its first sample."""
     with av.open(str(path)) as container:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
@@ -78,7 +78,7 @@ def decoded(path: Path) -> tuple[NDArray[np.float64], float]:
     return wave[max(0, -round(first * SOUND_RATE)) :], first
 
 
-def clicks_in(wave: NDArray[np.float64], threshold: float = 0.3) -> list[float]:
+def clicks_in(wave: Float64Array, threshold: float = 0.3) -> list[float]:
     """Times of peaks that stand alone for 10 ms."""
     times: list[float] = []
     for i in np.flatnonzero(np.abs(wave) > threshold).tolist():

@@ -9,13 +9,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.media.films import SOUND_RATE, heard, shown_numbers, write_audio, write_film
 from vs_align.decide.schedule.schedule import schedule_of
 from vs_align.enums import OverlayAudio, SegmentKind, Timing
 from vs_align.errors import MediaError
 from vs_align.export.overlay_audio import SoundSide, SoundSummary, add_overlay_sound
+from vs_align.io.array_types import Float64Array
 from vs_align.media.audio_reader import SoundReader, sound_format
 from vs_align.media.probe import probe
 from vs_align.media.remux import TrackCopy, remux
@@ -35,7 +35,7 @@ CODECS: dict[str, tuple[str, int | None]] = {
 EXACT = {"flac": ".mka", "pcm_s24le": ".mka", "libopus": ".ogg"}
 
 
-def clicks(times: Sequence[float], seconds: float = SECONDS, rate: int = SOUND_RATE) -> NDArray[np.float64]:
+def clicks(times: Sequence[float], seconds: float = SECONDS, rate: int = SOUND_RATE) -> Float64Array:
     # so soft that nobody hears it, but no two packets are alike
     wave = 1e-3 * np.random.default_rng(1).standard_normal(round(seconds * rate))
     for time in times:
@@ -46,7 +46,7 @@ def clicks(times: Sequence[float], seconds: float = SECONDS, rate: int = SOUND_R
 def side(
     folder: Path,
     name: str = "flac.mkv",
-    wave: NDArray[np.float64] | None = None,
+    wave: Float64Array | None = None,
     *,
     rate: int = SOUND_RATE,
     layout: str = "mono",

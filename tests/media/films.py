@@ -7,13 +7,14 @@ from typing import Any
 
 import av
 import numpy as np
-from numpy.typing import NDArray
+
+from vs_align.io.array_types import Float32Array, Float64Array, UInt8Array
 
 WIDTH, HEIGHT = 160, 90
 SOUND_RATE = 48000
 
 
-def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> UInt8Array:
     """Luma of frame `number` of the only film there is: a coarse pattern of its own."""
     field = np.random.default_rng(1000 + number).integers(40, 216, (6, 10))
     rows = np.arange(height) * 6 // height
@@ -21,7 +22,7 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np
     return field[rows][:, columns].astype(np.uint8)
 
 
-def sound(seconds: float, seed: int = 1, rate: int = SOUND_RATE) -> NDArray[np.float64]:
+def sound(seconds: float, seed: int = 1, rate: int = SOUND_RATE) -> Float64Array:
     """Noise below 6 kHz, which every codec keeps."""
     count = round(seconds * rate)
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(count))
@@ -37,7 +38,7 @@ def write_film(
     *,
     start: float = 0.0,
     times: Sequence[float] | None = None,
-    wave: NDArray[np.float64] | None = None,
+    wave: Float64Array | None = None,
     wave_start: float = 0.0,
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
@@ -45,7 +46,7 @@ def write_film(
     size: tuple[int, int] = (WIDTH, HEIGHT),
     tags: dict[str, int] | None = None,
     sample_aspect: Fraction | None = None,
-    paint: Callable[[int, int, int], NDArray[np.uint8]] = picture,
+    paint: Callable[[int, int, int], UInt8Array] = picture,
 ) -> Path:
     """Write frames of the film, at a rate or at given times (seconds), with sound if a wave is given.
 
@@ -77,7 +78,7 @@ def write_film(
     return path
 
 
-def _audio_packets(stream: Any, wave: NDArray[np.float64] | None, start: float) -> list[Any]:
+def _audio_packets(stream: Any, wave: Float64Array | None, start: float) -> list[Any]:
     if wave is None:
         return []
     packets = []
@@ -92,7 +93,7 @@ def _audio_packets(stream: Any, wave: NDArray[np.float64] | None, start: float) 
 
 
 def write_audio(
-    path: Path, samples: NDArray[np.float32], rate: int, layout: str, codec: str, bit_rate: int | None = None
+    path: Path, samples: Float32Array, rate: int, layout: str, codec: str, bit_rate: int | None = None
 ) -> Path:
     """Write samples, (n, channels), as a file of one audio track: alike with whichever ffmpeg program there is."""
     with av.open(str(path), "w") as container:
@@ -140,7 +141,7 @@ def frame_seconds(path: Path) -> list[float]:
     return [(stamp or 0.0) - first for stamp in stamps]
 
 
-def heard(path: Path, seconds: float) -> NDArray[np.float64]:
+def heard(path: Path, seconds: float) -> Float64Array:
     """Sound of a file from its first picture on, as players play it: sample 0 is heard when frame 0 is seen."""
     out = np.zeros(round(seconds * SOUND_RATE))
     with av.open(str(path)) as container:
@@ -160,7 +161,7 @@ def heard(path: Path, seconds: float) -> NDArray[np.float64]:
     return out
 
 
-def lag(expected: NDArray[np.float64], found: NDArray[np.float64]) -> tuple[float, float]:
+def lag(expected: Float64Array, found: Float64Array) -> tuple[float, float]:
     """Seconds by which `found` comes later than `expected`, and how alike they are then (1 is equal)."""
     count = len(expected) + len(found)
     spectrum = np.fft.rfft(found, count) * np.conj(np.fft.rfft(expected, count))

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tests.synth import grid, texture
+from vs_align.io.array_types import Float64Array, UInt8Array
 
 PAN = 1.5
 """Pixels by which each frame lies further to the right in the landscape than the one before."""
-Paint = Callable[[int, int, int], NDArray[np.uint8]]
+Paint = Callable[[int, int, int], UInt8Array]
 
 
 def landscape(dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0, seed: int = 7) -> Paint:
@@ -22,7 +22,7 @@ def landscape(dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0, seed: int = 7
         seed: Which landscape.
     """
 
-    def paint(number: int, width: int, height: int) -> NDArray[np.uint8]:
+    def paint(number: int, width: int, height: int) -> UInt8Array:
         u, v = grid(width, height)
         across, down = (u + 0.5) / zoom - 0.5, (v + 0.5) / zoom - 0.5
         luma = texture(across - dx + PAN * number, down - dy, seed)
@@ -31,6 +31,6 @@ def landscape(dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0, seed: int = 7
     return paint
 
 
-def mean_error(a: NDArray[np.float64], b: NDArray[np.float64], margin: int = 8) -> float:
+def mean_error(a: Float64Array, b: Float64Array, margin: int = 8) -> float:
     """Mean absolute difference of two frames without their edges, where one may have nothing to show."""
     return float(np.abs(a - b)[margin:-margin, margin:-margin].mean())

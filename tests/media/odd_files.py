@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.packet import Packet
-from numpy.typing import NDArray
 
 from tests.media.films import picture, sound, write_film
+from vs_align.io.array_types import UInt8Array
 from vs_align.media.ffmpeg import find_ffmpeg
 
 COUNT, RATE = 96, 24
@@ -37,7 +36,7 @@ def ffmpeg(*arguments: object) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-type Paint = Callable[[int, int, int], NDArray[np.uint8]]
+type Paint = Callable[[int, int, int], UInt8Array]
 
 
 def film(folder: Path, name: str = "film.mkv", first: int = 0, count: int = COUNT, *, paint: Paint = picture) -> Path:

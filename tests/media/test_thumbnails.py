@@ -5,12 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.media.films import frame_seconds, picture, turn, write_film
 from tests.sync_films import ShotFilm
 from vs_align.errors import MediaError
+from vs_align.io.array_types import Int64Array, UInt8Array
 from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.probe import probe
 from vs_align.media.source import open_source, require_bestsource, source_arguments
@@ -29,7 +29,7 @@ def ffmpeg(*args: object) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-def lumas(pictures: list[SmallPicture]) -> npt.NDArray[np.int64]:
+def lumas(pictures: list[SmallPicture]) -> Int64Array:
     return np.stack([each.luma for each in pictures]).astype(np.int64)
 
 
@@ -149,7 +149,7 @@ def test_times_begin_at_the_first_frame(tmp_path: Path) -> None:
 def test_rotated_files_are_upright(tmp_path: Path, angle: int) -> None:
     lying = {90: (90, 160), 180: (160, 90), 270: (90, 160)}[angle]
 
-    def paint(number: int, width: int, height: int) -> npt.NDArray[np.uint8]:
+    def paint(number: int, width: int, height: int) -> UInt8Array:
         # the player turns it counterclockwise by the angle
         return np.ascontiguousarray(np.rot90(picture(number), -angle // 90))
 

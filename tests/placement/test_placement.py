@@ -5,10 +5,10 @@ import pickle
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.images.field import neutral_matrix
 from vs_align.placement.placement import Placement, Scene, Transform
 
@@ -39,9 +39,9 @@ def test_parts_come_back(
 def test_parts_mean_what_they_say() -> None:
     centre = np.array([49.5, 29.5])
 
-    def moved(point: tuple[float, float], **parts: Any) -> npt.NDArray[np.float64]:
+    def moved(point: tuple[float, float], **parts: Any) -> Float64Array:
         t = Transform.from_parts((100, 60), (100, 60), **parts)
-        out: npt.NDArray[np.float64] = t.apply(centre + point) - centre
+        out: Float64Array = t.apply(centre + point) - centre
         return out
 
     assert moved((0, 0), shift=(3, -2)) == pytest.approx([3, -2]), "clip's picture lies right of ref's and above"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.folders import REPOSITORY
+from vs_align.io.array_types import Int64Array
 
 SCRIPTS = REPOSITORY / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -21,19 +22,19 @@ finally:
     sys.path.remove(str(SCRIPTS))
 
 if TYPE_CHECKING:
-    from sync_scoring import Frames, Score, Truth
+    from sync_scoring import Score, Truth
 
 BLACK = -1
 FILM = np.arange(1000)
 
 
-def truth(clip: "Frames", ref: "Frames", groups: "Frames" = FILM, rate: float = 1.0) -> "Truth":
+def truth(clip: "Int64Array", ref: "Int64Array", groups: "Int64Array" = FILM, rate: float = 1.0) -> "Truth":
     pairs = sync_scoring.true_map(clip, ref, groups)
     seen, wanted = (np.where(moments == BLACK, BLACK, groups[moments]) for moments in (clip, ref))
     return sync_scoring.Truth(Fraction(24), Fraction(24), rate, pairs, seen, wanted)
 
 
-def judged(what: "Truth", frames: "Frames", **more: object) -> "Score":
+def judged(what: "Truth", frames: "Int64Array", **more: object) -> "Score":
     answer = {"verdict": "good", "frame_map": [None if frame < 0 else int(frame) for frame in frames], **more}
     return sync_scoring.score(what, answer, refused=False)
 

@@ -13,10 +13,8 @@ from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from vs_align.decide.synchronization.options import Progress
+    from vs_align.io.array_types import BoolArray
 
 _NAME = "register"
 
@@ -140,7 +138,7 @@ def _check_timeline(timeline: object, clip: vs.VideoNode, ref: vs.VideoNode) -> 
     return timeline.frame_map
 
 
-def white_of(mask: vs.VideoNode | None, node: vs.VideoNode) -> "npt.NDArray[np.bool_] | None":
+def white_of(mask: vs.VideoNode | None, node: vs.VideoNode) -> "BoolArray | None":
     """Where the first frame of a mask is white, stretched to a clip; None without a mask, and for a black one."""
     if mask is None:
         return None

@@ -8,11 +8,10 @@ from vs_align.measure.registration.placement_search.placement_cache import kept_
 from vs_align.media.cache import file_identity
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import vapoursynth as vs
 
     from vs_align.decide.synchronization.options import Progress
+    from vs_align.io.array_types import BoolArray
     from vs_align.media.source import Source
     from vs_align.placement.placement import Placement
     from vs_align.timeline.timeline import Timeline
@@ -23,7 +22,7 @@ def register_files(
     ref: "tuple[Source, vs.VideoNode]",
     timeline: "Timeline",
     options: PlaceOptions,
-    hidden: "npt.NDArray[np.bool_] | None",
+    hidden: "BoolArray | None",
     folder: Path | None,
     progress: "Progress | None" = None,
 ) -> "Placement":

@@ -17,17 +17,13 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
+from vs_align.io.array_types import Float32Array, Int16Array, UInt8Array
 from vs_align.media.atomic_output import parts, replace
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
 from vs_align.media.subprocesses import Children
 
-Picture = npt.NDArray[np.uint8]
-"""(height, width, 3) blue, green, red, 0 to 255."""
-Sound = npt.NDArray[np.int16]
-"""(samples,) one channel."""
 View = tuple[float, float, float]
 """Where the camera looks: centre x and y and the width of the view, as fractions of the photograph's size."""
 
@@ -85,7 +81,7 @@ class DemoFootage:
         """Number of the shot, also for moments before the first and after the last frame of the reference."""
         return max(sum(moment >= cut for cut in self.cuts) - 1, 0)
 
-    def picture(self, moment: int, size: tuple[int, int] = REF_SIZE) -> Picture:
+    def picture(self, moment: int, size: tuple[int, int] = REF_SIZE) -> UInt8Array:
         """What the camera sees, without grade or grain.
 
         Args:
@@ -116,7 +112,7 @@ class DemoFootage:
             )
         )
 
-    def clip_picture(self, index: int) -> Picture:
+    def clip_picture(self, index: int) -> UInt8Array:
         """Frame `index` of the other version: larger, a little soft, warmer and flatter, with grain."""
         soft = cv2.GaussianBlur(self.picture(self.order[index], CLIP_SIZE), (0, 0), 0.9)
         graded = cv2.transform(soft, _GRADE)
@@ -126,20 +122,20 @@ class DemoFootage:
         grain = self._grain[y : y + height, x : x + width]
         return _pixels(cv2.add(graded, cv2.merge([grain] * 3), dtype=cv2.CV_8U))
 
-    def ref_sound(self) -> Sound:
+    def ref_sound(self) -> Int16Array:
         """The sound of the reference: soft tones that change with the shot, and a click at each cut."""
         return _sound([self.shot_at(n) for n in range(self.frames)], pitch=1.0)
 
-    def clip_sound(self) -> Sound:
+    def clip_sound(self) -> Int16Array:
         """The sound of the other version: an octave lower, with its clicks where its own cuts are."""
         return _sound([self.shot_at(moment) for moment in self.order], pitch=0.5)
 
     @cached_property
-    def _photographs(self) -> tuple[Picture, ...]:
+    def _photographs(self) -> tuple[UInt8Array, ...]:
         return tuple(_photograph(shot.photograph) for shot in SHOTS)
 
     @cached_property
-    def _grain(self) -> npt.NDArray[np.int16]:
+    def _grain(self) -> Int16Array:
         """A field of grain from which each frame takes a piece; new grain for each would take most of the time."""
         width, height = CLIP_SIZE
         rng = np.random.default_rng(self.seed)
@@ -261,11 +257,11 @@ def _is_right(footage: DemoFootage, shown: int, true: list[int]) -> bool:
     return any(float(np.abs(picture - _luma(footage.picture(m))).mean()) <= 0.5 for m in true)
 
 
-def _luma(picture: Picture) -> npt.NDArray[np.float32]:
+def _luma(picture: UInt8Array) -> Float32Array:
     return np.asarray(picture @ np.array([0.0722, 0.7152, 0.2126], np.float32), np.float32)
 
 
-def _sound(shots: list[int], pitch: float) -> Sound:
+def _sound(shots: list[int], pitch: float) -> Int16Array:
     """Tones and clicks of a film whose frames belong to these shots."""
     starts = [i for i, shot in enumerate(shots) if i > 0 and shot != shots[i - 1]]
     tones = np.repeat([SHOTS[shot].tone * pitch for shot in shots], _SAMPLES)
@@ -287,9 +283,9 @@ def _sound(shots: list[int], pitch: float) -> Sound:
 
 def _write(
     path: Path,
-    pictures: Iterable[Picture],
+    pictures: Iterable[UInt8Array],
     size: tuple[int, int],
-    sound: Sound,
+    sound: Int16Array,
     on_frame: Callable[[int], None] | None,
 ) -> None:
     with TemporaryDirectory(prefix="vs_align-") as name, Children(Path(name)) as children, parts(path) as (part,):
@@ -330,7 +326,7 @@ def _ffmpeg_command(size: tuple[int, int], sound: Path, target: Path) -> list[st
     ]  # fmt: skip
 
 
-def _photograph(name: str) -> Picture:
+def _photograph(name: str) -> UInt8Array:
     path = _photograph_path(name)
     picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
@@ -352,5 +348,5 @@ def _photograph_path(name: str) -> Path:
 _ADVICE = "Install them with: pip install --force-reinstall scikit-image"
 
 
-def _pixels(picture: object) -> Picture:
+def _pixels(picture: object) -> UInt8Array:
     return np.asarray(picture, np.uint8)

@@ -18,9 +18,7 @@ from vs_align.media.verification import meant_audio, verify
 from vs_align.timeline.time_map import TimeMap
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from vs_align.io.array_types import Float32Array
     from vs_align.media.source import Source
     from vs_align.timeline.timeline import Timeline
 
@@ -209,9 +207,7 @@ def _codec_arguments(path: Path, form: SoundFormat) -> tuple[list[str], str]:
     return arguments, codec.removeprefix("lib")
 
 
-def _encode(
-    path: Path, part: Path, form: SoundFormat, blocks: "Iterator[NDArray[np.float32]]", tags: dict[str, str]
-) -> None:
+def _encode(path: Path, part: Path, form: SoundFormat, blocks: "Iterator[Float32Array]", tags: dict[str, str]) -> None:
     command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y"]
     command += ["-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
     command += _codec_arguments(path, form)[0]

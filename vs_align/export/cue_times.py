@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vs_align.io.array_types import IntpArray
 from vs_align.timeline.time_map import TimeMap, milliseconds
 
 _BRIDGED_SECONDS = 0.5  # so short an insert does not take a cue off the screen
@@ -105,9 +105,7 @@ class CueTimes:
         rounded = here if moved is None else self._rounded(moved)
         return max(0, rounded if before < rounded <= here else here)
 
-    def _showing(
-        self, hits: NDArray[np.intp], start: int, end: int, first: int, last: int, unseen: bool
-    ) -> Showing | None:
+    def _showing(self, hits: IntpArray, start: int, end: int, first: int, last: int, unseen: bool) -> Showing | None:
         parts = np.split(hits, np.flatnonzero(np.diff(hits) > self._bridged) + 1)
         part = max(parts, key=len)
         head, tail = int(part[0]), int(part[-1])

@@ -23,12 +23,9 @@ from vs_align.media.verification import MeantTrack, meant_video
 from vs_align.render.audio.mix_arrays import safe_gain, summed
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from vs_align.decide.schedule.schedule import Schedule
+    from vs_align.io.array_types import Float32Array
 
-    Samples = NDArray[np.float32]
     Progress = Callable[[float], object]
 
 __all__ = ["SoundSide", "SoundSummary", "add_overlay_sound"]
@@ -61,7 +58,7 @@ class _Voice:
     pieces: list[SoundPiece]
     form: SoundFormat
 
-    def blocks(self) -> "Iterator[Samples]":
+    def blocks(self) -> "Iterator[Float32Array]":
         reader = SoundReader(self.side.file.path, self.side.start, form=self.form, shifts=self.side.shifts)
         return sound_of(reader, self.pieces, keep_pitch=False)
 
@@ -235,13 +232,13 @@ def _shown(schedule: "Schedule", sides: Sequence[SoundSide | None]) -> MeantTrac
     return meant_video([n / float(line.ref_rate) for n in range(count)], float(1 / line.ref_rate))
 
 
-def _blocks(voices: Sequence[_Voice], gain: float) -> "Iterator[Samples]":
+def _blocks(voices: Sequence[_Voice], gain: float) -> "Iterator[Float32Array]":
     if len(voices) == 1:
         return voices[0].blocks()
     return (block * gain for block in summed(voices[0].blocks(), voices[1].blocks()))
 
 
-def _told(blocks: "Iterator[Samples]", total: int, on_progress: "Progress | None") -> "Iterator[Samples]":
+def _told(blocks: "Iterator[Float32Array]", total: int, on_progress: "Progress | None") -> "Iterator[Float32Array]":
     done = 0
     for block in blocks:
         yield block

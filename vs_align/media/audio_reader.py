@@ -19,10 +19,8 @@ from vs_align.media.tracks import audio_stream
 from vs_align.media.verification import meant_audio, verify
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from vs_align.io.array_types import Float32Array
 
-    Samples = NDArray[np.float32]
 
 _SEEK_SECONDS = 5.0
 _BLOCK = 1 << 16
@@ -89,11 +87,11 @@ class SoundReader:
     ) -> None:
         self.format = form or sound_format(path)
         self._path, self._zero, self._speed, self._shifts = path, zero, speed, tuple(shifts)
-        self._blocks: Iterator[tuple[int, Samples]] = self._decode(None)
-        self._held: list[tuple[int, Samples]] = []
+        self._blocks: Iterator[tuple[int, Float32Array]] = self._decode(None)
+        self._held: list[tuple[int, Float32Array]] = []
         self._done = False
 
-    def read(self, start: int, count: int) -> "Samples":
+    def read(self, start: int, count: int) -> "Float32Array":
         """Return samples as float32 of shape (count, channels); silence where the file has none.
 
         Args:
@@ -134,7 +132,7 @@ class SoundReader:
             if first is not None and first[0] <= start:
                 return
 
-    def _decode(self, seek: float | None) -> "Iterator[tuple[int, Samples]]":
+    def _decode(self, seek: float | None) -> "Iterator[tuple[int, Float32Array]]":
         """Yield numbered blocks of samples without overlaps."""
         import av
 
@@ -164,7 +162,7 @@ class SoundReader:
                     yield first, samples
                     position = first + len(samples)
 
-    def _numbered(self, resampler: Any, frame: Any, position: int) -> "Iterator[tuple[int, Samples]]":
+    def _numbered(self, resampler: Any, frame: Any, position: int) -> "Iterator[tuple[int, Float32Array]]":
         """Yield what conversion makes of a frame, with the numbers of the first samples."""
         import numpy as np
 
@@ -180,12 +178,12 @@ class SoundReader:
 
 
 def encode_samples(
-    blocks: "Iterable[Samples]", form: SoundFormat, seconds: float, arguments: Sequence[str], folder: Path
+    blocks: "Iterable[Float32Array]", form: SoundFormat, seconds: float, arguments: Sequence[str], folder: Path
 ) -> Path:
     """Encode samples to a file of their own that keeps their times to the sample, to be copied from there.
 
     Args:
-        blocks: Samples, (n, channels) each; the first is heard at time 0.
+        blocks: Float32Array, (n, channels) each; the first is heard at time 0.
         form: Their rate and channels.
         seconds: How long all of them last.
         arguments: Options of ffmpeg, the first two `-c:a` and the name of the encoder.
@@ -222,12 +220,12 @@ def encode_pieces(reader: SoundReader, pieces: Sequence[AudioPiece], target: Pat
     return encode_samples(blocks, form, pieces[-1].ref_end, arguments, folder)
 
 
-def pour(command: Sequence[str], blocks: "Iterable[Samples]", folder: Path) -> None:
+def pour(command: Sequence[str], blocks: "Iterable[Float32Array]", folder: Path) -> None:
     """Run ffmpeg and write blocks of samples to it.
 
     Args:
         command: Its command line, which reads from pipe:0.
-        blocks: Samples, (n, channels) each.
+        blocks: Float32Array, (n, channels) each.
         folder: A folder for logs.
 
     Raises:
@@ -253,7 +251,7 @@ def pour(command: Sequence[str], blocks: "Iterable[Samples]", folder: Path) -> N
             raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")
 
 
-def piece_samples(reader: SoundReader, piece: AudioPiece) -> "Iterator[Samples]":
+def piece_samples(reader: SoundReader, piece: AudioPiece) -> "Iterator[Float32Array]":
     """Yield the samples of a piece, block by block; pieces that follow each other fit to the sample."""
     import numpy as np
 

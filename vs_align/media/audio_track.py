@@ -13,9 +13,9 @@ from vs_align.media.decoding import decoded_frames
 from vs_align.media.tracks import audio_stream
 
 if TYPE_CHECKING:
-    import numpy as np
     from av.container import InputContainer
-    from numpy.typing import NDArray
+
+    from vs_align.io.array_types import Int16Array
 
 RATE = 16_000
 """Samples per second that are enough to compare sounds."""
@@ -35,7 +35,7 @@ class Sound:
         start: Time of sample 0 in seconds, where 0 is the time stamp of the first frame of the picture.
     """
 
-    samples: "NDArray[np.int16]"
+    samples: "Int16Array"
     rate: int
     start: float = 0.0
 
@@ -125,7 +125,7 @@ def _collect(
     return start
 
 
-def _append(held: bytearray, place: int, samples: "NDArray[np.int16]", rate: int, name: str) -> None:
+def _append(held: bytearray, place: int, samples: "Int16Array", rate: int, name: str) -> None:
     """Put samples at their place, after silence or over what was there too long."""
     ahead = place - len(held) // 2
     if ahead > _LONGEST_GAP_SECONDS * rate:
@@ -139,7 +139,7 @@ def _append(held: bytearray, place: int, samples: "NDArray[np.int16]", rate: int
 
 def _blocks(
     container: "InputContainer", stream: Any, rate: int, clock: SoundClock
-) -> "Iterator[tuple[float, NDArray[np.int16]]]":
+) -> "Iterator[tuple[float, Int16Array]]":
     """Yield blocks of samples and the second at which each begins on the continuous clock of the file."""
     import av
 
@@ -197,7 +197,7 @@ def _resampler(rate: int) -> Any:
     return av.AudioResampler(format="s16", layout="mono", rate=rate)
 
 
-def _resampled(resampler: Any, frame: Any) -> "list[NDArray[np.int16]]":
+def _resampled(resampler: Any, frame: Any) -> "list[Int16Array]":
     return [done.to_ndarray().reshape(-1) for done in resampler.resample(frame)]
 
 

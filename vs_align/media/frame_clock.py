@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Seconds = NDArray[np.float64]
+from vs_align.io.array_types import Float64Array, Int64Array, IntpArray
 
 # Containers round time stamps to a millisecond; two roundings may stand against each other.
 _ROUNDING = 0.0021
@@ -41,7 +40,7 @@ _STANDARD_RATES = (
 class FrameClock:
     """When each frame of a file is shown."""
 
-    times: Seconds
+    times: Float64Array
     """(n,) seconds since the first frame, never falling."""
     start: float
     """When the first frame is shown, in seconds of the container's clock."""
@@ -85,7 +84,7 @@ class FrameClock:
 
 
 def frame_clock(
-    stamps: Seconds, nominal: Fraction, *, restarts_forward: bool = False, forced: Fraction | None = None
+    stamps: Float64Array, nominal: Fraction, *, restarts_forward: bool = False, forced: Fraction | None = None
 ) -> FrameClock:
     """Make out when each frame is shown.
 
@@ -116,12 +115,12 @@ def frame_clock(
     return FrameClock(times, float(stamps[0]), rate, variable, restarts, shifts, missing, int(odd.size) + swapped)
 
 
-def _even(count: int, rate: Fraction) -> Seconds:
-    times: Seconds = np.arange(count, dtype=np.float64) * rate.denominator / rate.numerator
+def _even(count: int, rate: Fraction) -> Float64Array:
+    times: Float64Array = np.arange(count, dtype=np.float64) * rate.denominator / rate.numerator
     return times
 
 
-def _usual_step(stamps: Seconds, nominal: Fraction) -> float:
+def _usual_step(stamps: Float64Array, nominal: Fraction) -> float:
     """Seconds from frame to frame, as they usually are."""
     known = np.flatnonzero(~np.isnan(stamps))
     for reach in (_SPAN, 1):
@@ -134,7 +133,7 @@ def _usual_step(stamps: Seconds, nominal: Fraction) -> float:
     return float(1 / (nominal or _USUAL_RATE))
 
 
-def _odd_ones(stamps: Seconds, step: float) -> NDArray[np.intp]:
+def _odd_ones(stamps: Float64Array, step: float) -> IntpArray:
     """Frames whose stamp lies elsewhere than between two regular neighbours."""
     if len(stamps) < 3 or not _is_regular(stamps, step):
         return np.array([], np.intp)
@@ -150,13 +149,13 @@ def _odd_ones(stamps: Seconds, step: float) -> NDArray[np.intp]:
     return np.flatnonzero(fits & strays & ~uneven) + 1
 
 
-def _is_regular(stamps: Seconds, step: float) -> bool:
+def _is_regular(stamps: Float64Array, step: float) -> bool:
     """Whether most frames follow each other by the usual step: else no time stamp is odd among the others."""
     steps = np.diff(stamps[~np.isnan(stamps)])
     return steps.size > 0 and float(np.mean(np.abs(steps - step) < step / 2)) >= _REGULAR
 
 
-def _sorted(stamps: Seconds, step: float) -> int:
+def _sorted(stamps: Float64Array, step: float) -> int:
     """Sort stamps in place that belong to frames nearby, as files with several frames a packet have; return how many.
 
     A clock that starts anew has times twice; these are all different.
@@ -174,7 +173,7 @@ def _sorted(stamps: Seconds, step: float) -> int:
     return int(np.count_nonzero(ordered != values))
 
 
-def _continued(stamps: Seconds, step: float, forward: bool) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _continued(stamps: Float64Array, step: float, forward: bool) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Let stamps go on, in place, where the clock starts anew; return where that is, and what was added from there."""
     known = np.flatnonzero(~np.isnan(stamps))
     jumps = np.diff(stamps[known])
@@ -192,17 +191,17 @@ def _continued(stamps: Seconds, step: float, forward: bool) -> tuple[tuple[int, 
     return tuple(restarts), tuple(shifts)
 
 
-def _filled(stamps: Seconds, step: float) -> Seconds:
+def _filled(stamps: Float64Array, step: float) -> Float64Array:
     """Put missing stamps between their neighbours, and a step apart at either end."""
     known = np.flatnonzero(~np.isnan(stamps))
     numbers = np.arange(len(stamps))
-    filled: Seconds = np.interp(numbers, known, stamps[known])
+    filled: Float64Array = np.interp(numbers, known, stamps[known])
     filled[: known[0]] -= step * (known[0] - numbers[: known[0]])
     filled[known[-1] + 1 :] += step * (numbers[known[-1] + 1 :] - known[-1])
     return filled
 
 
-def _places(stamps: Seconds, step: float) -> NDArray[np.int64]:
+def _places(stamps: Float64Array, step: float) -> Int64Array:
     """Number each frame by the steps before it: a gap is so many numbers left out."""
     places = np.empty(len(stamps), np.int64)
     place = 0
@@ -218,7 +217,7 @@ def _places(stamps: Seconds, step: float) -> NDArray[np.int64]:
     return places
 
 
-def _rated(stamps: Seconds, places: NDArray[np.int64], nominal: Fraction) -> tuple[Fraction, bool, Seconds]:
+def _rated(stamps: Float64Array, places: Int64Array, nominal: Fraction) -> tuple[Fraction, bool, Float64Array]:
     """Frames per second, whether they vary, and when frames are shown."""
     times = stamps - stamps[0]
     span, count = float(times[-1]), len(times)
@@ -236,7 +235,7 @@ def _rated(stamps: Seconds, places: NDArray[np.int64], nominal: Fraction) -> tup
     rate = _named_rate(float(step), int(places[-1]), slack, nominal)
     if not gaps.any():
         return rate, False, _even(count, rate)
-    even: Seconds = places.astype(np.float64) * rate.denominator / rate.numerator
+    even: Float64Array = places.astype(np.float64) * rate.denominator / rate.numerator
     if gaps.mean() > 1 - _REGULAR:
         rate = Fraction((count - 1) / span).limit_denominator(1001)
     return rate, True, even

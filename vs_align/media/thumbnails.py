@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.errors import MediaError
+from vs_align.io.array_types import UInt8Array
 from vs_align.io.atomic_files import reason_of
 from vs_align.measure.images.combing import is_combed
 from vs_align.media.decoding import decoded_frames
@@ -36,8 +36,8 @@ class SmallPicture:
         combed: Whether its odd lines show another moment than its even ones; only some frames are looked at.
     """
 
-    luma: npt.NDArray[np.uint8]
-    chroma: npt.NDArray[np.uint8]
+    luma: UInt8Array
+    chroma: UInt8Array
     time: float
     interlaced: bool
     combed: bool = False

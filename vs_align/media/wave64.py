@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from vs_align.errors import MediaError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from vs_align.io.array_types import Float32Array
 
 _RIFF = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 _TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
@@ -24,7 +23,7 @@ MOST_CHANNELS = 18
 """As many loudspeakers have a place in the mask of the format."""
 
 
-def write_wave64(path: Path, blocks: "Iterable[NDArray[np.float32]]", rate: int, channels: int) -> int:
+def write_wave64(path: Path, blocks: "Iterable[Float32Array]", rate: int, channels: int) -> int:
     """Write blocks of samples; the file is whole when this returns.
 
     Args:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import vapoursynth as vs
-from numpy.typing import NDArray
 
+from vs_align.io.array_types import Float32Array
 from vs_align.media.audio_reader import SoundFormat
 
 
@@ -19,7 +19,7 @@ class NodeReader:
         self.format = SoundFormat(node.sample_rate, node.num_channels, f"{node.num_channels}c", deep)
         self._node = as_float(node)
 
-    def read(self, start: int, count: int) -> NDArray[np.float32]:
+    def read(self, start: int, count: int) -> Float32Array:
         """Return samples as float32 of shape (count, channels); silence where the node has none.
 
         Args:

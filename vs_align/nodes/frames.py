@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.io.array_types import AnyArray, BoolArray, Int64Array, UInt64Array
 
-def plane_addresses(frames: Sequence[vs.VideoFrame]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+
+def plane_addresses(frames: Sequence[vs.VideoFrame]) -> tuple[UInt64Array, Int64Array]:
     """Return the address of the first plane of each frame and its pixels from row to row.
 
     The addresses are valid as long as the caller holds the frames.
@@ -60,7 +60,7 @@ def _seconds(stamp: object, number: int, fps: Fraction) -> float | None:
     return float(number / fps) if fps else None
 
 
-def plane_array(frame: vs.VideoFrame, plane: int = 0) -> npt.NDArray[Any]:
+def plane_array(frame: vs.VideoFrame, plane: int = 0) -> AnyArray:
     """Return a contiguous copy of a plane, shape (height, width); samples that are no finite numbers become 0.
 
     One of them would spread over whole rows of whatever is averaged.
@@ -71,7 +71,7 @@ def plane_array(frame: vs.VideoFrame, plane: int = 0) -> npt.NDArray[Any]:
     return out
 
 
-def mask_array(frame: vs.VideoFrame) -> npt.NDArray[np.bool_] | None:
+def mask_array(frame: vs.VideoFrame) -> BoolArray | None:
     """Return where a mask is white, None where it is black all over."""
     white = np.asarray(frame[0]) > 0
     return white if white.any() else None

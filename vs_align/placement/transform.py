@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float64Array
 from vs_align.timeline.segment import number, whole
 
 Size = tuple[int, int]
@@ -147,7 +148,7 @@ class Transform:
         return cls(((kx, 0.0, x0 + (kx - 1) / 2), (0.0, ky, y0 + (ky - 1) / 2), (0.0, 0.0, 1.0)), clip_size, ref_size)
 
     @property
-    def array(self) -> npt.NDArray[np.float64]:
+    def array(self) -> Float64Array:
         """The matrix as a new (3, 3) array of float64."""
         return np.array(self.matrix, np.float64)
 
@@ -191,13 +192,13 @@ class Transform:
         dx, dy = found - centre
         return (float(dx), float(dy)), math.degrees(math.atan2(sin, cos)), scale_x, scale_y, shear
 
-    def apply(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def apply(self, points: npt.ArrayLike) -> Float64Array:
         """Return where points of ref, shape (..., 2) in ref pixels, lie in clip, in clip pixels."""
         given = np.asarray(points, np.float64)
         if given.ndim == 0 or given.shape[-1] != 2:
             raise ArgumentError("Transform.apply", "points", "must have shape (..., 2)", given.shape)
         moved = given @ self.array[:, :2].T + self.array[:, 2]
-        out: npt.NDArray[np.float64] = moved[..., :2] / moved[..., 2:]
+        out: Float64Array = moved[..., :2] / moved[..., 2:]
         return out
 
     def inverse(self) -> "Transform":
@@ -265,11 +266,11 @@ def _finite(value: Any, function: str, name: str) -> float:
     return result
 
 
-def _centre(size: Sequence[int]) -> npt.NDArray[np.float64]:
+def _centre(size: Sequence[int]) -> Float64Array:
     return (np.array(size, np.float64) - 1) / 2
 
 
-def _scaling(size: Size, inverse: bool = False) -> npt.NDArray[np.float64]:
+def _scaling(size: Size, inverse: bool = False) -> Float64Array:
     width, height = size
     return np.diag([1 / width, 1 / height, 1.0] if inverse else [float(width), float(height), 1.0])
 
@@ -288,6 +289,6 @@ def _rows(matrix: Any) -> Rows:
     return _tuples(array / array[2, 2])
 
 
-def _tuples(array: npt.NDArray[np.float64]) -> Rows:
+def _tuples(array: Float64Array) -> Rows:
     (a, b, c), (d, e, f), (g, h, i) = array.tolist()
     return ((a, b, c), (d, e, f), (g, h, i))

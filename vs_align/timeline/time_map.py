@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float64Array, Int64Array, IntpArray
 from vs_align.timeline.majority import majority_of
 from vs_align.timeline.speed import likely_speed
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from vs_align.timeline.passages import Passage
     from vs_align.timeline.timeline import Timeline
 
-type Seconds = NDArray[np.float64]
 
 _EXACT_SECONDS = 1e-4  # a speed that is known moves nothing by less than this over its stretch
 _FITTED_FRAMES = 0.1  # a speed that was fitted is not known better than this over its stretch
@@ -70,7 +69,7 @@ class TimeMap:
         ref_times = shown_times(timeline.ref_times, timeline.ref_rate, timeline.ref_length, "ref", function)
         clip_times = shown_times(timeline.clip_times, timeline.clip_rate, timeline.clip_length, "clip", function)
         self.ref_times, self.clip_times = _begun(ref_times, ref_start), _begun(clip_times, clip_start)
-        self.frames: NDArray[np.int64] = np.array([-1 if n is None else n for n in timeline.frame_map], np.int64)
+        self.frames: Int64Array = np.array([-1 if n is None else n for n in timeline.frame_map], np.int64)
         """Clip frame of each ref frame, -1 for none."""
         self.stretches = tuple(self._stretches())
         self._firsts = [stretch.ref_first for stretch in self.stretches]
@@ -110,7 +109,7 @@ class TimeMap:
             (segment.clip_first + Fraction(segment.phase)) / self.timeline.clip_rate
         )
 
-    def _speed(self, passage: "Passage", shown: NDArray[np.intp]) -> float:
+    def _speed(self, passage: "Passage", shown: IntpArray) -> float:
         timeline, first = self.timeline, passage.ref_first
         span = float(self.ref_times[passage.ref_last + 1] - self.ref_times[first])
         if timeline.clip_times or timeline.ref_times:
@@ -124,7 +123,7 @@ class TimeMap:
         slack = _EXACT_SECONDS if alone else _FITTED_FRAMES * _frame_seconds(self.ref_times)
         return 1.0 if abs(speed - 1) * span <= slack else speed
 
-    def _fitted_speed(self, shown: NDArray[np.intp]) -> float:
+    def _fitted_speed(self, shown: IntpArray) -> float:
         """Slope of clip's time over ref's by least squares."""
         if shown.size < 2:
             return 1.0
@@ -134,7 +133,7 @@ class TimeMap:
         return float((ref * clip).sum() / spread) if spread > 0 else 1.0
 
 
-def shown_times(times: tuple[float, ...], rate: Fraction, length: int, side: str, function: str) -> Seconds:
+def shown_times(times: tuple[float, ...], rate: Fraction, length: int, side: str, function: str) -> Float64Array:
     """When each frame is shown and, behind the last, when that one ends.
 
     Seconds on the clock of the time stamps, else since the first frame.
@@ -160,15 +159,15 @@ def shown_times(times: tuple[float, ...], rate: Fraction, length: int, side: str
     return np.arange(length + 1, dtype=np.float64) * rate.denominator / rate.numerator
 
 
-def _begun(times: Seconds, start: float | None) -> Seconds:
+def _begun(times: Float64Array, start: float | None) -> Float64Array:
     return times if start is None else times - times[0] + start
 
 
-def _frame_seconds(times: Seconds) -> float:
+def _frame_seconds(times: Float64Array) -> float:
     return float(times[-1] - times[0]) / (len(times) - 1)
 
 
-def milliseconds(times: Seconds) -> NDArray[np.int64]:
+def milliseconds(times: Float64Array) -> Int64Array:
     """Times as players that count milliseconds see them."""
     return np.rint(times * 1000).astype(np.int64)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from tests.media.films import sound, write_film
 from tests.sync_films import ShotFilm
+from vs_align.io.array_types import Float64Array, UInt8Array
 from vs_align.placement.placement import Placement, Scene, Transform
 from vs_align.timeline.timeline import Timeline
 
@@ -25,12 +25,12 @@ FG_FIRST, FG_STOP = 30, 150
 BG_STOP = 180
 
 
-def painted(film: ShotFilm, moment: int, width: int, height: int) -> NDArray[np.uint8]:
+def painted(film: ShotFilm, moment: int, width: int, height: int) -> UInt8Array:
     """The whole picture; only its size counts."""
     return film.picture(moment, width, height)
 
 
-def windowed(film: ShotFilm, box: tuple[int, int, int, int], moment: int, width: int, height: int) -> NDArray[np.uint8]:
+def windowed(film: ShotFilm, box: tuple[int, int, int, int], moment: int, width: int, height: int) -> UInt8Array:
     """What is seen through a window of the picture of `SIZE`."""
     left, top, across, down = box
     assert (width, height) == (across, down)
@@ -54,14 +54,14 @@ def write_fg(
     return write_film(path, moments, RATE, size=box[2:], paint=partial(windowed, ShotFilm(seed), box), **options)
 
 
-def film_sound(first: int = 0, stop: int = BG_STOP) -> NDArray[np.float64]:
+def film_sound(first: int = 0, stop: int = BG_STOP) -> Float64Array:
     """The sound of some moments."""
     wave = sound(BG_STOP / RATE)
     samples = [round(Fraction(moment, RATE) * 48000) for moment in (first, stop)]
     return wave[samples[0] : samples[1]]
 
 
-def lumas(path: Path) -> list[NDArray[np.float64]]:
+def lumas(path: Path) -> list[Float64Array]:
     """Luma of all frames of a file on the scale of `write_film`: 0 is black, 255 is white."""
     with av.open(str(path)) as container:
         return [frame.reformat(format="gray").to_ndarray().astype(np.float64) for frame in container.decode(video=0)]

@@ -10,17 +10,17 @@ import av
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.cli.calling import call
 from tests.cli.overlay.films import Scenario, lumas
 from tests.media.films import frame_seconds, write_film
+from vs_align.io.array_types import UInt8Array
 
 COUNT = 12
 UNDER, OVER = 60, 180
 
 
-def flat(level: int, number: int, width: int, height: int) -> NDArray[np.uint8]:
+def flat(level: int, number: int, width: int, height: int) -> UInt8Array:
     """A picture of one level, and every fourth number a little brighter."""
     return np.full((height, width), level + number % 4, np.uint8)
 

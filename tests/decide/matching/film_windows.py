@@ -7,10 +7,9 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from tests.decide.synchronization.film_prints import Pictures
 from tests.sync_films import RATE, ShotFilm
+from vs_align.io.array_types import Float64Array, UInt8Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints, fingerprints_of
 
 _WHOLE = 320, 180
@@ -26,12 +25,12 @@ class Part:
     height: float
 
     @property
-    def matrix(self) -> npt.NDArray[np.float64]:
+    def matrix(self) -> Float64Array:
         """(3, 3), from pixels of the part's small pictures to pixels of the whole one's."""
         corner = self.left * WIDTH + (self.width - 1) / 2, self.top * HEIGHT + (self.height - 1) / 2
         return np.array([[self.width, 0, corner[0]], [0, self.height, corner[1]], [0, 0, 1]])
 
-    def off(self, matrix: npt.NDArray[np.float64]) -> float:
+    def off(self, matrix: Float64Array) -> float:
         """By how much a matrix misplaces a corner at most, in pixels of the whole one's small pictures."""
         corners = np.array([(x, y, 1) for x in (-0.5, WIDTH - 0.5) for y in (-0.5, HEIGHT - 0.5)])
         return float(np.abs(corners @ (matrix - self.matrix).T).max())
@@ -45,7 +44,7 @@ def part_of(film: ShotFilm, moments: Sequence[int], part: Part, rate: Fraction =
 
 
 @lru_cache(maxsize=4000)
-def _part(film: ShotFilm, moment: int, part: Part) -> Pictures:
+def _part(film: ShotFilm, moment: int, part: Part) -> UInt8Array:
     whole = film.picture(moment, *_WHOLE)
     step = part.width * _WHOLE[0] / WIDTH, part.height * _WHOLE[1] / HEIGHT
     sums = cv2.integral(whole).astype(np.float64)

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from tests.synth import Picture, grid, texture
+from tests.synth import grid, texture
 from vs_align.decide.matching.version_difference import (
     HEIGHT,
     WIDTH,
@@ -15,17 +15,18 @@ from vs_align.decide.matching.version_difference import (
     small_picture,
     version_difference,
 )
+from vs_align.io.array_types import Float64Array
 
 SIZE = (193, 109)
 
 
-def scene(dx: float = 0.0, dy: float = 0.0, scale: float = 1.0, seed: int = 0) -> Picture:
+def scene(dx: float = 0.0, dy: float = 0.0, scale: float = 1.0, seed: int = 0) -> Float64Array:
     u, v = grid(*SIZE)
     middle = (SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2
     return texture((u - middle[0]) * scale + middle[0] + dx, (v - middle[1]) * scale + middle[1] + dy, seed, finest=12)
 
 
-def between(clip: Picture, ref: Picture, peak: float = 1.0) -> VersionDifference:
+def between(clip: Float64Array, ref: Float64Array, peak: float = 1.0) -> VersionDifference:
     pictures = [small_picture(np.asarray(plane * peak, np.float32), peak) for plane in (clip, ref)]
     found = version_difference([look_at(pictures[1], 0, range(1), lambda _: pictures[0])])
     assert found is not None

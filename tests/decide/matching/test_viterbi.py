@@ -4,29 +4,27 @@ import itertools
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from vs_align.decide.matching import viterbi as voting
 from vs_align.decide.matching.viterbi import RADIUS, costs, vote
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.metrics.score_tolerance import MOST_COST, Noise
 
-Floats = npt.NDArray[np.float64]
 
-
-def places(table: Floats, smooth: bool = True) -> list[int]:
+def places(table: Float64Array, smooth: bool = True) -> list[int]:
     found: list[int] = vote(table, 0, len(table), smooth=smooth).places.tolist()
     return found
 
 
-def clear(order: list[int], k: int = 11) -> Floats:
+def clear(order: list[int], k: int = 11) -> Float64Array:
     """Costs that leave no doubt about the places given."""
     table = np.full((len(order), k), MOST_COST)
     table[np.arange(len(order)), order] = 0
     return table
 
 
-def brute_force(rows: Floats, frame: int) -> Floats:
+def brute_force(rows: Float64Array, frame: int) -> Float64Array:
     """Cost of the best path through each place of a frame, by trying them all."""
     m, k = rows.shape
     best = np.full(k, inf)

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from tests.sync_films import BLACK, RATE, ShotFilm
+from vs_align.io.array_types import Int64Array, UInt8Array
 from vs_align.measure.fingerprints.fingerprint import (
     COLOUR_HEIGHT,
     COLOUR_WIDTH,
@@ -19,8 +19,6 @@ from vs_align.measure.fingerprints.fingerprint import (
 )
 from vs_align.measure.fingerprints.fingerprint import fingerprints_of as of_arrays
 
-Pictures = npt.NDArray[np.uint8]
-
 
 def prints(
     film: ShotFilm, moments: Sequence[int], rate: Fraction = RATE, times: Sequence[float] | None = None
@@ -30,11 +28,11 @@ def prints(
 
 
 @lru_cache(maxsize=40000)
-def _picture(film: ShotFilm, moment: int) -> Pictures:
+def _picture(film: ShotFilm, moment: int) -> UInt8Array:
     return cv2.resize(film.picture(moment), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def noise_pictures(count: int, seed: int = 0) -> Pictures:
+def noise_pictures(count: int, seed: int = 0) -> UInt8Array:
     """(count, HEIGHT, WIDTH): coarse patterns, of which no two are alike."""
     rng = np.random.default_rng(seed)
     return np.stack([
@@ -61,7 +59,7 @@ def truth(clip: Sequence[int], ref: Sequence[int]) -> list[set[int]]:
     return [set() if moment == BLACK else where.get(moment, set()) for moment in ref]
 
 
-def share_right(found: npt.NDArray[np.int64], wanted: Sequence[set[int]]) -> float:
+def share_right(found: Int64Array, wanted: Sequence[set[int]]) -> float:
     """Share of ref frames that have one of the wanted clip frames, or none where none is wanted."""
     right = [int(frame) in them if them else frame < 0 for frame, them in zip(found, wanted, strict=True)]
     return float(np.mean(right))

@@ -6,7 +6,6 @@ from itertools import pairwise
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.decide.synchronization.film_prints import prints, share_right, truth
@@ -17,10 +16,10 @@ from vs_align.decide.synchronization.best_path import Path, best_path, equals, e
 from vs_align.decide.synchronization.search_bands import Bands, whole_bands
 from vs_align.decide.synchronization.similarity import differences
 from vs_align.decide.synchronization.similarity_kernels import FLAT_ALIKE
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
 from vs_align.measure.registration.sequence.geometry import neutral_geometry
 
-Rows = npt.NDArray[np.float32]
 PLACE = neutral_geometry((WIDTH, HEIGHT))
 NONE = np.empty(0, np.int64)
 
@@ -46,7 +45,7 @@ def _candidates(bands: Bands, n: int) -> list[int]:
     return [c for low, high in ranges if low >= 0 for c in range(low, high + 1)]
 
 
-def surprises(bands: Bands, values: Rows, floors: Rows) -> list[dict[int, float]]:
+def surprises(bands: Bands, values: Float32Array, floors: Float32Array) -> list[dict[int, float]]:
     """What each candidate of each ref frame says against itself."""
     out = []
     for n in range(len(bands)):
@@ -57,7 +56,9 @@ def surprises(bands: Bands, values: Rows, floors: Rows) -> list[dict[int, float]
     return out
 
 
-def cost(chosen: list[int], costs: list[dict[int, float]], steps: Rows, cuts: tuple[set[int], set[int]]) -> float:
+def cost(
+    chosen: list[int], costs: list[dict[int, float]], steps: Float32Array, cuts: tuple[set[int], set[int]]
+) -> float:
     """Price of a map; infinite where it shows a clip frame on both sides of ref frames without a counterpart."""
     total, known = 0.0, [n for n, c in enumerate(chosen) if c >= 0]
     total += kernels._UNMATCHED * (len(chosen) - len(known))
@@ -79,7 +80,9 @@ def cost(chosen: list[int], costs: list[dict[int, float]], steps: Rows, cuts: tu
     return total
 
 
-def walked(bands: Bands, values: Rows, floors: Rows, steps: Rows, cuts: tuple[set[int], set[int]]) -> list[int]:
+def walked(
+    bands: Bands, values: Float32Array, floors: Float32Array, steps: Float32Array, cuts: tuple[set[int], set[int]]
+) -> list[int]:
     at_cut, begins = np.zeros(len(bands), np.bool_), np.zeros(int(bands.highs.max()) + 2, np.bool_)
     at_cut[sorted(cuts[0])] = True
     begins[sorted(cuts[1])] = True

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import av
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.sync_films import BLACK, WORN, Look, ShotFilm, dropped, repeated, shot_at, shot_starts, true_map, without
+from vs_align.io.array_types import Float32Array
 
-Pictures = npt.NDArray[np.float32]
 
-
-def stack(film: ShotFilm, moments: list[int]) -> Pictures:
+def stack(film: ShotFilm, moments: list[int]) -> Float32Array:
     return np.stack([film.picture(moment, 96, 54) for moment in moments]).astype(np.float32)
 
 
-def distances(a: Pictures, b: Pictures) -> npt.NDArray[np.float32]:
+def distances(a: Float32Array, b: Float32Array) -> Float32Array:
     return np.stack([np.abs(b - picture).mean(axis=(1, 2)) for picture in a])
 
 

@@ -10,11 +10,12 @@ import pytest
 
 import vs_align
 from tests.decide.synchronization.film_prints import prints
-from tests.measure.audio.audio_signals import RATE, Wave, as_sound, film
+from tests.measure.audio.audio_signals import RATE, as_sound, film
 from tests.sync_films import BLACK, WORN, ShotFilm, true_map, without
 from vs_align.decide.synchronization.options import SyncOptions
 from vs_align.decide.synchronization.pipeline import sync_films
 from vs_align.enums import SegmentKind, SyncEngine
+from vs_align.io.array_types import Float64Array
 from vs_align.media.audio_track import Sound
 from vs_align.timeline.timeline import Timeline
 
@@ -23,7 +24,7 @@ OF_PICTURES = [SyncEngine(name) for name in SyncEngine if name not in (SyncEngin
 
 
 @cache
-def _wave(seed: int) -> Wave:
+def _wave(seed: int) -> Float64Array:
     return film(30, seed)
 
 

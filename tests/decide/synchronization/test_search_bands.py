@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.decide.synchronization.film_prints import noise_pictures, prints, truth
@@ -12,6 +11,7 @@ from tests.sync_films import BLACK, WORN, ShotFilm, dropped
 from vs_align.decide.synchronization import search_bands as banding
 from vs_align.decide.synchronization.chaining import Stretch, chain
 from vs_align.decide.synchronization.search_bands import Bands, are_short, bands_of, straight, whole_bands
+from vs_align.io.array_types import Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints, fingerprints_of
 
 RATE = 24
@@ -143,7 +143,7 @@ def test_random_stretches_keep_the_order_and_hold_their_lines() -> None:
 def test_ranges_are_merged_like_sets() -> None:
     rng = np.random.default_rng(4)
     for _ in range(200):
-        columns: list[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+        columns: list[tuple[int, Int64Array, Int64Array]] = []
         wanted: list[set[int]] = [set() for _ in range(12)]
         for _ in range(int(rng.integers(1, 6))):
             first = int(rng.integers(0, 12))

@@ -5,25 +5,24 @@ from itertools import pairwise
 from math import floor
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from vs_align.decide.synchronization.rates import known_rates
 from vs_align.decide.synchronization.segmentation import REACH, FrameMap, Line, lines_of, segments_of_lines
 from vs_align.enums import SegmentKind
+from vs_align.io.array_types import Int64Array
 from vs_align.timeline.segment import Segment
 from vs_align.timeline.timeline import Timeline
 
-Ints = npt.NDArray[np.int64]
 RATES = known_rates(Fraction(24), Fraction(24))
 
 
-def exact(frames: list[int] | Ints) -> FrameMap:
+def exact(frames: list[int] | Int64Array) -> FrameMap:
     array = np.asarray(frames, np.int64)
     return FrameMap(array, array, array)
 
 
-def loose(frames: Ints, clip_length: int, seed: int = 0) -> FrameMap:
+def loose(frames: Int64Array, clip_length: int, seed: int = 0) -> FrameMap:
     """A map whose frames might as well be a neighbour here and there."""
     rng = np.random.default_rng(seed)
     lows = np.maximum(frames - rng.integers(0, 2, len(frames)), 0)
@@ -32,7 +31,7 @@ def loose(frames: Ints, clip_length: int, seed: int = 0) -> FrameMap:
     return FrameMap(frames, np.where(none, -1, lows), np.where(none, -1, highs))
 
 
-def straight(count: int, rate: float, begin: float = 0.0) -> Ints:
+def straight(count: int, rate: float, begin: float = 0.0) -> Int64Array:
     return np.floor(begin + np.arange(count) * rate + 0.5).astype(np.int64)
 
 
@@ -274,7 +273,7 @@ def test_scores_below_zero_are_no_scores() -> None:
     assert segment == Segment(0, 4, 0, confidence=0.5, score=0.0)
 
 
-def random_map(rng: np.random.Generator) -> tuple[Ints, int, bool]:
+def random_map(rng: np.random.Generator) -> tuple[Int64Array, int, bool]:
     """A map that never falls, its clip length, and whether frames go one by one."""
     frames: list[int] = []
     next_frame = int(rng.integers(0, 40))
@@ -315,7 +314,7 @@ def test_random_maps(seed: int) -> None:
     timeline_of(loose(frames, clip_length, seed), clip_length, dark, rates)
 
 
-def priced(frames: Ints, room: int = 0, odd: float = 4.0) -> FrameMap:
+def priced(frames: Int64Array, room: int = 0, odd: float = 4.0) -> FrameMap:
     """A map that knows what the frames beside cost."""
     prices = np.full((len(frames), 2 * REACH + 1), odd, np.float32)
     prices[:, REACH] = 0

@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy.ndimage import map_coordinates
 
@@ -14,6 +13,7 @@ from vs_align.decide.synchronization import similarity_kernels as likeness_kerne
 from vs_align.decide.synchronization.search_bands import Bands, whole_bands
 from vs_align.decide.synchronization.similarity import covered, differences, frames_of, unit_rows
 from vs_align.decide.synchronization.similarity_kernels import FLAT_ALIKE
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints, fingerprints_of
 from vs_align.measure.images.views import normalised
 from vs_align.measure.registration.sequence.geometry import Geometry, neutral_geometry
@@ -21,7 +21,7 @@ from vs_align.measure.registration.sequence.geometry import Geometry, neutral_ge
 PLACE = neutral_geometry((WIDTH, HEIGHT))
 
 
-def table(clip: Fingerprints, ref: Fingerprints, *places: Geometry) -> npt.NDArray[np.float32]:
+def table(clip: Fingerprints, ref: Fingerprints, *places: Geometry) -> Float32Array:
     """(ref, clip) all differences."""
     return differences(clip, ref, whole_bands(len(clip), len(ref)), places or [PLACE]).reshape(len(ref), len(clip))
 
@@ -167,7 +167,7 @@ def test_rows_are_of_unit_length_except_for_noise() -> None:
         np.array([[1.02, 0, -1], [0.01, 0.99, 0.5], [1e-4, -2e-4, 1]]),
     ],
 )
-def test_rows_hold_local_contrast(matrix: npt.NDArray[np.float64]) -> None:
+def test_rows_hold_local_contrast(matrix: Float64Array) -> None:
     pictures = prints(ShotFilm(5), [3, 90]).pictures(0, 2)
     weight = np.ones((HEIGHT, WIDTH), np.float32)
     weight[5:20, 60:80] = 0

@@ -5,7 +5,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.decide.matching.film_windows import Part, part_of
@@ -17,6 +16,7 @@ from vs_align.decide.synchronization.rates import known_rates
 from vs_align.decide.synchronization.search_bands import are_short
 from vs_align.decide.synchronization.segmentation import lines_of, segments_of_lines
 from vs_align.decide.synchronization.video_matching import PictureMatch, match_pictures
+from vs_align.io.array_types import Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints, fingerprints_of
 from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
@@ -88,7 +88,7 @@ def test_worn_films(name: str) -> None:
     assert rates == {1.0}
 
 
-def written(found: PictureMatch, clip_length: int) -> tuple[npt.NDArray[np.int64], set[float]]:
+def written(found: PictureMatch, clip_length: int) -> tuple[Int64Array, set[float]]:
     """Clip frames of ref frames, -1 where there is none, and rates, as a timeline says them."""
     count = len(found.differences)
     lines = lines_of(found.found, known_rates(Fraction(24), Fraction(24)))

@@ -3,16 +3,15 @@
 import subprocess
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vs_align.io.array_types import Float64Array
 from vs_align.media.audio_track import Sound
 from vs_align.media.ffmpeg import find_ffmpeg
 
 RATE = 16_000
-Wave = NDArray[np.float64]
 
 
-def coloured(count: int, low: float, high: float, rng: np.random.Generator) -> Wave:
+def coloured(count: int, low: float, high: float, rng: np.random.Generator) -> Float64Array:
     """Noise between two frequencies, of deviation 1."""
     spectrum = np.fft.rfft(rng.standard_normal(count))
     bins = np.fft.rfftfreq(count, 1 / RATE)
@@ -21,7 +20,7 @@ def coloured(count: int, low: float, high: float, rng: np.random.Generator) -> W
     return np.asarray(wave / max(1e-12, wave.std()))
 
 
-def speech(seconds: float, seed: int) -> Wave:
+def speech(seconds: float, seed: int) -> Float64Array:
     """Syllables: bursts of voice and of hiss with formants that change, and pauses between phrases."""
     rng = np.random.default_rng(seed)
     out = np.zeros(round(seconds * RATE))
@@ -49,7 +48,7 @@ def speech(seconds: float, seed: int) -> Wave:
     return 0.1 * out
 
 
-def music(seconds: float, seed: int, beat: float = 0.5) -> Wave:
+def music(seconds: float, seed: int, beat: float = 0.5) -> Float64Array:
     """Notes on a grid of beats, with chords, a bass and drums; melodies come back, never quite the same."""
     rng = np.random.default_rng(seed)
     out = np.zeros(round(seconds * RATE))
@@ -70,7 +69,7 @@ def music(seconds: float, seed: int, beat: float = 0.5) -> Wave:
     return 0.15 * out
 
 
-def film(seconds: float, seed: int) -> Wave:
+def film(seconds: float, seed: int) -> Float64Array:
     """Speech over music over a murmur, in scenes of changing loudness."""
     rng = np.random.default_rng(seed)
     count = round(seconds * RATE)
@@ -80,13 +79,13 @@ def film(seconds: float, seed: int) -> Wave:
     return np.asarray(mixed + 0.003 * rng.standard_normal(count))
 
 
-def as_sound(wave: Wave, start: float = 0.0, level: float = 0.1) -> Sound:
+def as_sound(wave: Float64Array, start: float = 0.0, level: float = 0.1) -> Sound:
     """A sound of a given loudness."""
     scaled = wave * (level / max(1e-12, wave.std()))
     return Sound(np.clip(np.rint(scaled * 32767), -32768, 32767).astype(np.int16), RATE, start)
 
 
-def sampled_at(wave: Wave, places: Wave) -> Wave:
+def sampled_at(wave: Float64Array, places: Float64Array) -> Float64Array:
     """The wave between its samples, by a windowed sinc of 16 taps."""
     low = np.floor(places).astype(np.int64)
     out = np.zeros(len(places))
@@ -98,7 +97,9 @@ def sampled_at(wave: Wave, places: Wave) -> Wave:
     return out
 
 
-def microphone(wave: Wave, seed: int, rt60: float = 0.4, direct: float = 1.0, noise_db: float = 0.0) -> Wave:
+def microphone(
+    wave: Float64Array, seed: int, rt60: float = 0.4, direct: float = 1.0, noise_db: float = 0.0
+) -> Float64Array:
     """The wave as a microphone in a room hears it: a direct path, decaying noise behind it, and noise.
 
     Args:
@@ -120,7 +121,7 @@ def microphone(wave: Wave, seed: int, rt60: float = 0.4, direct: float = 1.0, no
     return np.asarray(heard / heard.std() + noise * 10 ** (-noise_db / 20))
 
 
-def pitch_kept(wave: Wave, speed: float) -> Sound:
+def pitch_kept(wave: Float64Array, speed: float) -> Sound:
     """The wave played faster by ffmpeg's atempo, which keeps the pitch."""
     raw = as_sound(wave).samples.tobytes()
     form = ["-f", "s16le", "-ar", str(RATE), "-ac", "1"]

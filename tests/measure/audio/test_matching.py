@@ -6,18 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.measure.audio.audio_signals import (
-    RATE,
-    Wave,
-    as_sound,
-    film,
-    microphone,
-    music,
-    pitch_kept,
-    sampled_at,
-    speech,
-)
+from tests.measure.audio.audio_signals import RATE, as_sound, film, microphone, music, pitch_kept, sampled_at, speech
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.audio.matching import SoundMatch, match_sound
 from vs_align.media.audio_track import Sound, read_sound
 
@@ -25,12 +16,12 @@ SECONDS = 71.0
 
 
 @pytest.fixture(scope="module")
-def wave() -> Wave:
+def wave() -> Float64Array:
     return film(SECONDS, 1)
 
 
 @pytest.fixture(scope="module")
-def other() -> Wave:
+def other() -> Float64Array:
     return film(50.3, 77)
 
 
@@ -42,7 +33,7 @@ def error(found: SoundMatch, clip_at_zero: float, speed: float = 1.0) -> float:
     return float(np.abs(said - clip_at_zero - times * speed).max())
 
 
-def test_the_same_sound_later_is_found_to_the_sample(wave: Wave) -> None:
+def test_the_same_sound_later_is_found_to_the_sample(wave: Float64Array) -> None:
     found = match_sound(as_sound(wave[17 * RATE + 123 :], level=0.02), as_sound(-wave))
     late = 17 + 123 / RATE
     assert error(found, -late) < 2e-5
@@ -52,13 +43,13 @@ def test_the_same_sound_later_is_found_to_the_sample(wave: Wave) -> None:
     assert found.confidence > 0.9
 
 
-def test_both_starts_count(wave: Wave) -> None:
+def test_both_starts_count(wave: Float64Array) -> None:
     found = match_sound(as_sound(wave, start=0.25), as_sound(wave[: 40 * RATE], start=-0.5))
     assert error(found, 0.75) < 2e-5
 
 
 @pytest.mark.parametrize(("rt60", "direct"), [(0.3, 1.0), (0.5, 0.5)])
-def test_microphones_in_two_rooms(wave: Wave, rt60: float, direct: float) -> None:
+def test_microphones_in_two_rooms(wave: Float64Array, rt60: float, direct: float) -> None:
     """Echo and noise as loud as the sound, on both sides."""
     clip, ref = microphone(wave[9 * RATE :], 11, rt60, direct), microphone(wave, 12, rt60, direct)
     found = match_sound(as_sound(clip), as_sound(ref))
@@ -67,7 +58,7 @@ def test_microphones_in_two_rooms(wave: Wave, rt60: float, direct: float) -> Non
 
 
 @pytest.mark.parametrize("speed", [1 + 150e-6, 1.001, 24 / 25])
-def test_speed_with_its_pitch(wave: Wave, speed: float) -> None:
+def test_speed_with_its_pitch(wave: Float64Array, speed: float) -> None:
     clip = as_sound(sampled_at(wave, np.arange(int(len(wave) / speed), dtype=np.float64) * speed))
     found = match_sound(clip, as_sound(wave))
     assert error(found, 0.0, 1 / speed) < 0.0005
@@ -76,13 +67,13 @@ def test_speed_with_its_pitch(wave: Wave, speed: float) -> None:
     assert found.confidence > 0.9
 
 
-def test_speed_with_pitch_kept(wave: Wave) -> None:
+def test_speed_with_pitch_kept(wave: Float64Array) -> None:
     found = match_sound(pitch_kept(wave, 25 / 24), as_sound(wave))
     assert error(found, 0.0, 24 / 25) < 0.03
     assert found.confidence > 0.5
 
 
-def test_cut_and_insert(wave: Wave, other: Wave) -> None:
+def test_cut_and_insert(wave: Float64Array, other: Float64Array) -> None:
     """Of clip 20 s are lost, 15 s of something else come in, and then 40 ms are lost."""
     parts = wave[: 15 * RATE], wave[35 * RATE : 45 * RATE], other[: 15 * RATE], wave[45 * RATE : 58 * RATE]
     ref = np.concatenate([*parts, wave[round(58.04 * RATE) :]])
@@ -109,7 +100,7 @@ def test_far_apart() -> None:
     assert found.confidence > 0.7
 
 
-def test_dub(other: Wave) -> None:
+def test_dub(other: Float64Array) -> None:
     """The music is one, the words are not."""
     count = len(other)
     score = music(count / RATE, 9)
@@ -121,12 +112,12 @@ def test_dub(other: Wave) -> None:
 
 
 @pytest.mark.parametrize("make", [film, speech, music], ids=["films", "speech", "music"])
-def test_unrelated(make: Callable[[float, int], Wave]) -> None:
+def test_unrelated(make: Callable[[float, int], Float64Array]) -> None:
     found = match_sound(as_sound(make(60.7, 31)), as_sound(make(70, 41)))
     assert found.confidence < 0.3
 
 
-def test_silence_is_like_nothing(wave: Wave) -> None:
+def test_silence_is_like_nothing(wave: Float64Array) -> None:
     hiss = Sound(np.random.default_rng(1).integers(-1, 2, 20 * RATE, np.int16), RATE)
     for clip in (as_sound(np.zeros(20 * RATE)), hiss, as_sound(wave[:10])):
         found = match_sound(clip, as_sound(wave))
@@ -155,12 +146,12 @@ def test_refrain_that_comes_back() -> None:
     assert "repeats itself" in alone.reason
 
 
-def test_rates_have_to_be_one(wave: Wave) -> None:
+def test_rates_have_to_be_one(wave: Float64Array) -> None:
     with pytest.raises(ArgumentError, match=r"match_sound: clip must have ref's 16000 samples per second, got 8000"):
         match_sound(Sound(np.zeros(100, np.int16), 8000), as_sound(wave[:100]))
 
 
-def test_pause_is_called_and_may_raise(wave: Wave) -> None:
+def test_pause_is_called_and_may_raise(wave: Float64Array) -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 

@@ -4,18 +4,18 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.decide.synchronization.film_prints import noise_pictures, prints
 from tests.sync_films import BLACK, PLAIN, WORN, Look, ShotFilm
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.fingerprints.descriptors import LENGTH, shapes_of
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, fingerprints_of
 
 MOMENTS = list(range(0, 4000, 37))
 
 
-def shapes(look: Look = PLAIN, seed: int = 6, border: int = 0) -> npt.NDArray[np.float32]:
+def shapes(look: Look = PLAIN, seed: int = 6, border: int = 0) -> Float32Array:
     film = prints(ShotFilm(seed, look), MOMENTS)
     if border:
         luma = film.pictures(0, len(film)).copy()
@@ -24,7 +24,7 @@ def shapes(look: Look = PLAIN, seed: int = 6, border: int = 0) -> npt.NDArray[np
     return shapes_of(film, range(len(MOMENTS)))
 
 
-def alike(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def alike(a: Float32Array, b: Float32Array) -> Float64Array:
     """(n, n) correlations."""
     return np.asarray((a[:, None, :].astype(float) * b[None]).sum(axis=2), np.float64)
 

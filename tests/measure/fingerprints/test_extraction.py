@@ -8,13 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import vapoursynth as vs
 
 from tests.media.films import write_film
 from tests.sync_films import ShotFilm
 from vs_align.errors import MediaError
+from vs_align.io.array_types import GenericArray
 from vs_align.measure.fingerprints import extraction as fingerprinting
 from vs_align.measure.fingerprints import fingerprint_file
 from vs_align.measure.fingerprints.extraction import file_fingerprints, node_fingerprints
@@ -88,7 +88,7 @@ def take(kind: str, path: Path, folder: Path | None, length: int = LENGTH) -> Fi
 
 
 def same(one: Fingerprints, other: Fingerprints) -> bool:
-    pairs: list[tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]] = [
+    pairs: list[tuple[GenericArray, GenericArray]] = [
         (one.pictures(0, len(one)), other.pictures(0, len(other))),
         (one.colours(0, len(one)), other.colours(0, len(other))),
         (one.times, other.times),

@@ -1,27 +1,26 @@
 """Verification tells right fields from wrong ones, and aligned areas from others."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.synth import grid, texture
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.consistency_check import inside_of, verify
-from vs_align.measure.images.field import Matrix, field_of, neutral_matrix
+from vs_align.measure.images.field import field_of, neutral_matrix
 
-Floats = npt.NDArray[np.float32]
 WIDTH, HEIGHT = 240, 136
 
 
-def painted(x: float = 0, y: float = 0, seed: int = 0) -> Floats:
+def painted(x: float = 0, y: float = 0, seed: int = 0) -> Float32Array:
     u, v = grid(WIDTH, HEIGHT)
     return texture(u + x, v + y, seed, finest=9).astype(np.float32)
 
 
-def shift(x: float, y: float) -> Matrix:
+def shift(x: float, y: float) -> Float64Array:
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
-def field(x: float = 0, y: float = 0) -> Floats:
+def field(x: float = 0, y: float = 0) -> Float32Array:
     return field_of(shift(x, y), (WIDTH, HEIGHT))
 
 

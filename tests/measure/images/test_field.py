@@ -1,15 +1,15 @@
 """Fields and transforms agree about where pixels are."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from vs_align.measure.images.field import Field, compose, field_of, looked_up, neutral_matrix
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import compose, field_of, looked_up, neutral_matrix
 
 SIZES = [(1, 1), (1, 7), (7, 1), (17, 13), (64, 48), (101, 67)]
 
 
-def identity(width: int, height: int) -> npt.NDArray[np.float64]:
+def identity(width: int, height: int) -> Float64Array:
     return np.dstack(np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)))
 
 
@@ -59,7 +59,7 @@ def test_composition_of_affine_fields_is_that_of_their_matrices() -> None:
 
 def test_the_identity_changes_nothing_on_either_side() -> None:
     rng = np.random.default_rng(1)
-    field: Field = (identity(31, 17) + rng.normal(0, 1, (17, 31, 2))).astype(np.float32)
+    field: Float32Array = (identity(31, 17) + rng.normal(0, 1, (17, 31, 2))).astype(np.float32)
     still = field_of(np.eye(3), (31, 17))
     assert np.array_equal(compose(still, field), field)
     assert np.allclose(compose(field, still), field, atol=1e-5)

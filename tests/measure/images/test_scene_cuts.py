@@ -1,16 +1,14 @@
 """Cuts are found on thumbnails; motion, noise, and changes of light are not cuts."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.synth import grid, texture
+from vs_align.io.array_types import UInt8Array
 from vs_align.measure.images.scene_cuts import cuts_in
 
-Thumbnails = npt.NDArray[np.uint8]
 
-
-def shots(lengths: list[int], speed: float = 0.2, noise: float = 0.0) -> Thumbnails:
+def shots(lengths: list[int], speed: float = 0.2, noise: float = 0.0) -> UInt8Array:
     """Shots of different scenes, each with a slow pan."""
     rng = np.random.default_rng(0)
     u, v = grid(32, 18)

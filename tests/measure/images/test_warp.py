@@ -1,13 +1,11 @@
 """The warp samples a picture at the positions of a field: exactly, sharply, and without aliases."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.synth import grid, texture
-from vs_align.measure.images.field import Field, field_of, neutral_matrix
+from vs_align.io.array_types import AnyArray, Float32Array
+from vs_align.measure.images.field import field_of, neutral_matrix
 from vs_align.measure.images.sampling import cubic_table, lanczos_table
 from vs_align.measure.images.warp import shrinkage, warp
 
@@ -15,7 +13,7 @@ PEAKS: dict[type, float | None] = {np.uint8: 255.0, np.uint16: 65535.0, np.float
 SIZES = [(1, 1), (1, 9), (9, 1), (5, 7), (17, 13), (64, 48)]
 
 
-def warped(picture: npt.NDArray[Any], field: Field, peak: float | None = None) -> npt.NDArray[Any]:
+def warped(picture: AnyArray, field: Float32Array, peak: float | None = None) -> AnyArray:
     """Warp three planes that differ, and return the first."""
     planes = [picture, picture[::-1].copy(), picture.copy()]
     out = [np.zeros(field.shape[:2], picture.dtype) for _ in planes]
@@ -25,11 +23,11 @@ def warped(picture: npt.NDArray[Any], field: Field, peak: float | None = None) -
     return out[0]
 
 
-def shift(x: float, y: float, size: tuple[int, int]) -> Field:
+def shift(x: float, y: float, size: tuple[int, int]) -> Float32Array:
     return field_of(np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64), size)
 
 
-def noise(size: tuple[int, int], dtype: type) -> npt.NDArray[Any]:
+def noise(size: tuple[int, int], dtype: type) -> AnyArray:
     values = np.random.default_rng(3).random(size[::-1])
     peak = PEAKS[dtype]
     return (values * 3 - 1).astype(np.float32) if peak is None else np.rint(values * peak).astype(dtype)
@@ -69,7 +67,7 @@ def test_between_pixels_it_is_sharp(x: float, y: float) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_overshoots_of_integers_stop_at_the_ends(dtype: type) -> None:
     peak = np.iinfo(dtype).max
-    picture: npt.NDArray[Any] = np.zeros((32, 32), dtype)
+    picture: AnyArray = np.zeros((32, 32), dtype)
     picture[:, 16:] = peak
     found = warped(picture, shift(0.5, 0, (32, 32)), float(peak)).astype(np.float64)
     assert np.abs(found[:, :12] - 0).max() < 0.05 * peak

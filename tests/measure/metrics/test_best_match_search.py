@@ -7,10 +7,10 @@ from math import inf, nan
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.measure.metrics.toy import MeanDifference
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.metrics.best_match_search import Found, Slack, search
 
 NO_SLACK = Slack()
@@ -21,9 +21,9 @@ class Sample:
     """A picture whose features are itself."""
 
     digest: bytes
-    value: npt.NDArray[np.float64]
+    value: Float64Array
 
-    def features(self) -> npt.NDArray[np.float64]:
+    def features(self) -> Float64Array:
         """Return the picture."""
         return self.value
 

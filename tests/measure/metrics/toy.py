@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.metrics.metric import Picture
 
 
@@ -25,7 +25,7 @@ class MeanDifference:
         self.prepared = self.compared = 0
         self._lock = threading.Lock()
 
-    def prepare(self, picture: Picture) -> npt.NDArray[np.float64]:
+    def prepare(self, picture: Picture) -> Float64Array:
         """Return the picture as shares of the peak."""
         with self._lock:
             self.prepared += 1
@@ -33,23 +33,21 @@ class MeanDifference:
         peak = {1: 255.0, 2: 65535.0, 4: 1.0}[picture.itemsize]
         return picture.astype(np.float64) / peak
 
-    def size(self, features: npt.NDArray[np.float64]) -> int:
+    def size(self, features: Float64Array) -> int:
         """Return the bytes of the picture."""
         return features.nbytes
 
-    def bound(self, candidate: npt.NDArray[np.float64], ref: npt.NDArray[np.float64]) -> float:
+    def bound(self, candidate: Float64Array, ref: Float64Array) -> float:
         """Return a little less than the difference of the means."""
         return 0.999 * abs(float(candidate.mean() - ref.mean())) if self.bounded else 0.0
 
-    def score(self, candidate: npt.NDArray[np.float64], ref: npt.NDArray[np.float64], limit: float = inf) -> float:
+    def score(self, candidate: Float64Array, ref: Float64Array, limit: float = inf) -> float:
         """Return the mean absolute difference."""
         with self._lock:
             self.compared += 1
         exact = float(np.abs(candidate - ref).mean())
         return (exact + limit) / 2 if self.early and exact > limit else exact
 
-    def scores(
-        self, candidates: Sequence[npt.NDArray[np.float64]], ref: npt.NDArray[np.float64], limit: float = inf
-    ) -> list[float]:
+    def scores(self, candidates: Sequence[Float64Array], ref: Float64Array, limit: float = inf) -> list[float]:
         """Return the scores one by one."""
         return [self.score(candidate, ref, limit) for candidate in candidates]

@@ -8,16 +8,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.folders import REPOSITORY, SHARED
+from vs_align.io.array_types import AnyArray, UInt8Array
 
 GOLDENS = SHARED / "goldens" / "metrics"
 SCRIPTS = REPOSITORY / "scripts"
 
 
-def generated(shapes: dict[str, tuple[int, ...]]) -> dict[str, npt.NDArray[Any]]:
+def generated(shapes: dict[str, tuple[int, ...]]) -> dict[str, AnyArray]:
     """Make weights by the rule that the measurements use too."""
     sys.path.insert(0, str(SCRIPTS))
     try:
@@ -41,7 +41,7 @@ def weight_file(folder: Path, prefix: str = "") -> Path:
     return path
 
 
-def digest_of(arrays: dict[str, npt.NDArray[Any]]) -> str:
+def digest_of(arrays: dict[str, AnyArray]) -> str:
     """Hash names and values in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -58,7 +58,7 @@ def recorded(name: str) -> Any:
     return json.loads(path.read_text()) if path.suffix == ".json" else np.load(path)
 
 
-def picture(name: str, crop: list[int] | None = None) -> npt.NDArray[np.uint8]:
+def picture(name: str, crop: list[int] | None = None) -> UInt8Array:
     """Read a recorded picture as (3, h, w) RGB, cropped to y, x, height, width."""
     pixels = cv2.imread(str(GOLDENS / "butteraugli" / name), cv2.IMREAD_COLOR_RGB)
     assert pixels is not None

@@ -1,12 +1,10 @@
 """Recorded results of the networks, which lie beside the repository on some machines."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.folders import SHARED
-
-Floats = npt.NDArray[np.float32]
+from vs_align.io.array_types import Float32Array
 
 
 class Golden:
@@ -18,13 +16,13 @@ class Golden:
             pytest.skip("no folder shared/goldens with recorded results beside the repository")
         self._arrays = np.load(path)
 
-    def __getitem__(self, name: str) -> Floats:
+    def __getitem__(self, name: str) -> Float32Array:
         """Return an array as float32: pictures 0 to 1, flows in pixels."""
         for suffix, scale in (("", 1), ("_i16", 2048), ("_u8", 255), ("_u16", 65535)):
             if name + suffix in self._arrays:
                 return np.asarray(self._arrays[name + suffix] / np.float32(scale), np.float32)
         raise KeyError(name)
 
-    def picture(self, name: str) -> Floats:
+    def picture(self, name: str) -> Float32Array:
         """Return an input picture (height, width, 3) as RGB from 0 to 1, or a mask (height, width)."""
         return np.asarray(self._arrays[name] / np.float32(255), np.float32)

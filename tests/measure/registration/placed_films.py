@@ -6,28 +6,27 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
-from tests.measure.registration.scenes import Luma, scene, seen, shifted
+from tests.measure.registration.scenes import scene, seen, shifted
 from tests.synth import clip_of
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.registration.placement_search.subpixel import placed_on
 from vs_align.placement.placement import Placement
 
 Size = tuple[int, int]
-Change = Callable[[Luma, int], Luma]
+Change = Callable[[Float32Array, int], Float32Array]
 
 CLIP_SIZE = (321, 181)
 LENGTH = 36
 
 
 @lru_cache(maxsize=8)
-def _world(seed: int) -> Luma:
+def _world(seed: int) -> Float32Array:
     return scene(seed, (960, 640))
 
 
-def _with_disc(world: Luma, x: float, y: float, moment: int) -> Luma:
+def _with_disc(world: Float32Array, x: float, y: float, moment: int) -> Float32Array:
     """The world with something in it that moves by itself."""
     out = world.copy()
     place = round(x + 170 + 70 * np.sin(moment / 5)), round(y + 95 + 40 * np.cos(moment / 4))
@@ -50,14 +49,14 @@ class PlacedFilms:
         length: Moments that there are.
     """
 
-    truth: Matrix | tuple[Matrix, ...]
+    truth: Float64Array | tuple[Float64Array, ...]
     ref_size: Size
     clip_size: Size = CLIP_SIZE
     shots: tuple[int, ...] = (0,)
     pan: tuple[float, float] = (1.4, 0.6)
     length: int = LENGTH
 
-    def truth_at(self, moment: int) -> Matrix:
+    def truth_at(self, moment: int) -> Float64Array:
         """From pixels of ref to pixels of clip."""
         return self.truth if isinstance(self.truth, np.ndarray) else self.truth[self._shot(moment)]
 
@@ -66,7 +65,7 @@ class PlacedFilms:
         return self._node(moments, change, lambda m: (np.eye(3), self.clip_size))
 
     def ref(
-        self, moments: Sequence[int] | None = None, change: Change | None = None, moved: Matrix | None = None
+        self, moments: Sequence[int] | None = None, change: Change | None = None, moved: Float64Array | None = None
     ) -> vs.VideoNode:
         """The other one; `moved` goes before the truth."""
         first = np.eye(3) if moved is None else moved
@@ -76,7 +75,7 @@ class PlacedFilms:
         return sum(moment >= first for first in self.shots) - 1
 
     def _node(
-        self, moments: Sequence[int] | None, change: Change | None, look: Callable[[int], tuple[Matrix, Size]]
+        self, moments: Sequence[int] | None, change: Change | None, look: Callable[[int], tuple[Float64Array, Size]]
     ) -> vs.VideoNode:
         pictures = []
         for i, m in enumerate(range(self.length) if moments is None else moments):
@@ -91,16 +90,16 @@ class PlacedFilms:
         return clip_of(pictures, vs.GRAY8)
 
 
-def window(x: float, y: float, ref_size: Size, scale: float = 1.0, scale_y: float | None = None) -> Matrix:
+def window(x: float, y: float, ref_size: Size, scale: float = 1.0, scale_y: float | None = None) -> Float64Array:
     """The transform that lays ref's top left corner on a place of clip, edge on edge."""
     high = scale if scale_y is None else scale_y
     return placed_on((x, y, x + scale * ref_size[0], y + high * ref_size[1]), ref_size)
 
 
-def error_of(placement: Placement, n: int, truth: Matrix) -> float:
+def error_of(placement: Placement, n: int, truth: Float64Array) -> float:
     """By how many clip pixels a placement is wrong at the worst corner of ref's picture."""
     width, height = placement.ref_size
     corners = np.array([(x, y) for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
     moved = np.column_stack([corners, np.ones(4)]) @ truth.T
-    found: npt.NDArray[np.float64] = placement.at(n).apply(corners)
+    found: Float64Array = placement.at(n).apply(corners)
     return float(np.hypot(*(found - moved[:, :2] / moved[:, 2:]).T).max())

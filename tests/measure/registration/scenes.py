@@ -2,15 +2,14 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
 
-Luma = npt.NDArray[np.float32]
 Size = tuple[int, int]
 
 
-def scene(seed: int, size: Size = (960, 640)) -> Luma:
+def scene(seed: int, size: Size = (960, 640)) -> Float32Array:
     """Luma 0..1 with shapes and texture at every scale, none of it repeated."""
     rng = np.random.default_rng(seed)
     width, height = size
@@ -29,7 +28,7 @@ def scene(seed: int, size: Size = (960, 640)) -> Luma:
     return np.clip(cv2.GaussianBlur(picture, (0, 0), 0.8), 0, 1)
 
 
-def turned(degrees: float, scale: float = 1.0, scale_y: float | None = None, shear: float = 0.0) -> Matrix:
+def turned(degrees: float, scale: float = 1.0, scale_y: float | None = None, shear: float = 0.0) -> Float64Array:
     """A linear transform about the origin."""
     angle = np.radians(degrees)
     out = np.eye(3)
@@ -38,14 +37,14 @@ def turned(degrees: float, scale: float = 1.0, scale_y: float | None = None, she
     return out
 
 
-def shifted(x: float, y: float) -> Matrix:
+def shifted(x: float, y: float) -> Float64Array:
     """A shift."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
 def pair(
-    seed: int, placement: Matrix, ref_size: Size = (320, 180), clip_size: Size = (320, 180)
-) -> tuple[Luma, Luma, Matrix]:
+    seed: int, placement: Float64Array, ref_size: Size = (320, 180), clip_size: Size = (320, 180)
+) -> tuple[Float32Array, Float32Array, Float64Array]:
     """Two views of a scene.
 
     Args:
@@ -65,12 +64,12 @@ def pair(
     return clip, ref, truth / truth[2, 2]
 
 
-def centred(size: Size) -> Matrix:
+def centred(size: Size) -> Float64Array:
     """From coordinates counted from the centre to pixels."""
     return shifted((size[0] - 1) / 2, (size[1] - 1) / 2)
 
 
-def seen(picture: Luma, matrix: Matrix, size: Size) -> Luma:
+def seen(picture: Float32Array, matrix: Float64Array, size: Size) -> Float32Array:
     """Sample a picture at the places where a matrix sends the pixels of the result, each averaged over its area."""
     double = size[0] * 2, size[1] * 2
     fine = cv2.warpPerspective(
@@ -80,28 +79,28 @@ def seen(picture: Luma, matrix: Matrix, size: Size) -> Luma:
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
     )
-    out: Luma = np.ascontiguousarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), np.float32)
+    out: Float32Array = np.ascontiguousarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), np.float32)
     return out
 
 
-def errors(found: Matrix, truth: Matrix, ref_size: Size, clip_size: Size) -> npt.NDArray[np.float64]:
+def errors(found: Float64Array, truth: Float64Array, ref_size: Size, clip_size: Size) -> Float64Array:
     """Distance in clip pixels at the ref pixels that clip shows."""
     xs, ys = np.meshgrid(np.arange(0, ref_size[0], 4), np.arange(0, ref_size[1], 4))
     points = np.stack([xs.ravel(), ys.ravel(), np.ones(xs.size)], axis=1)
     (a, b) = (moved[:, :2] / moved[:, 2:] for moved in (points @ found.T, points @ truth.T))
     inside = ((b >= 0) & (b <= np.array(clip_size) - 1)).all(axis=1)
     assert inside.sum() > 100, "the pictures hardly overlap"
-    out: npt.NDArray[np.float64] = np.hypot(*(a - b)[inside].T)
+    out: Float64Array = np.hypot(*(a - b)[inside].T)
     return out
 
 
-def noisy(picture: Luma, strength: float, seed: int = 0) -> Luma:
+def noisy(picture: Float32Array, strength: float, seed: int = 0) -> Float32Array:
     """Add grain."""
     rng = np.random.default_rng(seed)
     return (picture + rng.normal(0, strength, picture.shape)).astype(np.float32)
 
 
-def with_logo(picture: Luma) -> Luma:
+def with_logo(picture: Float32Array) -> Float32Array:
     """Burn the same words into the same places of the screen."""
     height, width = picture.shape
     words = np.zeros((height, width), np.uint8)

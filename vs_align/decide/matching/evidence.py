@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from math import inf, isnan
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.matching.confidence import confidence
 from vs_align.decide.matching.version_difference import VersionDifference
 from vs_align.decide.matching.viterbi import costs, vote
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.metrics.score_tolerance import Noise
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +24,8 @@ class Evidence:
         start: The clip frame at place 0, which may lie outside the clip.
     """
 
-    scores: Floats
-    late: Floats
+    scores: Float64Array
+    late: Float64Array
     start: int
 
     def to_bytes(self) -> bytes:
@@ -71,7 +69,7 @@ class Decision:
 
 
 def decide(
-    scores: Sequence[Floats],
+    scores: Sequence[Float64Array],
     begin: int,
     end: int,
     noise: Noise,
@@ -117,6 +115,6 @@ def decide(
     return decisions
 
 
-def _score(row: Floats, place: int) -> float:
+def _score(row: Float64Array, place: int) -> float:
     score = float(row[place]) if place >= 0 else inf
     return inf if isnan(score) else score

@@ -13,16 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 from statistics import fmean
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.matching import version_difference_kernels as kernels
-
-Floats = npt.NDArray[np.float64]
-Small = npt.NDArray[np.float32]
+from vs_align.io.array_types import AnyArray, Float32Array, Float64Array
 
 EVERY = 8
 """Of so many ref frames one is looked at."""
@@ -75,9 +71,9 @@ class VersionDifference:
 class Look:
     """What is known of one match: normal equations of the fit, which add up over several, and the second opinion."""
 
-    normal: Floats
+    normal: Float64Array
     """(9, 9) products of the explanations, per pixel."""
-    right: Floats
+    right: Float64Array
     """(9,) products of explanations and difference, per pixel."""
     left: float
     """What is left unexplained, of the range; above 0. A match of another moment leaves more, and counts less."""
@@ -94,7 +90,7 @@ class Look:
         return cls(values[: side * side].reshape(side, side), values[side * side : -2], *values[-2:].tolist())
 
 
-def small_picture(plane: npt.NDArray[Any], peak: float) -> Small:
+def small_picture(plane: AnyArray, peak: float) -> Float32Array:
     """Return (HEIGHT, WIDTH) means of a plane, blurred a little, 0 to 1.
 
     Args:
@@ -106,7 +102,7 @@ def small_picture(plane: npt.NDArray[Any], peak: float) -> Small:
     return np.asarray(cv2.GaussianBlur(small, (0, 0), _BLUR), np.float32)
 
 
-def look_at(ref: Small, match: int, candidates: range, clip: Callable[[int], Small]) -> Look:
+def look_at(ref: Float32Array, match: int, candidates: range, clip: Callable[[int], Float32Array]) -> Look:
     """Look at a match.
 
     Args:

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from vs_align.io.array_types import BoolArray, Float64Array, Int64Array
 from vs_align.measure.metrics.score_tolerance import MOST_COST, Noise
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 RADIUS = 8
 """Frames to either side that have a say."""
@@ -43,19 +39,19 @@ _ROUNDING = 1e-9
 class Choices:
     """What was chosen for some frames."""
 
-    places: Ints
+    places: Int64Array
     """(n,) -1 where there is no candidate."""
-    margins: Floats
+    margins: Float64Array
     """(n,) by how much the best path through a different picture is worse; infinity where all look the same."""
-    runners_up: Ints
+    runners_up: Int64Array
     """(n,) the place of the best different picture by its own cost, -1 without one."""
-    unrest: Floats
+    unrest: Float64Array
     """(n,) by how many places, on average, the cheapest ones of neighbours differ from one frame to the next."""
-    lone: Flags
+    lone: BoolArray
     """(n,) whether the best path leaves a place for this frame alone and comes back, to a picture that differs."""
 
 
-def costs(scores: Floats, noise: Noise) -> Floats:
+def costs(scores: Float64Array, noise: Noise) -> Float64Array:
     """Return what choosing each place costs: how far its score lies above the best, in units of noise.
 
     In still scenes it costs less or nothing.
@@ -87,7 +83,7 @@ def costs(scores: Floats, noise: Noise) -> Floats:
     return out
 
 
-def vote(window_costs: Floats, begin: int, end: int, *, smooth: bool = True) -> Choices:
+def vote(window_costs: Float64Array, begin: int, end: int, *, smooth: bool = True) -> Choices:
     """Choose the places of some frames.
 
     Of equally cheap paths the one whose place is cheapest by itself wins, then the one nearest to the centre, then

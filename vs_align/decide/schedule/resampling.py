@@ -7,9 +7,9 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.enums import SegmentKind
+from vs_align.io.array_types import Int64Array
 from vs_align.timeline.segment import Segment, segments_of
 from vs_align.timeline.time_map import Stretch, TimeMap
 from vs_align.timeline.timeline import Timeline
@@ -140,7 +140,7 @@ class Grid:
         return low, max(low, high), begin + low * rate, rate
 
 
-def _runs(values: npt.NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+def _runs(values: Int64Array) -> Iterator[tuple[int, int, int]]:
     """Yield value, first index and the index behind the last of each run of equal values."""
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     for low, high in pairwise(edges):

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.chaining import Stretch
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _HINT, _WITNESS = 0.4, 0.7
 _STEP = 1 / 3
 _LEAST_SECONDS = 2.0
-
-Floats = npt.NDArray[np.float64]
 
 
 def sound_hints(sound: "SoundMatch") -> list[Stretch]:
@@ -32,7 +30,7 @@ def sound_hints(sound: "SoundMatch") -> list[Stretch]:
     return found
 
 
-def sound_times(sound: "SoundMatch", times: Floats) -> tuple[Floats, Floats]:
+def sound_times(sound: "SoundMatch", times: Float64Array) -> tuple[Float64Array, Float64Array]:
     """When what is heard at some times of ref is heard in clip, and how sure that is.
 
     Args:
@@ -50,7 +48,7 @@ def sound_times(sound: "SoundMatch", times: Floats) -> tuple[Floats, Floats]:
     return clip, sure
 
 
-def sound_frames(sound: "SoundMatch", clip: Fingerprints, ref: Fingerprints) -> tuple[npt.NDArray[np.int64], Floats]:
+def sound_frames(sound: "SoundMatch", clip: Fingerprints, ref: Fingerprints) -> tuple[Int64Array, Float64Array]:
     """The clip frame of each ref frame by sound alone, -1 where there is none, and how sure it is."""
     due, sure = sound_times(sound, ref.times)
     known = np.isfinite(due)
@@ -64,7 +62,7 @@ def sound_frames(sound: "SoundMatch", clip: Fingerprints, ref: Fingerprints) -> 
     return frames, sure
 
 
-def left_below_a_frame(sound: "SoundMatch", shown: Floats, ref: Fingerprints, frame: float) -> float | None:
+def left_below_a_frame(sound: "SoundMatch", shown: Float64Array, ref: Fingerprints, frame: float) -> float | None:
     """Clip time by sound minus that of the frames shown, in milliseconds; None where the sound does not agree.
 
     Args:
@@ -81,7 +79,7 @@ def left_below_a_frame(sound: "SoundMatch", shown: Floats, ref: Fingerprints, fr
 
 
 def contradiction(
-    sound: "SoundMatch", shown: Floats, ref: Fingerprints, frame: float, *, told: bool = True
+    sound: "SoundMatch", shown: Float64Array, ref: Fingerprints, frame: float, *, told: bool = True
 ) -> str | None:
     """What to say where sound and pictures tell of different times; None where they agree, or nobody can tell.
 
@@ -100,8 +98,8 @@ def contradiction(
     return f"the sound is {1000 * float(np.median(off)):+.0f} ms off the pictures: clip's own sound may be out of step"
 
 
-def _apart(sound: "SoundMatch", shown: Floats, ref: Fingerprints) -> Floats:
+def _apart(sound: "SoundMatch", shown: Float64Array, ref: Fingerprints) -> Float64Array:
     due, sure = sound_times(sound, ref.times)
     known = np.isfinite(due) & np.isfinite(shown) & (sure >= _WITNESS)
-    out: Floats = (due - shown)[known]
+    out: Float64Array = (due - shown)[known]
     return out

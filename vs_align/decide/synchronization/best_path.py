@@ -10,18 +10,16 @@ al., CVPR 2022).
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization import best_path_kernels as kernels
 from vs_align.decide.synchronization.search_bands import Bands
+from vs_align.io.array_types import Float32Array, Float64Array, Int32Array, Int64Array
 
 # How surely a frame drops out or repeats where the line does not ask for it, and how likely one is to stand still.
 _IRREGULAR, _STANDING = 0.01, 0.01
 # The most that is said to be the difference of good pairs, and frames to either side over which it is measured.
 _MOST_FLOOR, _AROUND = 0.4, 24
 _STRETCH = 4096
-
-Rows = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,17 +32,17 @@ class Path:
         floors: (n,) the difference that good pairs have thereabouts.
     """
 
-    frames: npt.NDArray[np.int64]
-    differences: Rows
-    floors: Rows
+    frames: Int64Array
+    differences: Float32Array
+    floors: Float32Array
 
 
 def best_path(
     bands: Bands,
-    differences: Rows,
-    rates: npt.NDArray[np.float64],
-    ref_cuts: npt.NDArray[np.int64],
-    clip_cuts: npt.NDArray[np.int64],
+    differences: Float32Array,
+    rates: Float64Array,
+    ref_cuts: Int64Array,
+    clip_cuts: Int64Array,
 ) -> Path:
     """Find the best path.
 
@@ -69,7 +67,7 @@ def best_path(
     return Path(frames, chosen, floors)
 
 
-def path_of(bands: Bands, differences: Rows, frames: npt.NDArray[np.int64]) -> Path:
+def path_of(bands: Bands, differences: Float32Array, frames: Int64Array) -> Path:
     """Take a path that somebody else has found, each of whose frames is a candidate, or -1."""
     chosen = np.full(len(frames), np.nan, np.float32)
     there = np.flatnonzero(frames >= 0)
@@ -92,11 +90,11 @@ class Carrier:
     """
 
     bands: Bands
-    differences: Rows
-    floors: Rows
-    rates: npt.NDArray[np.float64]
+    differences: Float32Array
+    floors: Float32Array
+    rates: Float64Array
 
-    def carried(self, frames: npt.NDArray[np.int64], chosen: Rows) -> tuple[npt.NDArray[np.int64], Rows]:
+    def carried(self, frames: Int64Array, chosen: Float32Array) -> tuple[Int64Array, Float32Array]:
         """Return a map and its differences with lines carried on, frame for frame, while the pictures are alike."""
         frames, chosen = frames.copy(), chosen.astype(np.float32)
         kernels.go_on(
@@ -105,7 +103,7 @@ class Carrier:
         return frames, chosen
 
 
-def _floors(bands: Bands, differences: Rows) -> Rows:
+def _floors(bands: Bands, differences: Float32Array) -> Float32Array:
     """The difference that good pairs have near each ref frame."""
     best = np.full(len(bands), np.nan, np.float32)
     kernels.least(differences, bands.places, best)
@@ -125,25 +123,25 @@ def _floors(bands: Bands, differences: Rows) -> Rows:
     return np.clip(out, kernels.LEAST_FLOOR, min(_MOST_FLOOR, 3 * usual + 0.1))
 
 
-def _step_costs(rates: npt.NDArray[np.float64]) -> Rows:
+def _step_costs(rates: Float64Array) -> Float32Array:
     """(n, steps) what it costs to advance by so many clip frames."""
     sizes = np.arange(kernels.STEPS)
     near = np.clip(1 - np.abs(sizes[None, :] - rates[:, None]), 0, 1)
     far = 0.5 ** np.maximum(np.abs(sizes[None, :] - rates[:, None]), 1) / 2
     # to stand still must not be cheaper than to say that there is no counterpart
     far[:, 0] = _STANDING
-    out: Rows = -np.log((1 - _IRREGULAR) * near + _IRREGULAR * far).astype(np.float32)
+    out: Float32Array = -np.log((1 - _IRREGULAR) * near + _IRREGULAR * far).astype(np.float32)
     return out
 
 
-def equals(bands: Bands, differences: Rows, path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def equals(bands: Bands, differences: Float32Array, path: Path) -> tuple[Int64Array, Int64Array]:
     """For each ref frame the first and last clip frame in a row with the chosen one that are hardly worse."""
     lows, highs = path.frames.copy(), path.frames.copy()
     kernels.widen(_numbers(bands), bands.places, differences, path.floors, path.frames, lows, highs)
     return lows, highs
 
 
-def evidence(bands: Bands, differences: Rows, path: Path, offset: int) -> Rows:
+def evidence(bands: Bands, differences: Float32Array, path: Path, offset: int) -> Float32Array:
     """For each ref frame, by how much the candidate so many frames beside the chosen one is the worse.
 
     Returns:
@@ -154,7 +152,7 @@ def evidence(bands: Bands, differences: Rows, path: Path, offset: int) -> Rows:
     return out
 
 
-def _numbers(bands: Bands) -> npt.NDArray[np.int32]:
+def _numbers(bands: Bands) -> Int32Array:
     """The clip frames of all candidates in a row."""
     out = np.empty(int(bands.places[-1]), np.int32)
     kernels.number_all(bands.lows, bands.highs, bands.places, out)

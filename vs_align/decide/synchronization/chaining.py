@@ -10,10 +10,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from vs_align.decide.synchronization import chaining_kernels as kernels
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from vs_align.measure.fingerprints.descriptors import shapes_of
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Box, Fingerprints
 
@@ -30,8 +30,6 @@ _LEAST_ANSWERS = 3
 # Mean difference of 255 levels of the cells of two frames that look the same.
 _STILL, _CELLS = 1.0, HEIGHT * WIDTH // 9
 
-Times = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
@@ -43,8 +41,8 @@ class Stretch:
         weight: Sum of the correlations.
     """
 
-    ref: Times
-    clip: Times
+    ref: Float64Array
+    clip: Float64Array
     weight: float
 
 
@@ -76,22 +74,22 @@ def chain(
     return _stretches(links, ref.times[asking], clip.times[answering], answers, alike)
 
 
-def _left_out(answers: npt.NDArray[np.int64], alike: npt.NDArray[np.float32], out: npt.NDArray[np.bool_]) -> None:
+def _left_out(answers: Int64Array, alike: Float32Array, out: BoolArray) -> None:
     """Leave out some answers; those that stay move to the front of their rows."""
     answers[out] = -1
     order = np.argsort(out, axis=1, kind="stable")
     answers[:], alike[:] = np.take_along_axis(answers, order, 1), np.take_along_axis(alike, order, 1)
 
 
-def sampled(film: Fingerprints, step: float) -> npt.NDArray[np.int64]:
+def sampled(film: Fingerprints, step: float) -> Int64Array:
     """Numbers of frames about so many seconds apart, without flat ones."""
     due = np.arange(0.0, film.duration, max(step, film.frame_seconds))
     numbers = np.unique(np.minimum(np.searchsorted(film.times, due), len(film) - 1))
-    out: npt.NDArray[np.int64] = numbers[~film.flat[numbers]]
+    out: Int64Array = numbers[~film.flat[numbers]]
     return out
 
 
-def moving(film: Fingerprints, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def moving(film: Fingerprints, frames: Int64Array) -> Int64Array:
     """Leave out frames that look like the last one that was not left out: a still has no moment of its own."""
     kept: list[int] = []
     for n in frames.tolist():
@@ -101,9 +99,7 @@ def moving(film: Fingerprints, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.
     return np.array(kept, np.int64) if len(kept) > 2 * _LEAST_ANSWERS else frames
 
 
-def _answers(
-    wanted: Any, known: Any, times: Times, asked: Times
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _answers(wanted: Any, known: Any, times: Float64Array, asked: Float64Array) -> tuple[Int64Array, Float32Array]:
     """For each frame that asks, some answers apart in time, with their correlations; -1 where there is none."""
     directions = _principal(np.concatenate([wanted, known]))
     tree = cKDTree(_turned(known, directions), balanced_tree=False, compact_nodes=False)
@@ -132,7 +128,7 @@ def _turned(shapes: Any, directions: Any) -> Any:
     return out
 
 
-def _stretches(links: Any, ref: Times, clip: Times, answers: Any, alike: Any) -> list[Stretch]:
+def _stretches(links: Any, ref: Float64Array, clip: Float64Array, answers: Any, alike: Any) -> list[Stretch]:
     found = []
     run: list[tuple[int, int]] = []
     for i, j, begins in links[:, :3].tolist():

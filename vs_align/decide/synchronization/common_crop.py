@@ -1,8 +1,8 @@
 """`framing_of`: which parts of two films' pictures lie on each other, so that only those are compared."""
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Box
 from vs_align.measure.images.views import warped_plane
 from vs_align.measure.registration.sequence.geometry import Geometry
@@ -32,7 +32,7 @@ def framing_of(geometry: Geometry) -> Framing | None:
     return boxes
 
 
-def _box_of(weight: npt.NDArray[np.float32]) -> Box:
+def _box_of(weight: Float32Array) -> Box:
     """The cells that count; all of them where hardly anything does."""
     cells = weight.reshape(HEIGHT // 3, 3, WIDTH // 3, 3).mean(axis=(1, 3)) > 0.5
     columns, rows = np.flatnonzero(cells.any(axis=0)), np.flatnonzero(cells.any(axis=1))

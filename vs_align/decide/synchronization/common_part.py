@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import BoolArray, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ _MOST_AGREES, _MUCH_AGREES = 2 / 3, 0.4
 _HALF, _SOME = 0.5, 0.2
 # Frames by which the end of a part may lie beside the cut or the flat frame at which it ends.
 _AT_CUT, _AT_FLAT = 2, 4
-
-Mask = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,9 @@ def common_sound(sound: "SoundMatch", clip: Fingerprints, ref: Fingerprints) -> 
     )
 
 
-def common_part(frames: Ints, alike: Mask, unclear: Mask, clip: Fingerprints, ref: Fingerprints) -> CommonPart:
+def common_part(
+    frames: Int64Array, alike: BoolArray, unclear: BoolArray, clip: Fingerprints, ref: Fingerprints
+) -> CommonPart:
     """Measure what two films have in common.
 
     Args:
@@ -103,7 +102,7 @@ def common_part(frames: Ints, alike: Mask, unclear: Mask, clip: Fingerprints, re
     )
 
 
-def _against(held: Ints, shown: Ints, clip: Fingerprints, ref: Fingerprints) -> float:
+def _against(held: Int64Array, shown: Int64Array, clip: Fingerprints, ref: Fingerprints) -> float:
     """Seconds that both show before, between and after pairs of frames."""
     gaps = []
     for film, places in ((clip, shown), (ref, held)):
@@ -113,7 +112,7 @@ def _against(held: Ints, shown: Ints, clip: Fingerprints, ref: Fingerprints) -> 
     return float(np.minimum(*gaps).sum())
 
 
-def _apart(counted: Ints, frames: Ints, clip: Fingerprints, ref: Fingerprints) -> bool:
+def _apart(counted: Int64Array, frames: Int64Array, clip: Fingerprints, ref: Fingerprints) -> bool:
     """Whether no stretch begins or ends amid a shot of either film."""
     if not len(counted):
         return True
@@ -123,7 +122,7 @@ def _apart(counted: Ints, frames: Ints, clip: Fingerprints, ref: Fingerprints) -
     return all(_at_cuts(film, places[firsts], places[lasts] + 1) for film, places in ((clip, shown), (ref, counted)))
 
 
-def _at_cuts(film: Fingerprints, firsts: Ints, stops: Ints) -> bool:
+def _at_cuts(film: Fingerprints, firsts: Int64Array, stops: Int64Array) -> bool:
     """Whether all edges lie at an end of the film, at a cut, or beside a flat frame."""
     edges = np.concatenate([firsts, stops])
     for edge in edges[(edges > _AT_CUT) & (edges < len(film) - _AT_CUT)].tolist():

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.decide.synchronization.segmentation import FrameMap, Line, lines_of
+from vs_align.io.array_types import BoolArray, Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 from vs_align.timeline.passages import LARGEST_STEP, LONGEST_GAP
 
@@ -17,8 +18,6 @@ _MOST, _SURE = 6.0, 6.0
 _NOTHING, _WORTH = 0.25, 0.6
 # Confidence below which a few frames beside the line at an end of a stretch are no match.
 _ODD = 0.1
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +34,9 @@ class FilmMatch:
 
     found: FrameMap
     lines: tuple[Line, ...]
-    confidences: Floats
-    scores: Floats
-    contradicted: npt.NDArray[np.bool_]
+    confidences: Float64Array
+    scores: Float64Array
+    contradicted: BoolArray
 
 
 def film_match(
@@ -68,7 +67,7 @@ def film_match(
     return FilmMatch(found, tuple(lines), confidences, seen, np.zeros(len(seen), np.bool_))
 
 
-def _confidence(unlike: Floats, evidence: Floats) -> float:
+def _confidence(unlike: Float64Array, evidence: Float64Array) -> float:
     """How sure a line is: that its pictures are alike, and that those a frame beside are not."""
     seen = unlike[np.isfinite(unlike) & (unlike >= 0)]
     if not seen.size:
@@ -76,9 +75,9 @@ def _confidence(unlike: Floats, evidence: Floats) -> float:
     return line_confidence(float(seen.mean()), float(np.clip(evidence, -_MOST, _MOST).sum()))
 
 
-def worth(unlike: npt.ArrayLike) -> Floats:
+def worth(unlike: npt.ArrayLike) -> Float64Array:
     """How much evidence counts for pairs that differ so much, 0..1: all of it where they are alike."""
-    out: Floats = np.clip((1 - np.asarray(unlike, np.float64) - _NOTHING) / (_WORTH - _NOTHING), 0, 1)
+    out: Float64Array = np.clip((1 - np.asarray(unlike, np.float64) - _NOTHING) / (_WORTH - _NOTHING), 0, 1)
     return out
 
 
@@ -107,7 +106,7 @@ def without_short(found: FrameMap, scores: npt.ArrayLike, known_rates: Sequence[
     return _only(found, frames)
 
 
-def _without_odd_ends(found: FrameMap, lines: Sequence[Line], unlike: Floats, evidence: Floats) -> FrameMap:
+def _without_odd_ends(found: FrameMap, lines: Sequence[Line], unlike: Float64Array, evidence: Float64Array) -> FrameMap:
     """Drop a few frames at either end of a stretch that lie beside its line and that nothing speaks for.
 
     What ref shows just before clip begins is much like clip's first frame, and that is all there is to compare it with.
@@ -123,13 +122,13 @@ def _without_odd_ends(found: FrameMap, lines: Sequence[Line], unlike: Floats, ev
     return _only(found, frames)
 
 
-def _believed(line: Line, unlike: Floats, evidence: Floats) -> float:
+def _believed(line: Line, unlike: Float64Array, evidence: Float64Array) -> float:
     """How sure the line at an end of a stretch is; 1 where it has too many frames to be odd ones."""
     part = slice(line.first, line.last + 1)
     return 1.0 if line.last - line.first >= LARGEST_STEP else _confidence(unlike[part], evidence[part])
 
 
-def _only(found: FrameMap, frames: npt.NDArray[np.int64]) -> FrameMap:
+def _only(found: FrameMap, frames: Int64Array) -> FrameMap:
     """A map of which some frames were taken out."""
     lost = frames < 0
     return FrameMap(frames, np.where(lost, -1, found.lows), np.where(lost, -1, found.highs), found.prices)
@@ -148,6 +147,6 @@ def _stretches(found: FrameMap, lines: Sequence[Line]) -> list[list[Line]]:
     return groups
 
 
-def shown_times(found: FrameMap, clip: Fingerprints) -> Floats:
+def shown_times(found: FrameMap, clip: Fingerprints) -> Float64Array:
     """(n,) time in clip of the frame that each ref frame shows, seconds; NaN where there is none."""
     return np.where(found.frames >= 0, clip.times[np.maximum(found.frames, 0)], np.nan)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.chaining import sampled
+from vs_align.io.array_types import Float32Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
-from vs_align.measure.images.views import Luma, scaled, still_weight
+from vs_align.measure.images.views import scaled, still_weight
 from vs_align.measure.registration.sequence.alternation import resized
 from vs_align.measure.registration.template_matching import Place, template_places
 
@@ -20,7 +20,7 @@ _BELIEVED, _NEARLY = 0.35, 0.06
 _APART = 1 / 3
 
 
-def located(clip: Fingerprints, ref: Fingerprints, among: npt.NDArray[np.int64] | None = None) -> list[Place]:
+def located(clip: Fingerprints, ref: Fingerprints, among: Int64Array | None = None) -> list[Place]:
     """Find the places at which frames of ref find frames of clip that look like them.
 
     Args:
@@ -63,17 +63,17 @@ def located_box(clip: Fingerprints, ref: Fingerprints) -> tuple[float, float, fl
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
-def _some(frames: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+def _some(frames: Int64Array, count: int) -> Int64Array:
     """Some frames, evenly spread."""
-    out: npt.NDArray[np.int64] = frames[np.unique(np.linspace(0, len(frames) - 1, count).astype(int))]
+    out: Int64Array = frames[np.unique(np.linspace(0, len(frames) - 1, count).astype(int))]
     return out
 
 
 def _placed(
     clip: Fingerprints,
     ref: Fingerprints,
-    answering: npt.NDArray[np.int64],
-    asking: npt.NDArray[np.int64],
+    answering: Int64Array,
+    asking: Int64Array,
     size: tuple[int, int],
 ) -> list[Place]:
     clips, refs = _lumas(clip, answering, size), _lumas(ref, asking, size)
@@ -81,5 +81,5 @@ def _placed(
     return template_places(clips, refs, [range(len(clips))] * len(refs), weights, (clip.size, ref.size))
 
 
-def _lumas(film: Fingerprints, frames: npt.NDArray[np.int64], size: tuple[int, int]) -> list[Luma]:
+def _lumas(film: Fingerprints, frames: Int64Array, size: tuple[int, int]) -> list[Float32Array]:
     return [scaled(film.lumas(n, n + 1)[0], size) for n in frames.tolist()]

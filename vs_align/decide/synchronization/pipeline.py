@@ -7,7 +7,6 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.audio_hints import contradiction, left_below_a_frame, sound_frames, sound_hints
 from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions
@@ -21,6 +20,7 @@ from vs_align.decide.synchronization.still_frame import has_still, sync_still
 from vs_align.decide.synchronization.verdict import SyncVerdict, judge_engine, judge_sound, judge_sync
 from vs_align.decide.synchronization.video_matching import match_pictures
 from vs_align.enums import SyncEngine
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 from vs_align.media.audio_track import Sound
 from vs_align.timeline.timeline import Timeline
@@ -108,7 +108,7 @@ def _by_pictures(
 
 def _settled(
     seen: "PictureMatch", clip: Fingerprints, ref: Fingerprints, rates: Sequence[float], least: int
-) -> tuple[FrameMap, npt.NDArray[np.float32]]:
+) -> tuple[FrameMap, Float32Array]:
     """The map that was found, settled where the frames do not say it by themselves, and its differences."""
     found, unlike = seen.found, seen.differences
     kept = without_short(found, unlike, rates, least)

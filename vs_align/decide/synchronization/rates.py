@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.chaining import Stretch
 from vs_align.decide.synchronization.search_bands import straight
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 SPEEDS = tuple(
@@ -32,7 +32,7 @@ def known_rates(clip: Fraction, ref: Fraction) -> list[float]:
     return [float(rate) for rate in dict.fromkeys(found)]
 
 
-def paces(stretches: Sequence[Stretch], clip: Fingerprints, ref: Fingerprints) -> npt.NDArray[np.float64]:
+def paces(stretches: Sequence[Stretch], clip: Fingerprints, ref: Fingerprints) -> Float64Array:
     """Clip frames by which a path is expected to advance to each ref frame.
 
     Args:
@@ -59,11 +59,11 @@ def paces(stretches: Sequence[Stretch], clip: Fingerprints, ref: Fingerprints) -
         found.append(float(near[0]) if near.size else measured)
     if not found:
         return np.full(len(ref), 1.0 if abs(ratio - 1) < 0.05 else ratio)
-    out: npt.NDArray[np.float64] = np.asarray(found)[_nearest(np.array(middles), ref.times)]
+    out: Float64Array = np.asarray(found)[_nearest(np.array(middles), ref.times)]
     return out
 
 
-def _nearest(places: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _nearest(places: Float64Array, wanted: Float64Array) -> Int64Array:
     """Index of the nearest of rising places."""
     edges = (places[1:] + places[:-1]) / 2
     return np.searchsorted(edges, wanted)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from vs_align.decide.synchronization.search_bands import Bands
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from vs_align.measure.registration.placement_search.anchor_frames import NearPictures, near_pictures, shared_boxes
 from vs_align.measure.registration.sequence.sequence_pair import Sequences
 from vs_align.placement.placement import Placement
@@ -20,9 +19,6 @@ _AT_ONCE, _REACH, _MOST = 48, 6, 3000
 _DOUBT = 2.0
 # Single frames of which nobody is in doubt amid others are looked at too.
 _BRIDGED = 6
-
-Rows = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +37,9 @@ class CloseLook:
     placement: Placement
     told: Callable[[int, int], object] | None = field(default=None, compare=False)
 
-    def again(self, bands: Bands, unlike: Rows, frames: Numbers, evidence: Rows) -> tuple[Bands, Rows] | None:
+    def again(
+        self, bands: Bands, unlike: Float32Array, frames: Int64Array, evidence: Float32Array
+    ) -> tuple[Bands, Float32Array] | None:
         """Look closely at matches that are in doubt.
 
         Args:
@@ -79,7 +77,7 @@ class CloseLook:
                 self.told(done, len(numbers))
         return closer, out
 
-    def _compare(self, group: Numbers, bands: Bands, out: Rows) -> None:
+    def _compare(self, group: Int64Array, bands: Bands, out: Float32Array) -> None:
         """Fill in the differences of some ref frames in a row."""
         lows, highs = bands.lows[group, 0], bands.highs[group, 0]
         transform = self.placement.at(int(group[len(group) // 2])).array
@@ -89,7 +87,9 @@ class CloseLook:
         for row, n, window in zip(alike, group.tolist(), pictures.windows, strict=True):
             out[bands.places[n] : bands.places[n + 1]] = 1 - row[window.start : window.stop]
 
-    def _pictures(self, group: Numbers, lows: Numbers, highs: Numbers, transform: Matrix) -> NearPictures:
+    def _pictures(
+        self, group: Int64Array, lows: Int64Array, highs: Int64Array, transform: Float64Array
+    ) -> NearPictures:
         sizes = (self.clip.width, self.clip.height), (self.ref.width, self.ref.height)
         windows = [range(low, high + 1) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
         return near_pictures(
@@ -101,7 +101,7 @@ class CloseLook:
         )
 
 
-def _doubtful(frames: Numbers, evidence: Rows) -> npt.NDArray[np.bool_]:
+def _doubtful(frames: Int64Array, evidence: Float32Array) -> BoolArray:
     """Matched frames that neighbours are hardly worse than, in stretches; no more than can be looked at."""
     matched = frames >= 0
     out = matched & (evidence < _DOUBT)

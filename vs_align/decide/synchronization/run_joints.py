@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.segmentation import REACH, FrameMap, Line, lines_of
+from vs_align.io.array_types import BoolArray, Float32Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 # Flat frames show the same where their brightness differs by no more levels of 255.
@@ -17,12 +17,10 @@ _HARDLY = 3.0
 # A clip of so few frames per ref frame holds each of them for a while.
 _LOWER_RATE = 0.9
 
-Ints = npt.NDArray[np.int64]
-
 
 def with_joints(
     found: FrameMap,
-    flat: npt.NDArray[np.bool_],
+    flat: BoolArray,
     clip: Fingerprints,
     ref: Fingerprints,
     known_rates: Sequence[float],
@@ -58,7 +56,7 @@ def with_joints(
     return _with_frames(found, frames, laid)
 
 
-def _with_frames(found: FrameMap, frames: Ints, laid: npt.NDArray[np.bool_]) -> FrameMap:
+def _with_frames(found: FrameMap, frames: Int64Array, laid: BoolArray) -> FrameMap:
     """The map with other frames; where they are others, or flat, no frame beside would do as well."""
     strict = laid | (frames != found.frames)
     return FrameMap(
@@ -66,7 +64,7 @@ def _with_frames(found: FrameMap, frames: Ints, laid: npt.NDArray[np.bool_]) -> 
     )  # fmt: skip
 
 
-def _lay(frames: Ints, lines: Sequence[Line], clip: Fingerprints, ref: Fingerprints) -> None:
+def _lay(frames: Int64Array, lines: Sequence[Line], clip: Fingerprints, ref: Fingerprints) -> None:
     """Fill runs of flat ref frames from the lines that end or begin beside them."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], ref.flat, [False]]).astype(np.int8)))
     by_last, by_first = {line.last: line for line in lines}, {line.first: line for line in lines}
@@ -88,7 +86,7 @@ def _lay(frames: Ints, lines: Sequence[Line], clip: Fingerprints, ref: Fingerpri
             m -= 1
 
 
-def _containing(lines: Sequence[Line], firsts: Ints, n: int) -> Line | None:
+def _containing(lines: Sequence[Line], firsts: Int64Array, n: int) -> Line | None:
     i = int(np.searchsorted(firsts, n, side="right")) - 1
     return lines[i] if i >= 0 and lines[i].first <= n <= lines[i].last else None
 
@@ -101,7 +99,7 @@ def _is_flat(c: int, limit: int, n: int, clip: Fingerprints, ref: Fingerprints) 
     return 0 <= c < limit and bool(clip.flat[c]) and abs(float(clip.light[c]) - float(ref.light[n])) <= _SAME_LIGHT
 
 
-def _straighten(frames: Ints, outer: Line, inner: Line, prices: npt.NDArray[np.float32]) -> None:
+def _straighten(frames: Int64Array, outer: Line, inner: Line, prices: Float32Array) -> None:
     """Let the line beside the outermost one go on to the end, where the frames hardly say that it jumps."""
     numbers = outer.first + np.flatnonzero(frames[outer.first : outer.last + 1] >= 0)
     beside = np.array([_at(inner, n) for n in numbers.tolist()]) - frames[numbers]
@@ -111,7 +109,7 @@ def _straighten(frames: Ints, outer: Line, inner: Line, prices: npt.NDArray[np.f
         frames[numbers] += beside
 
 
-def _end(frames: Ints, clip: Fingerprints, ref: Fingerprints) -> None:
+def _end(frames: Int64Array, clip: Fingerprints, ref: Fingerprints) -> None:
     """Let only one ref frame show the first frame of clip, and one the last, unless ref repeats itself."""
     if float(ref.frame_seconds / clip.frame_seconds) < _LOWER_RATE:
         return

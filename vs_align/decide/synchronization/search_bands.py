@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from vs_align.decide.synchronization.chaining import Stretch
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 # How far the chain may be off, seconds; and by which share of the distance more where nothing answered.
@@ -23,8 +23,6 @@ _OVERLAP = 4.0
 # Films that have fewer pairs of frames are compared with all of each other.
 _FEW_PAIRS = 1_000_000
 
-Numbers = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False)
 class Bands:
@@ -35,20 +33,20 @@ class Bands:
         highs: (n, k) last clip frame, inclusive.
     """
 
-    lows: Numbers
-    highs: Numbers
+    lows: Int64Array
+    highs: Int64Array
 
     def __len__(self) -> int:
         """Number of ref frames."""
         return len(self.lows)
 
     @cached_property
-    def places(self) -> Numbers:
+    def places(self) -> Int64Array:
         """(n + 1,) where the candidates of each ref frame begin when those of all are put in a row."""
         sizes = np.where(self.lows >= 0, self.highs - self.lows + 1, 0).sum(axis=1)
         return np.concatenate([[0], np.cumsum(sizes)])
 
-    def wanted(self, first: int, stop: int) -> Numbers:
+    def wanted(self, first: int, stop: int) -> Int64Array:
         """Numbers of the clip frames that ref frames first..stop-1 are compared with, rising."""
         lows, highs = self.lows[first:stop], self.highs[first:stop]
         known = lows >= 0
@@ -100,7 +98,7 @@ def straight(stretch: Stretch) -> list[Stretch]:
     return parts
 
 
-def _squares(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[Any, Any]:
+def _squares(x: Float64Array, y: Float64Array) -> tuple[Any, Any]:
     """What straight lines leave of the first 1, 2, ... points, and of those from each on: sums of squares."""
 
     def left(x: Any, y: Any) -> Any:
@@ -120,7 +118,7 @@ def bands_of(stretches: Sequence[Stretch], clip: Fingerprints, ref: Fingerprints
         clip: The film with the candidates.
         ref: The other one.
     """
-    columns: list[tuple[int, Numbers, Numbers]] = []
+    columns: list[tuple[int, Int64Array, Int64Array]] = []
     lines = [line for stretch in stretches for line in straight(stretch)]
     for i, stretch in enumerate(lines):
         begin = 0.0 if i == 0 else min(float(lines[i - 1].ref[-1]), float(stretch.ref[0])) - _OVERLAP
@@ -132,7 +130,7 @@ def bands_of(stretches: Sequence[Stretch], clip: Fingerprints, ref: Fingerprints
     return Bands(*_merged(len(ref), columns))
 
 
-def _range(stretch: Stretch, times: npt.NDArray[np.float64], clip: Fingerprints) -> tuple[Numbers, Numbers]:
+def _range(stretch: Stretch, times: Float64Array, clip: Fingerprints) -> tuple[Int64Array, Int64Array]:
     """First and last candidate at some times of ref; -1 where clip has none."""
     offsets = _smoothed(stretch.clip - stretch.ref)
     centre = np.interp(times, stretch.ref, offsets)
@@ -147,10 +145,10 @@ def _range(stretch: Stretch, times: npt.NDArray[np.float64], clip: Fingerprints)
     return np.where(there, low, -1), np.where(there, high, -1)
 
 
-def _smoothed(offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _smoothed(offsets: Float64Array) -> Float64Array:
     reach = _SMOOTHED // 2
     padded = np.pad(offsets, reach, mode="reflect" if len(offsets) > reach else "edge")
-    out: npt.NDArray[np.float64] = np.median(np.lib.stride_tricks.sliding_window_view(padded, _SMOOTHED), axis=1)
+    out: Float64Array = np.median(np.lib.stride_tricks.sliding_window_view(padded, _SMOOTHED), axis=1)
     return out
 
 
@@ -165,7 +163,7 @@ def _slope(stretch: Stretch, side: int) -> float:
     return float(np.median(slopes))
 
 
-def _merged(length: int, columns: Sequence[tuple[int, Numbers, Numbers]]) -> tuple[Numbers, Numbers]:
+def _merged(length: int, columns: Sequence[tuple[int, Int64Array, Int64Array]]) -> tuple[Int64Array, Int64Array]:
     most = _most_at_once(length, columns)
     lows, highs = (np.full((length, most), -1, np.int64) for _ in range(2))
     counts = np.zeros(length, np.int64)
@@ -174,7 +172,7 @@ def _merged(length: int, columns: Sequence[tuple[int, Numbers, Numbers]]) -> tup
     return lows, highs
 
 
-def _most_at_once(length: int, columns: Sequence[tuple[int, Numbers, Numbers]]) -> int:
+def _most_at_once(length: int, columns: Sequence[tuple[int, Int64Array, Int64Array]]) -> int:
     steps = np.zeros(length + 1, np.int64)
     for first, low, _ in columns:
         steps[first] += 1

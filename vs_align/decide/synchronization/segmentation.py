@@ -7,10 +7,10 @@ from math import floor
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from vs_align.enums import SegmentKind
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from vs_align.timeline.passages import LARGEST_STEP, LONGEST_GAP
 from vs_align.timeline.segment import Segment
 
@@ -32,8 +32,6 @@ _LONG, _CORNERS = 240, 4000
 # By so much, in frames, a line that rounding would carry over the edge of clip ends before it.
 _INSIDE = 1e-6
 
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameMap:
@@ -47,10 +45,10 @@ class FrameMap:
             from REACH before to REACH behind. None: they were not compared.
     """
 
-    frames: Ints
-    lows: Ints
-    highs: Ints
-    prices: npt.NDArray[np.float32] | None = None
+    frames: Int64Array
+    lows: Int64Array
+    highs: Int64Array
+    prices: Float32Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def lines_of(found: FrameMap, known_rates: Sequence[float]) -> list[Line]:
     return [line for block in np.split(numbers, ends) for line in _block_lines(found, block, known_rates)]
 
 
-def _block_lines(found: FrameMap, numbers: Ints, known_rates: Sequence[float]) -> list[Line]:
+def _block_lines(found: FrameMap, numbers: Int64Array, known_rates: Sequence[float]) -> list[Line]:
     """Lines of a block without large jumps: the rate that needs the fewest counts."""
     strict = found.frames[numbers].astype(np.float64)
     loose = found.lows[numbers].astype(np.float64), found.highs[numbers].astype(np.float64)
@@ -114,7 +112,7 @@ def _rarity(rate: float, known_rates: Sequence[float]) -> float:
     return _FOR_SPEED if abs(same_time - 1) > _ALIKE and abs(rate / same_time - 1) > _NEAR_KNOWN else 0.0
 
 
-def _price(found: FrameMap, numbers: Ints, lines: Sequence[Line]) -> float:
+def _price(found: FrameMap, numbers: Int64Array, lines: Sequence[Line]) -> float:
     """How much worse the frames are that lines show than those of the map."""
     if found.prices is None:
         return 0.0
@@ -202,10 +200,10 @@ def _fitted(places: Any, lows: Any, highs: Any, known_rates: Sequence[float], st
 def segments_of_lines(
     lines: Sequence[Line],
     found: FrameMap,
-    black: npt.NDArray[np.bool_],
+    black: BoolArray,
     clip_length: int,
-    confidences: npt.NDArray[np.float64],
-    scores: npt.NDArray[np.float64],
+    confidences: Float64Array,
+    scores: Float64Array,
 ) -> list[Segment]:
     """Write lines as the segments of a timeline, with what clip lacks and what ref lacks between them.
 
@@ -264,7 +262,7 @@ def _missing(place: int, clip_first: int, count: int) -> Segment:
     return Segment(place, place - 1, clip_first, kind=SegmentKind.MISSING, clip_count=count)
 
 
-def _lacking(first: int, stop: int, black: npt.NDArray[np.bool_]) -> list[Segment]:
+def _lacking(first: int, stop: int, black: BoolArray) -> list[Segment]:
     """Inserts of a range of ref frames, those where ref is black by themselves."""
     if first >= stop:
         return []

@@ -5,19 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization import similarity_kernels as kernels
 from vs_align.decide.synchronization.search_bands import Bands
-from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints, Pictures
-from vs_align.measure.images.views import Luma, warped_plane
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array, IntpArray, UInt8Array
+from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
+from vs_align.measure.images.views import warped_plane
 from vs_align.measure.registration.sequence.geometry import Geometry
 
 # Ref frames that are compared at a time.
 _STRETCH = 192
 _THREADS = 2
-
-Rows = npt.NDArray[np.float32]
 
 
 def differences(
@@ -26,7 +24,7 @@ def differences(
     bands: Bands,
     geometries: Sequence[Geometry],
     told: Callable[[int], object] | None = None,
-) -> Rows:
+) -> Float32Array:
     """Compare each ref frame with its candidates: 1 minus the correlation of local contrast.
 
     Args:
@@ -73,14 +71,14 @@ def differences(
     return out
 
 
-def covered(geometry: Geometry) -> Luma:
+def covered(geometry: Geometry) -> Float32Array:
     """Where clip counts when it lies on ref, (HEIGHT, WIDTH), 1 or 0."""
     seen = warped_plane(geometry.clip_weight, geometry.matrix, (WIDTH, HEIGHT), cv2.BORDER_REPLICATE)
-    out: Luma = np.where(seen > 0.999, np.float32(1), np.float32(0))
+    out: Float32Array = np.where(seen > 0.999, np.float32(1), np.float32(0))
     return out
 
 
-def frames_of(film: Fingerprints, numbers: npt.NDArray[np.int64]) -> Pictures:
+def frames_of(film: Fingerprints, numbers: Int64Array) -> UInt8Array:
     """Small pictures of some frames, in rising order of their numbers; (n, HEIGHT, WIDTH)."""
     breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
     runs = np.split(numbers, breaks)
@@ -88,7 +86,7 @@ def frames_of(film: Fingerprints, numbers: npt.NDArray[np.int64]) -> Pictures:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def unit_rows(pictures: Pictures, matrix: npt.NDArray[np.float64], weight: Luma, inside: npt.NDArray[np.intp]) -> Rows:
+def unit_rows(pictures: UInt8Array, matrix: Float64Array, weight: Float32Array, inside: IntpArray) -> Float32Array:
     """Local contrast of pictures as rows of unit length.
 
     Each pixel has the mean of its surroundings taken away and is divided by their contrast, as in

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.common_part import CommonPart, common_part, common_sound
 from vs_align.decide.synchronization.film_match import FilmMatch
+from vs_align.io.array_types import BoolArray
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def judge_sound(sound: "SoundMatch", match: FilmMatch, clip: Fingerprints, ref: 
     return SyncVerdict("good" if sound.confidence >= _SURE_SOUND else "doubtful", (said,))
 
 
-def _doubts(match: FilmMatch, alike: npt.NDArray[np.bool_], clip: Fingerprints, ref: Fingerprints) -> Iterator[str]:
+def _doubts(match: FilmMatch, alike: BoolArray, clip: Fingerprints, ref: Fingerprints) -> Iterator[str]:
     """What speaks against the matches of two films that have something in common, the worst first."""
     shown = match.found.frames >= 0
     wrong = float(np.mean(match.contradicted[shown]))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.best_path import Carrier, Path, best_path, equals, evidence
 from vs_align.decide.synchronization.chaining import Stretch, chain, sampled
@@ -17,10 +16,9 @@ from vs_align.decide.synchronization.refinement import CloseLook
 from vs_align.decide.synchronization.search_bands import Bands, are_short, bands_of, near_bands, whole_bands
 from vs_align.decide.synchronization.segmentation import REACH, FrameMap
 from vs_align.decide.synchronization.similarity import differences
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
-from vs_align.measure.images.field import Matrix
-from vs_align.measure.images.views import Luma
 from vs_align.measure.registration.sequence.geometry import Geometry, geometries, likely_shapes, neutral_geometry
 from vs_align.placement.placement import Placement, Transform
 
@@ -53,8 +51,8 @@ class PictureMatch:
     """
 
     found: FrameMap
-    differences: npt.NDArray[np.float32]
-    evidence: npt.NDArray[np.float32]
+    differences: Float32Array
+    evidence: Float32Array
     agreement: float
     geometries: tuple[Geometry, ...] = field(default=())
     carrier: Carrier | None = None
@@ -125,11 +123,11 @@ def match_pictures(
 
 def _searched(
     clip: Fingerprints, ref: Fingerprints, reach: float | None
-) -> tuple[list[Stretch], list[Geometry], list[Matrix]]:
+) -> tuple[list[Stretch], list[Geometry], list[Float64Array]]:
     """What both have in common, how one lies on the other, and where it may lie if it is a part of it."""
     stretches = chain(clip, ref, reach=reach)
     placed = _placed(clip, ref, stretches)
-    places: list[Matrix] = []
+    places: list[Float64Array] = []
     if not placed or placed[0].agreement < _CONVINCING:
         found = located(clip, ref)
         places = [place.matrix for place in found]
@@ -176,7 +174,7 @@ def _with_other_places(
     return stretches, placed
 
 
-def _unexplained(ref: Fingerprints, stretches: Sequence[Stretch]) -> npt.NDArray[np.int64]:
+def _unexplained(ref: Fingerprints, stretches: Sequence[Stretch]) -> Int64Array:
     """Ref frames that lie in no stretch."""
     open_frames = ~ref.flat
     for stretch in stretches:
@@ -198,12 +196,12 @@ def _known(placement: Placement) -> list[Geometry]:
 
 def _known_places(
     clip: Fingerprints, ref: Fingerprints, reach: float | None, known: list[Geometry]
-) -> tuple[list[Stretch], list[Geometry], list[Matrix]]:
+) -> tuple[list[Stretch], list[Geometry], list[Float64Array]]:
     framing = framing_of(known[0])
     return chain(clip, ref, *(framing or (clip.box, ref.box)), reach), known, [known[0].matrix]
 
 
-def _whole() -> tuple[Luma, Luma]:
+def _whole() -> tuple[Float32Array, Float32Array]:
     whole = np.ones((HEIGHT, WIDTH), np.float32)
     return whole, whole
 
@@ -216,10 +214,10 @@ def _worth(geometry: Geometry) -> float:
 
 def _concluded(
     bands: Bands,
-    unlike: npt.NDArray[np.float32],
+    unlike: Float32Array,
     path: Path,
     placed: Sequence[Geometry],
-    rates: npt.NDArray[np.float64],
+    rates: Float64Array,
 ) -> PictureMatch:
     lows, highs = equals(bands, unlike, path)
     prices = np.column_stack([evidence(bands, unlike, path, beside) for beside in range(-REACH, REACH + 1)])
@@ -265,16 +263,16 @@ def _placed(
     clip: Fingerprints,
     ref: Fingerprints,
     stretches: Sequence[Stretch],
-    starts: Sequence[Matrix] = (),
-    others: Sequence[Matrix] = (),
+    starts: Sequence[Float64Array] = (),
+    others: Sequence[Float64Array] = (),
 ) -> list[Geometry]:
     """How clip lies on ref at some pairs of frames that are near each other in time; empty where they do not agree."""
     pairs = [(r, c) for stretch in stretches for r, c in zip(stretch.ref, stretch.clip, strict=True)]
     if not pairs:
         return []
     chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _ANCHORS).astype(int))]
-    clips: list[Luma] = []
-    refs: list[Luma] = []
+    clips: list[Float32Array] = []
+    refs: list[Float32Array] = []
     windows: list[range] = []
     for r, c in chosen:
         n, k = _frame_at(ref, r), _frame_at(clip, c)
@@ -285,7 +283,7 @@ def _placed(
     return geometries(clips, refs, windows, starts=starts, shapes=likely_shapes(clip.size, ref.size), others=others)
 
 
-def placed_by_map(frames: npt.NDArray[np.int64], clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
+def placed_by_map(frames: Int64Array, clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
     """How clip lies on ref where a map says which frames belong together; empty where they do not agree.
 
     Args:
@@ -299,7 +297,7 @@ def placed_by_map(frames: npt.NDArray[np.int64], clip: Fingerprints, ref: Finger
     return _placed(clip, ref, [Stretch(ref.times[there], clip.times[frames[there]], float(len(there)))])
 
 
-def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Matrix]) -> list[Geometry]:
+def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Float64Array]) -> list[Geometry]:
     """How clip lies on ref where nobody knows which frames belong together, in short films."""
     asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
     if not len(asking) or not len(answering):
@@ -315,10 +313,10 @@ def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Mat
 
 def _placed_among(
     many: Fingerprints,
-    candidates: npt.NDArray[np.int64],
+    candidates: Int64Array,
     few: Fingerprints,
-    wanted: npt.NDArray[np.int64],
-    places: Sequence[Matrix],
+    wanted: Int64Array,
+    places: Sequence[Float64Array],
 ) -> list[Geometry]:
     """How frames of one film lie on some of another, each of which has a counterpart among all of them."""
     some = candidates[:: max(1, len(candidates) // _CANDIDATES)]

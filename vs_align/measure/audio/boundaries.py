@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.audio.features import BANDS, sound_features
 from vs_align.measure.audio.kernels import phase_likeness, resample
 from vs_align.measure.audio.segments import Piece
@@ -91,7 +91,7 @@ def _usual(clip: Sound, ref: Sound, piece: Piece) -> float:
     return float(np.copysign(max(0.05, abs(mean)), mean))
 
 
-def _likeness(clip: Sound, ref: Sound, piece: Piece, low: float, count: int) -> NDArray[np.float64]:
+def _likeness(clip: Sound, ref: Sound, piece: Piece, low: float, count: int) -> Float64Array:
     """How alike both are along a piece's line, (count,) for frames from a ref second on; 0 is chance."""
     line = piece.line
     if not piece.by_wave:
@@ -114,7 +114,7 @@ def _likeness(clip: Sound, ref: Sound, piece: Piece, low: float, count: int) -> 
     return out.astype(np.float64)
 
 
-def _heard(sound: Sound, first: float, count: int, speed: float) -> NDArray[np.float32]:
+def _heard(sound: Sound, first: float, count: int, speed: float) -> Float32Array:
     """Features of a stretch, levelled over what is about it as those of a whole sound are."""
     margin = round(3.0 / _HOP)
     hop = _HOP * speed

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vs_align.io.array_types import Float32Array, Int64Array
 from vs_align.measure.audio.kernels import band_levels, whiten
 from vs_align.media.audio_track import Sound
 
 FRAMES = 50
 """Frames per second."""
 BANDS = 16
-Features = NDArray[np.float32]
 
 _LOWEST, _HIGHEST = 120.0, 6000.0
 _WINDOW_SECONDS = 0.064
@@ -30,7 +29,7 @@ def sound_features(
     seconds: float | None = None,
     hop: float = 1 / FRAMES,
     pause: Callable[[], object] | None = None,
-) -> Features:
+) -> Float32Array:
     """Return how the level of each band moves, free of its loudness and tone.
 
     The logarithm of the power in bands that are equally wide in octaves, minus its running mean, over its running
@@ -72,7 +71,7 @@ def sound_features(
     return levels
 
 
-def _edges(size: int, rate: int) -> NDArray[np.int64]:
+def _edges(size: int, rate: int) -> Int64Array:
     """First bin of each band and the end of the last, at least one bin each."""
     highest = min(_HIGHEST, 0.45 * rate)
     edges = np.rint(np.geomspace(_LOWEST, highest, BANDS + 1) * size / rate).astype(np.int64)

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vs_align.measure.audio.features import FRAMES, Features
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
+from vs_align.measure.audio.features import FRAMES
 from vs_align.measure.audio.kernels import lag_products, phase_only, resample
 from vs_align.media.audio_track import Sound
-
-Values = NDArray[np.float64]
 
 KNOWN_SPEEDS = tuple(
     sorted(
@@ -36,7 +34,7 @@ class SoundLine:
     first: float
     speed: float
 
-    def at(self, time: Values) -> Values:
+    def at(self, time: Float64Array) -> Float64Array:
         """Clip seconds at ref seconds."""
         return self.first + self.speed * time
 
@@ -53,20 +51,20 @@ class SoundLine:
 class Delays:
     """Delays of chunks against a line."""
 
-    times: Values
+    times: Float64Array
     """(n,) centre of each chunk, ref seconds."""
-    lags: Values
+    lags: Float64Array
     """(n,) clip seconds after the line."""
-    scores: Values
+    scores: Float64Array
     """(n,) height of the peak in deviations of the correlation; 0 where a chunk is silent in either."""
 
     @property
-    def heard(self) -> NDArray[np.bool_]:
+    def heard(self) -> BoolArray:
         """(n,) where there was something to hear."""
         return self.scores > 0
 
     @property
-    def clear(self) -> NDArray[np.bool_]:
+    def clear(self) -> BoolArray:
         """(n,) where the peak is no work of chance."""
         return self.scores >= _CLEAR
 
@@ -77,13 +75,13 @@ class Fit:
 
     offset: float
     slope: float
-    agreeing: NDArray[np.bool_]
+    agreeing: BoolArray
     """(n,) which delays lie on it."""
     slope_error: float
     """Standard error."""
 
 
-def wave_delays(clip: Sound, ref: Sound, line: SoundLine, starts: Values, seconds: float, reach: float) -> Delays:
+def wave_delays(clip: Sound, ref: Sound, line: SoundLine, starts: Float64Array, seconds: float, reach: float) -> Delays:
     """Measure delays by generalised cross-correlation with phase transform (Knapp and Carter 1976).
 
     The chunk of clip is brought to the speed of ref first, so that its pitch must have changed with its speed.
@@ -127,7 +125,7 @@ def wave_delays(clip: Sound, ref: Sound, line: SoundLine, starts: Values, second
 
 
 def feature_delays(
-    clip: Features, ref: Features, line: SoundLine, starts: Values, seconds: float, reach: float
+    clip: Float32Array, ref: Float32Array, line: SoundLine, starts: Float64Array, seconds: float, reach: float
 ) -> Delays:
     """Measure delays by what moves in the bands: to some milliseconds, whatever became of pitch and phase.
 
@@ -158,7 +156,7 @@ def feature_delays(
     return Delays(starts + seconds / 2, lags, scores)
 
 
-def _peak(row: NDArray[np.float32]) -> tuple[float, float]:
+def _peak(row: Float32Array) -> tuple[float, float]:
     """Place of the highest value to a part of one, by a parabola, and the value."""
     k = int(np.argmax(row))
     if k in (0, len(row) - 1):

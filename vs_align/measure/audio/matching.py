@@ -4,17 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
 from vs_align.measure.audio.boundaries import refine_edges
-from vs_align.measure.audio.features import BANDS, Features, sound_features
+from vs_align.measure.audio.features import BANDS, sound_features
 from vs_align.measure.audio.gcc_phat import (
     KNOWN_SPEEDS,
     Delays,
     Fit,
     SoundLine,
-    Values,
     feature_delays,
     fit_delays,
     snapped_speed,
@@ -129,12 +128,14 @@ def match_sound(clip: Sound, ref: Sound, pause: Callable[[], object] | None = No
     return _judged(kept, clip, ref, features)
 
 
-def _loud(features: Features) -> int:
+def _loud(features: Float32Array) -> int:
     """Number of frames that are not silent."""
     return int((np.square(features).sum(axis=1) > 0.05 * BANDS).sum())
 
 
-def _exact(clip: Sound, ref: Sound, clip_features: Features, ref_features: Features, piece: Piece) -> list[_Found]:
+def _exact(
+    clip: Sound, ref: Sound, clip_features: Float32Array, ref_features: Float32Array, piece: Piece
+) -> list[_Found]:
     """Fit the line of a piece to the wave, and cut it where the delay jumps."""
     seconds = min(_CHUNK, max(0.5, piece.length / 3))
     line, by_wave = piece.line, False
@@ -170,7 +171,7 @@ def _exact(clip: Sound, ref: Sound, clip_features: Features, ref_features: Featu
     return max([parts, [level]], key=lambda some: max((_belief(part) for part in some), default=0.0))
 
 
-def _starts(piece: Piece, seconds: float, most: int) -> Values:
+def _starts(piece: Piece, seconds: float, most: int) -> Float64Array:
     """Beginnings of overlapping chunks within a piece."""
     room = max(0.0, piece.length - seconds)
     return piece.start + np.linspace(0, room, int(min(most, max(3, 2 * room / seconds + 1))))
@@ -211,12 +212,12 @@ def _jumps(piece: Piece, delays: Delays) -> list[tuple[Piece, Delays]]:
     return [(piece, delays)]
 
 
-def _unrest(lags: Values) -> float:
+def _unrest(lags: Float64Array) -> float:
     # One that is far off is no worse than one that is just outside.
     return float(np.minimum(np.abs(lags - np.median(lags)), 4 * _JUMP).sum())
 
 
-def _settled(left: Values, right: Values) -> bool:
+def _settled(left: Float64Array, right: Float64Array) -> bool:
     middles = [float(np.median(side)) for side in (left, right)]
     return abs(middles[0] - middles[1]) > _JUMP and all(
         float((np.abs(side - middle) < _JUMP / 2).mean()) > 0.6
@@ -224,7 +225,7 @@ def _settled(left: Values, right: Values) -> bool:
     )
 
 
-def _some(delays: Delays, mask: NDArray[np.bool_]) -> Delays:
+def _some(delays: Delays, mask: BoolArray) -> Delays:
     return Delays(delays.times[mask], delays.lags[mask], delays.scores[mask])
 
 
@@ -308,7 +309,7 @@ def _joined(found: Sequence[_Found]) -> list[_Found]:
     return joined
 
 
-def _judged(found: Sequence[_Found], clip: Sound, ref: Sound, features: Sequence[Features]) -> SoundMatch:
+def _judged(found: Sequence[_Found], clip: Sound, ref: Sound, features: Sequence[Float32Array]) -> SoundMatch:
     """Say how sure all of it is, and why."""
     stretches = tuple(
         SoundStretch(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vs_align.measure.audio.features import Features
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.audio.kernels import cross_spectra
 
 SPEEDS = (1.0, 25 / 23.988, 23.988 / 25)
@@ -75,7 +75,9 @@ class Line:
     strength: float = 0.0
 
 
-def find_lines(clip: Features, ref: Features, most: int = 40, pause: Callable[[], object] | None = None) -> list[Line]:
+def find_lines(
+    clip: Float32Array, ref: Float32Array, most: int = 40, pause: Callable[[], object] | None = None
+) -> list[Line]:
     """Return lines along which the sounds may be alike, the strongest first.
 
     Chunks of ref are correlated with all of clip by FFT, at speeds that are known to occur; a part of them decides
@@ -127,7 +129,7 @@ def chunk_length(frames: int) -> int:
 class ChunkSearch:
     """Correlates chunks of a sound with the whole of another."""
 
-    def __init__(self, clip: Features, speed: float, length: int) -> None:
+    def __init__(self, clip: Float32Array, speed: float, length: int) -> None:
         """Prepare clip.
 
         Args:
@@ -151,7 +153,7 @@ class ChunkSearch:
             block = np.ascontiguousarray(padded[j * length : (j + 2) * length].T)
             self._spectra[j] = scipy.fft.rfft(block, axis=1)
 
-    def peaks(self, ref: Features, start: int) -> list[Peak]:
+    def peaks(self, ref: Float32Array, start: int) -> list[Peak]:
         """Return the best lags of the chunk of ref that begins at a frame."""
         import scipy.fft
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vs_align.measure.audio.features import FRAMES, Features
+from vs_align.io.array_types import Float32Array
+from vs_align.measure.audio.features import FRAMES
 from vs_align.measure.audio.gcc_phat import SoundLine
 from vs_align.measure.audio.kernels import best_way, evidence
 from vs_align.measure.audio.offset_search import Line
@@ -45,7 +45,7 @@ class Piece:
         return self.end - self.start
 
 
-def choose_pieces(clip: Features, ref: Features, lines: Sequence[Line]) -> list[Piece]:
+def choose_pieces(clip: Float32Array, ref: Float32Array, lines: Sequence[Line]) -> list[Piece]:
     """Choose for each half second the line that is heard, with few changes.
 
     Args:
@@ -93,12 +93,12 @@ def choose_pieces(clip: Features, ref: Features, lines: Sequence[Line]) -> list[
     return pieces
 
 
-def _smooth(values: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
+def _smooth(values: Float32Array, reach: int) -> Float32Array:
     """Running mean along the second axis, shorter at the ends."""
     sums = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1)
     n = values.shape[1]
     low, high = np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)
-    out: NDArray[np.float32] = ((sums[:, high] - sums[:, low]) / (high - low)).astype(np.float32)
+    out: Float32Array = ((sums[:, high] - sums[:, low]) / (high - low)).astype(np.float32)
     return out
 
 

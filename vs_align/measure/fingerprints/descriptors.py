@@ -5,9 +5,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.fingerprints.fingerprint import Box, Fingerprints, Pictures
+from vs_align.io.array_types import Float32Array, Int64Array, UInt8Array
+from vs_align.measure.fingerprints.fingerprint import Box, Fingerprints
 
 _COLUMNS, _ROWS = 16, 9
 _RADIUS = 2
@@ -19,10 +19,8 @@ _MOST = 2.5
 LENGTH = _COLUMNS * _ROWS
 """Numbers of a shape."""
 
-Shapes = npt.NDArray[np.float32]
 
-
-def shapes_of(film: Fingerprints, frames: Sequence[int] | npt.NDArray[np.int64], box: Box | None = None) -> Shapes:
+def shapes_of(film: Fingerprints, frames: Sequence[int] | Int64Array, box: Box | None = None) -> Float32Array:
     """Describe frames by the brightness of their parts against what lies around.
 
     Args:
@@ -35,14 +33,14 @@ def shapes_of(film: Fingerprints, frames: Sequence[int] | npt.NDArray[np.int64],
         (n, LENGTH), each of unit length, so that inner products are correlations; zeros where nothing is to be seen.
     """
     left, right, top, bottom = film.box if box is None else box
-    grid: Pictures = film.stats.grid
+    grid: UInt8Array = film.stats.grid
     out = np.empty((len(frames), LENGTH), np.float32)
     for row, n in zip(out, frames, strict=True):
         row[:] = _shape(grid[n, top:bottom, left:right]).ravel()
     return out
 
 
-def _shape(cells: Pictures) -> Any:
+def _shape(cells: UInt8Array) -> Any:
     small = cv2.resize(cells.astype(np.float32), (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA)
     window = (2 * _RADIUS + 1, 2 * _RADIUS + 1)
     mean = cv2.boxFilter(small, -1, window, borderType=cv2.BORDER_REFLECT)

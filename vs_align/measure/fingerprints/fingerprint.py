@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array, UInt8Array
 from vs_align.measure.images.scene_cuts import cuts_in
-from vs_align.measure.images.views import Luma
 
 if TYPE_CHECKING:
     from vs_align.media.frame_clock import FrameClock
@@ -29,7 +29,6 @@ _BLACK_LIGHT, _FLAT_CONTRAST = 32.0, 2.5
 _BORDER_LEVELS = 10
 _WIDEST_BORDER = 0.4
 
-Pictures = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 
@@ -45,11 +44,11 @@ class SmallFrames:
         combed: (n,) whether a frame was seen to hold two moments; None: nobody looked.
     """
 
-    luma: Pictures
-    colour: Pictures
-    times: npt.NDArray[np.float64]
-    fields: npt.NDArray[np.bool_]
-    combed: npt.NDArray[np.bool_] | None = None
+    luma: UInt8Array
+    colour: UInt8Array
+    times: Float64Array
+    fields: BoolArray
+    combed: BoolArray | None = None
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -75,13 +74,13 @@ class FrameStats:
         grid: (n, 18, 32) means of 3 by 3 pixels of the small pictures.
     """
 
-    light: npt.NDArray[np.float32]
-    contrast: npt.NDArray[np.float32]
-    change: npt.NDArray[np.float32]
-    grid: Pictures
+    light: Float32Array
+    contrast: Float32Array
+    change: Float32Array
+    grid: UInt8Array
 
 
-def frame_stats(luma: Pictures, before: Pictures | None) -> FrameStats:
+def frame_stats(luma: UInt8Array, before: UInt8Array | None) -> FrameStats:
     """Measure some frames in a row.
 
     Args:
@@ -119,7 +118,7 @@ class Fingerprints:
 
     store: PictureStore
     stats: FrameStats
-    times: npt.NDArray[np.float64]
+    times: Float64Array
     rate: Fraction
     variable: bool = False
     interlaced: bool = False
@@ -132,17 +131,17 @@ class Fingerprints:
         return len(self.times)
 
     @property
-    def light(self) -> npt.NDArray[np.float32]:
+    def light(self) -> Float32Array:
         """(n,) mean luma, 0 to 255."""
         return self.stats.light
 
     @property
-    def contrast(self) -> npt.NDArray[np.float32]:
+    def contrast(self) -> Float32Array:
         """(n,) standard deviation of luma."""
         return self.stats.contrast
 
     @property
-    def change(self) -> npt.NDArray[np.float32]:
+    def change(self) -> Float32Array:
         """(n,) mean absolute difference to the frame before, 0 for the first."""
         return self.stats.change
 
@@ -156,25 +155,25 @@ class Fingerprints:
         """Seconds from the first frame to the end of the last."""
         return float(self.times[-1]) + self.frame_seconds
 
-    def pictures(self, first: int, stop: int) -> Pictures:
+    def pictures(self, first: int, stop: int) -> UInt8Array:
         """Small pictures of frames first..stop-1, (n, HEIGHT, WIDTH) luma; best asked for in long stretches."""
         return self.store.read(first, stop).luma
 
-    def lumas(self, first: int, stop: int) -> list[Luma]:
+    def lumas(self, first: int, stop: int) -> list[Float32Array]:
         """Small pictures of frames first..stop-1 as floats, (HEIGHT, WIDTH) each, 0..1 nominal."""
         return [picture.astype(np.float32) * np.float32(1 / 255) for picture in self.pictures(first, stop)]
 
-    def colours(self, first: int, stop: int) -> Pictures:
+    def colours(self, first: int, stop: int) -> UInt8Array:
         """Colours of frames first..stop-1, (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH): U and V, 128 is grey."""
         return self.store.read(first, stop).colour
 
-    def stretches(self, length: int = _STRETCH) -> Iterator[tuple[int, Pictures]]:
+    def stretches(self, length: int = _STRETCH) -> Iterator[tuple[int, UInt8Array]]:
         """Go through all pictures, with the number of the first of each stretch."""
         for first in range(0, len(self), length):
             yield first, self.pictures(first, min(first + length, len(self)))
 
     @cached_property
-    def cuts(self) -> npt.NDArray[np.int64]:
+    def cuts(self) -> Int64Array:
         """First frames of scenes, without frame 0."""
         found = []
         for first in range(0, len(self), _STRETCH):
@@ -184,15 +183,15 @@ class Fingerprints:
         return np.array(found, np.int64)
 
     @cached_property
-    def flat(self) -> npt.NDArray[np.bool_]:
+    def flat(self) -> BoolArray:
         """(n,) whether there is nothing to be seen."""
-        out: npt.NDArray[np.bool_] = self.contrast < _FLAT_CONTRAST
+        out: BoolArray = self.contrast < _FLAT_CONTRAST
         return out
 
     @cached_property
-    def black(self) -> npt.NDArray[np.bool_]:
+    def black(self) -> BoolArray:
         """(n,) whether a frame is black."""
-        out: npt.NDArray[np.bool_] = self.flat & (self.light < _BLACK_LIGHT)
+        out: BoolArray = self.flat & (self.light < _BLACK_LIGHT)
         return out
 
     @cached_property
@@ -210,7 +209,7 @@ class Fingerprints:
         return left, right, top, bottom
 
 
-def _inside(empty: npt.NDArray[np.bool_]) -> tuple[int, int]:
+def _inside(empty: BoolArray) -> tuple[int, int]:
     """First and stop of what is not an empty margin; all of it where hardly anything would be left."""
     limit = int(len(empty) * _WIDEST_BORDER)
     first = int(np.argmin(empty)) if not empty.all() else 0
@@ -231,7 +230,7 @@ class MemoryStore:
 
 
 def fingerprints_of(
-    luma: Pictures, rate: Fraction, times: npt.ArrayLike | None = None, colour: Pictures | None = None
+    luma: UInt8Array, rate: Fraction, times: npt.ArrayLike | None = None, colour: UInt8Array | None = None
 ) -> Fingerprints:
     """Take fingerprints of small pictures that lie in memory.
 

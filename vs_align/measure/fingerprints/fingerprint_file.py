@@ -11,8 +11,8 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float64Array, UInt8Array
 from vs_align.io.file_lock import open_locked
 from vs_align.measure.fingerprints.fingerprint import (
     COLOUR_HEIGHT,
@@ -75,9 +75,9 @@ class FingerprintWriter:
         if end == 0:
             self._file.write(_MAGIC)
         self._stats: list[FrameStats] = []
-        self._times: list[npt.NDArray[np.float64]] = []
+        self._times: list[Float64Array] = []
         self._fields = self._combed = 0
-        self._last: npt.NDArray[np.uint8] | None = None
+        self._last: UInt8Array | None = None
         for block in self._blocks:
             self._note(_read_block(self._file, block))
         self._file.seek(0, 2)
@@ -250,7 +250,7 @@ def _scan(file: BinaryIO) -> tuple[list[_Block], int]:
     return blocks, end
 
 
-def _read_end(file: BinaryIO) -> tuple[dict[str, Any], npt.NDArray[np.float64], FrameStats]:
+def _read_end(file: BinaryIO) -> tuple[dict[str, Any], Float64Array, FrameStats]:
     if file.read(len(_MAGIC)) != _MAGIC:
         raise ValueError("this is no file of fingerprints of this version")
     whole = file.seek(0, 2)

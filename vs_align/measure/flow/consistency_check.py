@@ -8,15 +8,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import BoolArray, Float32Array
 from vs_align.measure.flow.dis.cells_kernels import mark_inside
 from vs_align.measure.flow.dis.inverse_search import searched
 from vs_align.measure.flow.dis.local_contrast import local_contrast, noise_of
-from vs_align.measure.images.field import Field, looked_up
-
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from vs_align.measure.images.field import looked_up
 
 _LONGEST = 192
 # Pixels to a side that are averaged into one, at least.
@@ -35,9 +32,9 @@ _SMALLEST = 24
 class Verified:
     """What was found out about a field."""
 
-    inside: Mask
+    inside: BoolArray
     """Where the field looks into the picture of clip, shape (h, w)."""
-    reliable: Mask
+    reliable: BoolArray
     """Where it also shows what ref shows, or where there is nothing to tell; shape (h, w)."""
     residual: float | None
     """Median forward-backward error in ref pixels over what can be told, None where nothing can."""
@@ -53,7 +50,7 @@ class Verified:
         return int(np.count_nonzero(self.reliable)) / max(1, int(np.count_nonzero(self.inside)))
 
 
-def verify(clip: Floats, ref: Floats, field: Field, excluded: Mask | None) -> Verified:
+def verify(clip: Float32Array, ref: Float32Array, field: Float32Array, excluded: BoolArray | None) -> Verified:
     """Verify a field.
 
     Args:
@@ -85,14 +82,14 @@ def verify(clip: Floats, ref: Floats, field: Field, excluded: Mask | None) -> Ve
     return Verified(inside, inside & ~bad, residual)
 
 
-def inside_of(field: Field, width: int, height: int) -> Mask:
+def inside_of(field: Float32Array, width: int, height: int) -> BoolArray:
     """Return where a field looks into a picture of a size, edges of pixels included."""
     out = np.empty(field.shape[:2], np.bool_)
     mark_inside(field, np.float32(width), np.float32(height), out)
     return out
 
 
-def _compared(warped: Floats, target: Floats) -> tuple[Floats, Mask, Mask]:
+def _compared(warped: Float32Array, target: Float32Array) -> tuple[Float32Array, BoolArray, BoolArray]:
     """Compare two small pictures cell by cell.
 
     Returns:

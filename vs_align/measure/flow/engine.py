@@ -6,17 +6,13 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.enums import Device, FlowEngine
 from vs_align.errors import MissingDependencyError
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
 from vs_align.measure.flow.dis.engine import DisEngine
-from vs_align.measure.images.field import Field, Matrix
 from vs_align.measure.networks import weights
 from vs_align.measure.networks.torch_runtime import patient_threads
-
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 _ADVICE = "Install it with: pip install 'vs_align[torch]'"
 
@@ -37,8 +33,13 @@ class Engine(Protocol):
         """How many frames it pays to work on at once, None for as many as there are cores."""
 
     def field(
-        self, clip: Floats, ref: Floats, start: Matrix, excluded: Mask | None, clip_excluded: Mask | None
-    ) -> Field:
+        self,
+        clip: Float32Array,
+        ref: Float32Array,
+        start: Float64Array,
+        excluded: BoolArray | None,
+        clip_excluded: BoolArray | None,
+    ) -> Float32Array:
         """Return where in clip each pixel of ref lies, beginning from the coarse transform `start`."""
 
 
@@ -50,8 +51,13 @@ class _Dis:
     most_lanes: int | None = None
 
     def field(
-        self, clip: Floats, ref: Floats, start: Matrix, excluded: Mask | None, clip_excluded: Mask | None
-    ) -> Field:
+        self,
+        clip: Float32Array,
+        ref: Float32Array,
+        start: Float64Array,
+        excluded: BoolArray | None,
+        clip_excluded: BoolArray | None,
+    ) -> Float32Array:
         return self.search.field(clip, ref, start, excluded, clip_excluded)
 
 
@@ -63,8 +69,13 @@ class _Rife:
     wants_rgb: bool = True
 
     def field(
-        self, clip: Floats, ref: Floats, start: Matrix, excluded: Mask | None, clip_excluded: Mask | None
-    ) -> Field:
+        self,
+        clip: Float32Array,
+        ref: Float32Array,
+        start: Float64Array,
+        excluded: BoolArray | None,
+        clip_excluded: BoolArray | None,
+    ) -> Float32Array:
         return self.search.field(clip, ref, start, _joined(excluded, clip_excluded, start, ref))  # type: ignore[no-any-return]
 
 
@@ -107,7 +118,9 @@ def _cuda_is_there() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _joined(excluded: Mask | None, clip_excluded: Mask | None, start: Matrix, ref: Floats) -> Mask | None:
+def _joined(
+    excluded: BoolArray | None, clip_excluded: BoolArray | None, start: Float64Array, ref: Float32Array
+) -> BoolArray | None:
     """Return what does not count in either picture, on ref's pixels."""
     if clip_excluded is None:
         return excluded

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Field, Matrix, neutral_matrix
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.placement.placement import Transform
 
 _GRID = 32
@@ -25,7 +25,7 @@ class Summary:
     scale_y: float
 
 
-def summarised(field: Field, start: Matrix, clip_size: tuple[int, int], reliable: npt.NDArray[np.bool_]) -> Summary:
+def summarised(field: Float32Array, start: Float64Array, clip_size: tuple[int, int], reliable: BoolArray) -> Summary:
     """Summarise a field.
 
     Args:

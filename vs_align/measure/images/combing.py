@@ -1,9 +1,8 @@
 """Whether a frame holds two moments, one in its even and one in its odd lines."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from vs_align.io.array_types import AnyArray, Float32Array, Float64Array
 
 # Columns that are looked at, and lines and columns of a block.
 _COLUMNS, _BLOCK = 256, 16
@@ -14,7 +13,7 @@ _LEVELS = 6.0
 _SHARE, _TIMES, _LEAST_BLOCKS = 0.15, 4.0, 3
 
 
-def is_combed(luma: npt.NDArray[Any], depth: int = 8) -> bool:
+def is_combed(luma: AnyArray, depth: int = 8) -> bool:
     """Say whether somewhere lines stand out from those beside them much more often than within one field.
 
     Fine detail and noise stand out at either distance; two moments in one frame do so between the fields alone. Where
@@ -33,12 +32,12 @@ def is_combed(luma: npt.NDArray[Any], depth: int = 8) -> bool:
     return int(np.count_nonzero(combed)) >= _LEAST_BLOCKS
 
 
-def _standing_out(pixels: npt.NDArray[np.float32], step: int, least: float) -> npt.NDArray[np.float64]:
+def _standing_out(pixels: Float32Array, step: int, least: float) -> Float64Array:
     """Of each block the share of pixels that differ to the same side from those so many lines above and below."""
     middle = pixels[2:-2]
     above, below = middle - pixels[2 - step : -2 - step], middle - pixels[2 + step : len(pixels) - 2 + step]
     out = (above * below > least).astype(np.float64)
     rows, columns = (size // _BLOCK for size in out.shape)
     blocks = out[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
-    shares: npt.NDArray[np.float64] = blocks.mean(axis=(1, 3))
+    shares: Float64Array = blocks.mean(axis=(1, 3))
     return shares

@@ -8,19 +8,17 @@ displacements. A transform is a 3x3 homography of float64 that takes ref pixels 
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Field = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
+from vs_align.io.array_types import Float32Array, Float64Array
 
 
-def neutral_matrix(clip_size: tuple[int, int], ref_size: tuple[int, int]) -> Matrix:
+def neutral_matrix(clip_size: tuple[int, int], ref_size: tuple[int, int]) -> Float64Array:
     """Return the transform that stretches clip over ref, edge on edge; sizes are (width, height) in pixels."""
     kx, ky = clip_size[0] / ref_size[0], clip_size[1] / ref_size[1]
     return np.array([[kx, 0, (kx - 1) / 2], [0, ky, (ky - 1) / 2], [0, 0, 1]], np.float64)
 
 
-def field_of(matrix: Matrix, ref_size: tuple[int, int]) -> Field:
+def field_of(matrix: Float64Array, ref_size: tuple[int, int]) -> Float32Array:
     """Return the field of a transform for a ref of (width, height) pixels. Exact for whole numbers."""
     width, height = ref_size
     xs = np.arange(width, dtype=np.float64)
@@ -32,7 +30,7 @@ def field_of(matrix: Matrix, ref_size: tuple[int, int]) -> Field:
     return out
 
 
-def compose(first: Field, second: Field) -> Field:
+def compose(first: Float32Array, second: Float32Array) -> Float32Array:
     """Return the field p -> first(second(p)): `second` looks into a picture that was itself fetched by `first`.
 
     Between pixels `first` is interpolated linearly; outside, the displacement at its edge goes on.
@@ -46,7 +44,7 @@ def compose(first: Field, second: Field) -> Field:
     return np.asarray(moved + second, np.float32)
 
 
-def looked_up(picture: npt.NDArray[np.float32], field: Field) -> npt.NDArray[np.float32]:
+def looked_up(picture: Float32Array, field: Float32Array) -> Float32Array:
     """Return what lies at the positions of a field, between pixels by straight lines; its edge is repeated outside."""
     xs, ys = np.ascontiguousarray(field[..., 0]), np.ascontiguousarray(field[..., 1])
     return np.asarray(cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -2,10 +2,11 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
+
+from vs_align.io.array_types import Float32Array
 
 
-def fill(values: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def fill(values: Float32Array, weight: Float32Array) -> Float32Array:
     """Return `values` where they carry full weight, and a smooth continuation of them where they carry none.
 
     Values are averaged by weight from level to level down to one pixel, and what a level does not know it takes from
@@ -33,5 +34,5 @@ def fill(values: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> np
     return np.asarray(up + (values - up) * weight[..., None], np.float32)
 
 
-def _resized(values: npt.NDArray[np.float32], size: tuple[int, int], how: int) -> npt.NDArray[np.float32]:
+def _resized(values: Float32Array, size: tuple[int, int], how: int) -> Float32Array:
     return np.asarray(cv2.resize(values, size, interpolation=how), np.float32)

@@ -3,13 +3,13 @@
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.images.warp_kernels import PHASES
 
 
 @lru_cache(maxsize=64)
-def lanczos_table(scale: float, lobes: int = 4) -> npt.NDArray[np.float32]:
+def lanczos_table(scale: float, lobes: int = 4) -> Float32Array:
     """Return the weights of the Lanczos kernel, stretched by `scale`, at each phase; shape (PHASES + 1, taps)."""
     taps = 2 * int(np.ceil(lobes * scale))
     phases = np.arange(PHASES + 1)[:, None] / PHASES
@@ -24,7 +24,7 @@ def lanczos_table(scale: float, lobes: int = 4) -> npt.NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def cubic_table() -> npt.NDArray[np.float32]:
+def cubic_table() -> Float32Array:
     """Return the weights of the Catmull-Rom spline at each phase; shape (PHASES + 1, 4)."""
     t = np.arange(PHASES + 1) / PHASES
     weights = [

@@ -1,7 +1,8 @@
 """Scenes: where one shot ends and the next begins, seen on thumbnails."""
 
 import numpy as np
-import numpy.typing as npt
+
+from vs_align.io.array_types import UInt8Array
 
 # Mean difference of thumbnails from 0 to 255 below which nobody calls it a cut.
 _LEAST_CHANGE = 6.0
@@ -10,7 +11,7 @@ _STANDS_OUT = 3.0
 _AROUND = 3
 
 
-def cuts_in(thumbnails: npt.NDArray[np.uint8]) -> list[int]:
+def cuts_in(thumbnails: UInt8Array) -> list[int]:
     """Find cuts.
 
     Args:

@@ -6,10 +6,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Luma = npt.NDArray[np.float32]
-Excluded = npt.NDArray[np.bool_] | None
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, GenericArray
+
+Excluded = BoolArray | None
 
 # Contrast that counts as noise: a tenth of a normal edge, more than grain leaves after scaling down.
 _NOISE = np.float32(0.012)
@@ -30,8 +30,8 @@ class View:
         weight: (h, w), 1 where the picture counts, 0 in excluded areas and borders.
     """
 
-    picture: Luma
-    weight: Luma
+    picture: Float32Array
+    weight: Float32Array
 
     @property
     def size(self) -> tuple[int, int]:
@@ -39,7 +39,7 @@ class View:
         return self.picture.shape[1], self.picture.shape[0]
 
 
-def size_of(picture: npt.NDArray[np.generic]) -> tuple[int, int]:
+def size_of(picture: GenericArray) -> tuple[int, int]:
     """Width and height of an array (h, w, ...)."""
     return picture.shape[1], picture.shape[0]
 
@@ -50,7 +50,7 @@ def analysis_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def scaled(picture: Luma, size: tuple[int, int]) -> Luma:
+def scaled(picture: Float32Array, size: tuple[int, int]) -> Float32Array:
     """The picture at another size, edge on edge, averaged where it shrinks; a finite one whatever comes in."""
     width, height = size_of(picture)
     if (width, height) != size:
@@ -65,7 +65,7 @@ def scaled(picture: Luma, size: tuple[int, int]) -> Luma:
     return picture
 
 
-def view_of(luma: Luma, excluded: Excluded, size: tuple[int, int], radius: int) -> View:
+def view_of(luma: Float32Array, excluded: Excluded, size: tuple[int, int], radius: int) -> View:
     """Make a view of a picture.
 
     Args:
@@ -79,7 +79,7 @@ def view_of(luma: Luma, excluded: Excluded, size: tuple[int, int], radius: int) 
     return View(normalised(small, weight, radius), weight)
 
 
-def weight_of(small: Luma, excluded: Excluded) -> Luma:
+def weight_of(small: Float32Array, excluded: Excluded) -> Float32Array:
     """The weight of each pixel: 0 in excluded areas and constant borders, else 1."""
     weight = np.ones(small.shape, np.float32)
     top, bottom = _border(small), _border(small[::-1])
@@ -94,7 +94,7 @@ def weight_of(small: Luma, excluded: Excluded) -> Luma:
     return weight
 
 
-def still_weight(pictures: Sequence[Luma], excluded: Excluded = None) -> Luma:
+def still_weight(pictures: Sequence[Float32Array], excluded: Excluded = None) -> Float32Array:
     """The weight of each pixel of a sequence: what is border in its brightest moments, and never changes, is border.
 
     Args:
@@ -113,7 +113,7 @@ def still_weight(pictures: Sequence[Luma], excluded: Excluded = None) -> Luma:
     return weight
 
 
-def _border(lines: Luma) -> int:
+def _border(lines: Float32Array) -> int:
     """How many lines from the first on are one colour; one more is mixed with the picture."""
     limit = int(len(lines) * _WIDEST_BORDER)
     if limit == 0:
@@ -128,7 +128,7 @@ def _border(lines: Luma) -> int:
     return count + 1 if count else 0
 
 
-def normalised(small: Luma, weight: Luma, radius: int) -> Luma:
+def normalised(small: Float32Array, weight: Float32Array, radius: int) -> Float32Array:
     """Take away the mean of each pixel's surroundings and divide by their contrast; 0 where nothing counts."""
     window = (2 * radius + 1, 2 * radius + 1)
     whole = bool(weight.min() > 0) if weight.size else True
@@ -147,14 +147,14 @@ def normalised(small: Luma, weight: Luma, radius: int) -> Luma:
     return np.clip(out, -3, 3, out=out)
 
 
-def warped(view: View, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> View:
+def warped(view: View, matrix: Float64Array, size: tuple[int, int]) -> View:
     """Look at a view through a transform from pixels of the result to pixels of the view."""
     return View(warped_plane(view.picture, matrix, size), warped_plane(view.weight, matrix, size))
 
 
 def warped_plane(
-    picture: Luma, matrix: npt.NDArray[np.float64], size: tuple[int, int], border: int = cv2.BORDER_CONSTANT
-) -> Luma:
+    picture: Float32Array, matrix: Float64Array, size: tuple[int, int], border: int = cv2.BORDER_CONSTANT
+) -> Float32Array:
     """Look at a picture through a transform from pixels of the result to pixels of the picture.
 
     Args:
@@ -170,9 +170,9 @@ def warped_plane(
     return as_luma(cv2.warpPerspective(picture, matrix, size, flags=flags, borderMode=border))
 
 
-def as_luma(array: Any) -> Luma:
+def as_luma(array: Any) -> Float32Array:
     """What OpenCV made of a float32 array, for the type checker."""
-    out: Luma = array
+    out: Float32Array = array
     return out
 
 

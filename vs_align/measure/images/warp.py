@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Field
+from vs_align.io.array_types import Float32Array, UInt8Array, UInt16Array
 from vs_align.measure.images.sampling import cubic_table, lanczos_table
 from vs_align.measure.images.warp_kernels import sample_three, sample_three_short, sample_wide
 
@@ -13,11 +12,11 @@ from vs_align.measure.images.warp_kernels import sample_three, sample_three_shor
 _SHRINKS_FROM = 1.05
 _WIDEST = 16.0
 
-Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+Plane = UInt8Array | UInt16Array | Float32Array
 
 
 def warp(
-    planes: Sequence[Plane], field: Field, peak: float | None, out: Sequence[Plane], *, sharp: bool = True
+    planes: Sequence[Plane], field: Float32Array, peak: float | None, out: Sequence[Plane], *, sharp: bool = True
 ) -> None:
     """Write what lies at the positions of a field into the three planes of a picture of the field's size.
 
@@ -55,7 +54,7 @@ def warp(
         sample_wide(plane, field, tables, *limits, target)
 
 
-def shrinkage(field: Field) -> tuple[float, float]:
+def shrinkage(field: Float32Array) -> tuple[float, float]:
     """Return by how much a picture shrinks in x and y under a field, in clip pixels per ref pixel, at least 1.
 
     It is rounded to a 16th, so that the kernels of a shot are the same from frame to frame.

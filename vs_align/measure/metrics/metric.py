@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from math import inf
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
+from vs_align.io.array_types import Float32Array, UInt8Array, UInt16Array
 
-type Picture = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+type Picture = UInt8Array | UInt16Array | Float32Array
 """(3, height, width) R, G and B as stored, gamma-encoded: integers from 0 to the largest value of their type, single
 floats from 0 to 1 nominal."""
 

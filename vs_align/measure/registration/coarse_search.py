@@ -3,18 +3,9 @@
 import cv2
 import numpy as np
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
-from vs_align.measure.images.views import (
-    Excluded,
-    Luma,
-    View,
-    agreement,
-    analysis_size,
-    as_luma,
-    size_of,
-    view_of,
-    warped,
-)
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
+from vs_align.measure.images.views import Excluded, View, agreement, analysis_size, as_luma, size_of, view_of, warped
 from vs_align.measure.registration.esm import AFFINE, refined
 from vs_align.measure.registration.phase_correlation import candidates
 from vs_align.measure.registration.result import Registration, not_found
@@ -34,7 +25,7 @@ _LEAST_OVERLAP = 0.5
 
 
 def near(
-    clip_luma: Luma, ref_luma: Luma, excluded_ref: Excluded = None, excluded_clip: Excluded = None
+    clip_luma: Float32Array, ref_luma: Float32Array, excluded_ref: Excluded = None, excluded_clip: Excluded = None
 ) -> Registration:
     """Find a small shift, zoom and turn of the whole picture, within about three pixels at 640x360.
 
@@ -69,12 +60,12 @@ def near(
     return Registration(total / total[2, 2], True, compared, after, "near", "", after)
 
 
-def _best(clip: View, ref: View) -> Matrix:
+def _best(clip: View, ref: View) -> Float64Array:
     """The best of a few candidates, refined from coarse to fine."""
     small = analysis_size(ref.size, max(ref.size) // 2)
     coarse_clip, coarse_ref = _halved(clip, small), _halved(ref, small)
     starts = [matrix for _, matrix in candidates(coarse_clip, coarse_ref, _SCALES, _REACH)[:_TRIED]]
-    tried: list[tuple[float, Matrix]] = []
+    tried: list[tuple[float, Float64Array]] = []
     for start in starts:
         matrix = refined(coarse_clip, coarse_ref, start, AFFINE, 4)
         tried.append((agreement(warped(coarse_clip, matrix, small), coarse_ref)[0], matrix))
@@ -90,7 +81,7 @@ def _halved(view: View, size: tuple[int, int]) -> View:
     return View(picture, np.where(weight > 0.999, np.float32(1), np.float32(0)))
 
 
-def _objection(matrix: Matrix, size: tuple[int, int], after: float, before: float, overlap: float) -> str:
+def _objection(matrix: Float64Array, size: tuple[int, int], after: float, before: float, overlap: float) -> str:
     """Why a transform is not to be believed; empty where it is."""
     scales = np.linalg.svd(matrix[:2, :2], compute_uv=False)
     centre = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2, 1])

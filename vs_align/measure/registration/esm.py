@@ -10,13 +10,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import Float32Array, Float64Array, IntpArray
 from vs_align.measure.images.views import View, as_luma, warped
 from vs_align.measure.registration.esm_kernels import normal_equations
-
-Vector = npt.NDArray[np.float32]
 
 # Parameters of an update, in coordinates -1..1 about the centre: shift (2), linear part (4), perspective (2).
 AFFINE, HOMOGRAPHY = 6, 8
@@ -34,7 +31,7 @@ _STILL = 0.02
 _FLAT = 0.3
 
 
-def refined(clip: View, ref: View, matrix: Matrix, parameters: int, steps: int) -> Matrix:
+def refined(clip: View, ref: View, matrix: Float64Array, parameters: int, steps: int) -> Float64Array:
     """Return a transform that lies closer.
 
     Args:
@@ -56,13 +53,13 @@ def refined(clip: View, ref: View, matrix: Matrix, parameters: int, steps: int) 
 
 
 def refined_together(
-    seen: Callable[[int, Matrix], View],
+    seen: Callable[[int, Float64Array], View],
     targets: Sequence["Targets"],
-    matrix: Matrix,
+    matrix: Float64Array,
     parameters: int,
     steps: int,
-    basis: Matrix | None = None,
-) -> Matrix:
+    basis: Float64Array | None = None,
+) -> Float64Array:
     """Return a transform that lies closer on several pairs of pictures at once.
 
     Args:
@@ -91,10 +88,10 @@ class Targets:
     `slopes` and `places` have a row for x and a row for y; places are in coordinates -1..1 about the centre.
     """
 
-    chosen: npt.NDArray[np.intp]
-    values: Vector
-    slopes: Vector
-    places: Vector
+    chosen: IntpArray
+    values: Float32Array
+    slopes: Float32Array
+    places: Float32Array
     size: tuple[int, int]
 
     @property
@@ -123,13 +120,13 @@ def targets_of(ref: View) -> Targets:
     )
 
 
-def gradients(picture: Vector) -> tuple[Vector, Vector]:
+def gradients(picture: Float32Array) -> tuple[Float32Array, Float32Array]:
     """The slopes of a picture in x and in y, in brightness per pixel."""
     kernel, one = np.array([-0.5, 0, 0.5], np.float32), np.ones(1, np.float32)
     return as_luma(cv2.sepFilter2D(picture, -1, kernel, one)), as_luma(cv2.sepFilter2D(picture, -1, one, kernel))
 
 
-Equations = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Equations = tuple[Float64Array, Float64Array]
 
 
 def _equations(seen: View, targets: Targets, parameters: int) -> Equations | None:
@@ -149,7 +146,9 @@ def _equations(seen: View, targets: Targets, parameters: int) -> Equations | Non
     return (normal, wanted) if counted >= 8 * parameters else None
 
 
-def _solved(equations: Sequence[Equations | None], parameters: int, basis: Matrix | None = None) -> Matrix | None:
+def _solved(
+    equations: Sequence[Equations | None], parameters: int, basis: Float64Array | None = None
+) -> Float64Array | None:
     """The update that suits all pairs, in coordinates -1..1. None where there is none."""
     told = [pair for pair in equations if pair is not None]
     if not told:
@@ -170,7 +169,7 @@ def _solved(equations: Sequence[Equations | None], parameters: int, basis: Matri
     return np.array([[1 + p[2], p[3], p[0]], [p[4], 1 + p[5], p[1]], [p[6], p[7], 1]], np.float64)
 
 
-def _moved(matrix: Matrix, update: Matrix, size: tuple[int, int]) -> tuple[Matrix, float]:
+def _moved(matrix: Float64Array, update: Float64Array, size: tuple[int, int]) -> tuple[Float64Array, float]:
     """A transform after an update, and by how many pixels of a picture of this size it moved."""
     width, height = size
     half = max(width, height) / 2

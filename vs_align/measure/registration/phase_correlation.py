@@ -4,16 +4,15 @@ Source: D. Padfield, Masked object registration in the Fourier domain, IEEE Tran
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import Complex64Array, Float32Array, Float64Array
 from vs_align.measure.images.views import View, warped
 
 _LEAST_OVERLAP = 0.5
 
 
-def candidates(clip: View, ref: View, scales: tuple[float, ...], reach: float) -> list[tuple[float, Matrix]]:
+def candidates(clip: View, ref: View, scales: tuple[float, ...], reach: float) -> list[tuple[float, Float64Array]]:
     """Find the best shift at each scale.
 
     Args:
@@ -41,21 +40,19 @@ def candidates(clip: View, ref: View, scales: tuple[float, ...], reach: float) -
     return sorted(found, key=lambda pair: -pair[0])
 
 
-def _about_centre(scale: float, size: tuple[int, int]) -> Matrix:
+def _about_centre(scale: float, size: tuple[int, int]) -> Float64Array:
     x, y = (size[0] - 1) / 2, (size[1] - 1) / 2
     return np.array([[scale, 0, x - scale * x], [0, scale, y - scale * y], [0, 0, 1]], np.float64)
 
 
-def _spectra(view: View, shape: tuple[int, int]) -> npt.NDArray[np.complex64]:
+def _spectra(view: View, shape: tuple[int, int]) -> Complex64Array:
     masked = view.picture * view.weight
     stack = np.stack([masked, masked * view.picture, view.weight])
-    out: npt.NDArray[np.complex64] = fft.rfft2(stack, shape)
+    out: Complex64Array = fft.rfft2(stack, shape)
     return out
 
 
-def _correlations(
-    clip: npt.NDArray[np.complex64], ref: npt.NDArray[np.complex64], shape: tuple[int, int]
-) -> npt.NDArray[np.float32]:
+def _correlations(clip: Complex64Array, ref: Complex64Array, shape: tuple[int, int]) -> Float32Array:
     """Correlation of clip seen from p + shift with ref at p, for each shift (y, x); negative ones count from the end.
 
     Local normalisation has taken the means away, so that none are here.
@@ -66,5 +63,5 @@ def _correlations(
     floor = np.float32(1e-3) * mass.max() + np.float32(1e-6)
     scores = cross / np.sqrt(np.maximum(power_clip, floor) * np.maximum(power_ref, floor))
     scores[mass < _LEAST_OVERLAP * mass.max()] = -1
-    out: npt.NDArray[np.float32] = scores
+    out: Float32Array = scores
     return out

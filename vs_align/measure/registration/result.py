@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float64Array
+from vs_align.measure.images.field import neutral_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class Registration:
         agreement: Correlation of the two pictures under the matrix, -1..1, after local normalisation of contrast.
     """
 
-    matrix: Matrix
+    matrix: Float64Array
     found: bool
     inliers: int
     share: float

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
-from vs_align.measure.images.field import Matrix
-from vs_align.measure.images.views import Luma, normalised, scaled, size_of
+from vs_align.io.array_types import Float32Array, Float64Array, IntpArray
+from vs_align.measure.images.views import normalised, scaled, size_of
 from vs_align.measure.registration.sequence.sequence_pair import Windows
 
 _RADIUS = 4
@@ -46,16 +45,16 @@ class Place:
         agreement: Mean correlation, 0..1.
     """
 
-    matrix: Matrix
+    matrix: Float64Array
     score: float
     agreement: float
 
 
 def template_places(
-    clip: Sequence[Luma],
-    ref: Sequence[Luma],
+    clip: Sequence[Float32Array],
+    ref: Sequence[Float32Array],
     windows: Windows,
-    weights: tuple[Luma, Luma],
+    weights: tuple[Float32Array, Float32Array],
     sizes: tuple[tuple[int, int], tuple[int, int]],
     scale: float | None = None,
     most: int = 3,
@@ -100,9 +99,9 @@ def template_places(
 
 
 def _promising(
-    outer: tuple[Sequence[Luma], Luma],
-    templates: tuple[Sequence[Luma], Luma],
-    pairs: Sequence[tuple[int, npt.NDArray[np.intp]]],
+    outer: tuple[Sequence[Float32Array], Float32Array],
+    templates: tuple[Sequence[Float32Array], Float32Array],
+    pairs: Sequence[tuple[int, IntpArray]],
     shares: Sequence[tuple[float, float]],
     is_ref: bool,
 ) -> list[tuple[float, float]]:
@@ -132,7 +131,7 @@ def _promising(
 class _Pictures:
     """Pictures in which templates are looked for, and their spectra."""
 
-    def __init__(self, pictures: Sequence[Luma], weight: Luma) -> None:
+    def __init__(self, pictures: Sequence[Float32Array], weight: Float32Array) -> None:
         self.size = size_of(weight)
         width, height = self.size
         self.shape = tuple(fft.next_fast_len(int(side * (2.05 - _LEAST_INSIDE)), real=True) for side in (height, width))
@@ -144,9 +143,9 @@ class _Pictures:
 
 def _placed(
     inside: _Pictures,
-    templates: Sequence[Luma],
-    weight: Luma,
-    pairs: Sequence[tuple[int, npt.NDArray[np.intp]]],
+    templates: Sequence[Float32Array],
+    weight: Float32Array,
+    pairs: Sequence[tuple[int, IntpArray]],
     share: tuple[float, float],
     *,
     templates_are_ref: bool,

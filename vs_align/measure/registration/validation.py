@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float64Array
+from vs_align.measure.images.field import neutral_matrix
 
 _SMALLEST_SCALE, _LARGEST_SCALE = 0.3, 3.3
 LARGEST_STRETCH = 2.0
@@ -14,7 +15,7 @@ _LEAST_OVERLAP = 0.1
 
 
 def objection(
-    matrix: Matrix,
+    matrix: Float64Array,
     clip_size: tuple[int, int],
     ref_size: tuple[int, int],
     stretch: float = LARGEST_STRETCH,
@@ -58,8 +59,8 @@ def objection(
     return ""
 
 
-def slope_at(matrix: Matrix, point: tuple[float, float]) -> Matrix:
+def slope_at(matrix: Float64Array, point: tuple[float, float]) -> Float64Array:
     """The linear part of a homography at a point."""
     u, v, w = matrix @ (*point, 1)
-    out: Matrix = (matrix[:2, :2] - np.outer([u / w, v / w], matrix[2, :2])) / w
+    out: Float64Array = (matrix[:2, :2] - np.outer([u / w, v / w], matrix[2, :2])) / w
     return out

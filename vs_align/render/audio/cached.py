@@ -20,8 +20,7 @@ from vs_align.nodes.audio import sound_identity
 from vs_align.nodes.audio_reader import NodeReader
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from vs_align.io.array_types import Float32Array
 
 _METHOD = 1  # raised whenever other samples come out
 _MOST_BYTES = 20 << 30  # of files that are kept: a stereo film of two hours has 2.6 GiB
@@ -83,7 +82,7 @@ def _write(node: vs.AudioNode, parts: Sequence[Part], path: Path) -> None:
     _tidy(path)
 
 
-def _blocks(node: vs.AudioNode, parts: Sequence[Part]) -> "Iterator[NDArray[np.float32]]":
+def _blocks(node: vs.AudioNode, parts: Sequence[Part]) -> "Iterator[Float32Array]":
     reader = NodeReader(node)
     for part in parts:
         yield from faded(played(reader, part.piece), part.piece, part.fade_in, part.fade_out)

@@ -4,13 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Samples = NDArray[np.float32]
+    from vs_align.io.array_types import Float32Array
 
 
-def summed(first: "Iterator[Samples]", second: "Iterator[Samples]") -> "Iterator[Samples]":
+def summed(first: "Iterator[Float32Array]", second: "Iterator[Float32Array]") -> "Iterator[Float32Array]":
     """Yield the sums of two sounds of one length, float32 of shape (n, channels), whatever blocks they come in."""
     left, right = next(first, None), next(second, None)
     while left is not None and right is not None:
@@ -20,7 +17,7 @@ def summed(first: "Iterator[Samples]", second: "Iterator[Samples]") -> "Iterator
         right = right[count:] if len(right) > count else next(second, None)
 
 
-def safe_gain(blocks: "Iterable[Samples]") -> float:
+def safe_gain(blocks: "Iterable[Float32Array]") -> float:
     """Return by what a sound must be multiplied so that it does not clip: 1.0 where it does not anyway."""
     peak = 1.0
     for block in blocks:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
+
+from vs_align.io.array_types import Float32Array
 
 _REACH = 32  # zero crossings to either side
 _PHASES = 512  # places between two samples that the table has; between these, straight lines
@@ -18,7 +19,7 @@ _ROLL_OFF = 0.95  # of the band that is kept: the rest is where the filter falls
 _BETA = 9.0  # of Kaiser's window: what is folded back lies 90 dB below
 
 
-def sinc_table(speed: float) -> NDArray[np.float32]:
+def sinc_table(speed: float) -> Float32Array:
     """Return the weights of the samples round a moment, float32 of shape (phases + 1, 2 * samples to either side).
 
     Args:

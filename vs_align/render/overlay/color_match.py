@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.io.array_types import AnyArray, BoolArray, Float64Array
 from vs_align.nodes.clips import blank_like, tiny_clip
 from vs_align.nodes.parallel import in_lanes, lane_count
 from vs_align.placement.transform import Size, Transform
@@ -154,7 +154,7 @@ class _Pairs:
         return out
 
 
-def _agreeing(bg: npt.NDArray[np.float64], fg: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def _agreeing(bg: Float64Array, fg: Float64Array) -> BoolArray:
     """Return which pixels, shape (3, n) each, show the same thing but for a gain and an offset.
 
     A logo that one of both has would be taken for brightness. Medians tell first what gain and offset are about, which
@@ -180,7 +180,7 @@ def _fitted(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
     return out
 
 
-def _fit(total: npt.NDArray[np.float64]) -> Fit:
+def _fit(total: Float64Array) -> Fit:
     count = total[0]
     if count < _FEWEST:
         return _NO_CHANGE
@@ -194,7 +194,7 @@ def _fit(total: npt.NDArray[np.float64]) -> Fit:
     return (*gains.tolist(), *(wanted - gains * given).tolist())
 
 
-def _within(light: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def _within(light: AnyArray) -> BoolArray:
     return np.asarray(((light > _DARKEST) & (light < _BRIGHTEST)).all(axis=0), np.bool_)
 
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
 from vs_align.nodes.clips import tiny_clip
 from vs_align.placement.transform import Size
-from vs_align.render.overlay.layout import Layout, Matrix, edges_of
+from vs_align.render.overlay.layout import Layout, edges_of
 
-Share = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of a plane, in samples."""
 
@@ -30,12 +29,12 @@ class Grid:
     y: float = 0.0
 
     @property
-    def numbers(self) -> npt.NDArray[np.float64]:
+    def numbers(self) -> Float64Array:
         """The four numbers as kernels want them."""
         return np.array((self.step_x, self.x, self.step_y, self.y), np.float64)
 
     @property
-    def matrix(self) -> Matrix:
+    def matrix(self) -> Float64Array:
         """From samples to pixels."""
         return np.array([[self.step_x, 0, self.x], [0, self.step_y, self.y], [0, 0, 1.0]])
 
@@ -61,9 +60,9 @@ def grids_of(form: vs.VideoFormat, location: int) -> list[Grid]:
 class Coverage:
     """How much of a canvas a picture takes."""
 
-    edges: npt.NDArray[np.float32]
-    bg_edges: npt.NDArray[np.float32]
-    feathered: npt.NDArray[np.bool_]
+    edges: Float32Array
+    bg_edges: Float32Array
+    feathered: BoolArray
     margin: float
     opacity: float
 
@@ -88,7 +87,7 @@ class Coverage:
         edges = edges_of(layout.bg, layout.bg_size)
         return cls(edges, edges, np.zeros(4, np.bool_), 0.0, 1.0)
 
-    def share(self, box: Box, grid: Grid) -> Share:
+    def share(self, box: Box, grid: Grid) -> Float32Array:
         """Return the share of each sample in a part of a plane, 0..1, shape (bottom - top, right - left)."""
         from vs_align.render.overlay.kernels import fill_coverage
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.io.array_types import Int64Array
 from vs_align.nodes.clips import blank_like, tiny_clip
 from vs_align.nodes.match_props import with_timing
 from vs_align.render.overlay.color_tags import Colours, by_colours
@@ -41,7 +41,7 @@ def arranged(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
     return blank.std.FrameEval(lambda n: clip[kept[n]], clip_src=[clip])
 
 
-def _runs(numbers: npt.NDArray[np.int64]) -> list[tuple[int, int]] | None:
+def _runs(numbers: Int64Array) -> list[tuple[int, int]] | None:
     """First index and the one behind the last of runs that rise by one or stand still; None if they are too many."""
     steps = np.diff(numbers)
     changes = np.flatnonzero(np.diff(steps)) + 1

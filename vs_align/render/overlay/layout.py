@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.placement.transform import Size, Transform
-
-Matrix = npt.NDArray[np.float64]
 
 # A transform that moves no corner by more than this from where an upright one puts it counts as upright.
 _UPRIGHT = 1 / 64
@@ -58,8 +56,8 @@ class Layout:
     """Of the canvas."""
     bg_size: Size
     fg_size: Size
-    bg: Matrix
-    fg: Matrix | None
+    bg: Float64Array
+    fg: Float64Array | None
     """None: fg is not shown."""
 
     @property
@@ -133,7 +131,7 @@ def union_of(transforms: Sequence[Transform | None], bg_size: Size, fg_size: Siz
     return Rectangle(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
-def rectangle_of(matrix: Matrix, size: Size) -> Rectangle | None:
+def rectangle_of(matrix: Float64Array, size: Size) -> Rectangle | None:
     """Return where an upright picture lies on the canvas, None for one that is turned, mirrored or in perspective."""
     corners = _corners(matrix, size)
     left, top = (corners[0] + corners[3]) / 2, (corners[0] + corners[1]) / 2
@@ -149,7 +147,7 @@ def rectangle_of(matrix: Matrix, size: Size) -> Rectangle | None:
     return Rectangle(*(_whole_if_near(edge) for edge in (found.left, found.top, found.right, found.bottom)))
 
 
-def edges_of(matrix: Matrix, size: Size) -> npt.NDArray[np.float32]:
+def edges_of(matrix: Float64Array, size: Size) -> Float32Array:
     """Return the edges of a picture on the canvas as lines.
 
     Returns:
@@ -173,19 +171,19 @@ def edges_of(matrix: Matrix, size: Size) -> npt.NDArray[np.float32]:
     return np.asarray(lines, np.float32)
 
 
-def moved(matrix: Matrix, points: Sequence[tuple[float, float]]) -> Matrix:
+def moved(matrix: Float64Array, points: Sequence[tuple[float, float]]) -> Float64Array:
     """Return where points lie after a homography."""
     out = np.array([[row[0] * x + row[1] * y + row[2] for row in matrix] for x, y in points])
     return np.asarray(out[:, :2] / out[:, 2:], np.float64)
 
 
-def _corners(matrix: Matrix, size: Size) -> Matrix:
+def _corners(matrix: Float64Array, size: Size) -> Float64Array:
     """Return the outer corners of a picture on the canvas, measured like edges, clockwise from the top left."""
     right, bottom = size[0] - 0.5, size[1] - 0.5
     return moved(matrix, [(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)]) + 0.5
 
 
-def _snapped(matrix: Matrix, size: Size) -> Matrix:
+def _snapped(matrix: Float64Array, size: Size) -> Float64Array:
     """Return a matrix without what is left of rounding in an upright one."""
     found = rectangle_of(matrix, size)
     if found is None:
@@ -204,7 +202,7 @@ def _span(low: float, high: float, side: int, step: int) -> tuple[int, int]:
     return first, min(side, math.ceil(min(float(side), high) / step) * step)
 
 
-def _enters(start: npt.NDArray[np.float64], stop: npt.NDArray[np.float64], size: Size) -> bool:
+def _enters(start: Float64Array, stop: Float64Array, size: Size) -> bool:
     """Return whether a stretch between two points, measured like edges, has a part inside a picture."""
     first, last = 0.0, 1.0
     for a, b, side in zip(start.tolist(), stop.tolist(), size, strict=True):

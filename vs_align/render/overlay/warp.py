@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.nodes.clips import tiny_clip
 from vs_align.nodes.parallel import in_lanes, lane_count
 from vs_align.placement.transform import Size
-from vs_align.render.overlay.coverage import Box, Coverage, Grid, Share
-from vs_align.render.overlay.layout import Layout, Matrix, edges_of
+from vs_align.render.overlay.coverage import Box, Coverage, Grid
+from vs_align.render.overlay.layout import Layout, edges_of
 
 # A picture that shrinks by less is as sharp without the wider kernel, and hardly aliased.
 _SHRINKS_FROM = 1.05
@@ -110,7 +110,7 @@ class _Warp:
             share = Coverage.of_bg(layout).share(box, grid)
         self._lay(target, source, layout.bg, box, grid, share)
 
-    def _lay(self, target: Any, source: Any, matrix: Matrix, box: Box, grid: Grid, share: Share) -> None:
+    def _lay(self, target: Any, source: Any, matrix: Float64Array, box: Box, grid: Grid, share: Float32Array) -> None:
         """Sample a plane of a picture where a part of a plane of the canvas is, and lay it there."""
         from vs_align.render.overlay.kernels import lay
 
@@ -121,7 +121,9 @@ class _Warp:
         left, top, right, bottom = box
         lay(target[top:bottom, left:right], sampled, share, self.plan.peak or 0)
 
-    def _mask(self, share: Share, masks: tuple[Share | None, ...], layout: Layout, box: Box, grid: Grid) -> None:
+    def _mask(
+        self, share: Float32Array, masks: tuple[Float32Array | None, ...], layout: Layout, box: Box, grid: Grid
+    ) -> None:
         """Take away from a share what masks of fg and of bg do not let through."""
         from vs_align.measure.images.field import looked_up
 
@@ -143,12 +145,12 @@ class _Warp:
             white /= grid.step_x * grid.step_y
             share *= white
 
-    def _share_of(self, mask: vs.VideoFrame) -> Share:
+    def _share_of(self, mask: vs.VideoFrame) -> Float32Array:
         picture = np.asarray(mask[0]).astype(np.float32)
         return np.asarray(np.clip(picture / np.float32(self.plan.peak or 1), 0, 1), np.float32)
 
 
-def _sampled(plane: Share, matrix: Matrix, box: Box) -> Share:
+def _sampled(plane: Float32Array, matrix: Float64Array, box: Box) -> Float32Array:
     """Sample a plane at the places of a part of another one, to which a matrix takes it."""
     from vs_align.measure.images.sampling import lanczos_table
     from vs_align.measure.images.warp import shrinkage
@@ -164,7 +166,7 @@ def _sampled(plane: Share, matrix: Matrix, box: Box) -> Share:
     return out
 
 
-def _sampled_upright(plane: Share, matrix: Matrix, box: Box) -> Share:
+def _sampled_upright(plane: Float32Array, matrix: Float64Array, box: Box) -> Float32Array:
     """Sample likewise where columns stay columns and rows stay rows: along one and then the other."""
     from vs_align.render.overlay.kernels import sample_upright
 
@@ -176,7 +178,7 @@ def _sampled_upright(plane: Share, matrix: Matrix, box: Box) -> Share:
     return out
 
 
-def _weights(places: npt.NDArray[np.float64], step: float, side: int) -> tuple[npt.NDArray[np.int64], Share]:
+def _weights(places: Float64Array, step: float, side: int) -> tuple[Int64Array, Float32Array]:
     """Return the first sample that counts for each place, and the weights from there on."""
     from vs_align.measure.images.sampling import lanczos_table
 
@@ -187,7 +189,7 @@ def _weights(places: npt.NDArray[np.float64], step: float, side: int) -> tuple[n
     return first - (table.shape[1] // 2 - 1), np.ascontiguousarray(table[phases])
 
 
-def _places(matrix: Matrix, box: Box) -> npt.NDArray[np.float32]:
+def _places(matrix: Float64Array, box: Box) -> Float32Array:
     from vs_align.render.overlay.kernels import fill_places
 
     left, top, right, bottom = box
@@ -196,7 +198,7 @@ def _places(matrix: Matrix, box: Box) -> npt.NDArray[np.float32]:
     return out
 
 
-def _box_of(matrix: Matrix, size: Size, grid: Grid, shape: tuple[int, ...]) -> Box | None:
+def _box_of(matrix: Float64Array, size: Size, grid: Grid, shape: tuple[int, ...]) -> Box | None:
     """Return the part of a plane of the canvas that a picture touches, None for no part."""
     lines = edges_of(matrix, size).astype(np.float64)
     corners = np.array([_crossing(lines[i], lines[j]) for i, j in ((0, 1), (1, 2), (2, 3), (3, 0))])
@@ -207,6 +209,6 @@ def _box_of(matrix: Matrix, size: Size, grid: Grid, shape: tuple[int, ...]) -> B
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _crossing(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _crossing(first: Float64Array, second: Float64Array) -> tuple[float, float]:
     x, y, w = np.cross(first, second)
     return float(x / w), float(y / w)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.images.scene_cuts import cuts_in
 from vs_align.measure.registration.coarse_search import near
 from vs_align.measure.registration.features.detector import Detector, Matches
@@ -137,7 +138,7 @@ def placed_transforms(
     return carrier.std.ModifyFrame(carrier, lambda n, f: with_transform(f, np.asarray(fitting.at(n).array), 0, ""))
 
 
-def with_transform(frame: vs.VideoFrame, matrix: Matrix, fallback: int, reason: str) -> vs.VideoFrame:
+def with_transform(frame: vs.VideoFrame, matrix: Float64Array, fallback: int, reason: str) -> vs.VideoFrame:
     """Return a copy of a frame that carries a transform."""
     out = frame.copy()
     props: Any = out.props
@@ -147,7 +148,7 @@ def with_transform(frame: vs.VideoFrame, matrix: Matrix, fallback: int, reason: 
     return out
 
 
-def transform_in(frame: vs.VideoFrame) -> Matrix:
+def transform_in(frame: vs.VideoFrame) -> Float64Array:
     """Return the transform that a frame carries."""
     return np.array(frame.props[TRANSFORM], np.float64).reshape(3, 3)
 
@@ -206,7 +207,7 @@ class _Search:
         found = pooled(matches)
         return found if found.found else None
 
-    def enlarged(self, found: Registration, clip: Any, ref: Any) -> Matrix:
+    def enlarged(self, found: Registration, clip: Any, ref: Any) -> Float64Array:
         """Return a transform of small pictures for the full ones."""
         small_clip, small_ref = (clip.shape[1], clip.shape[0]), (ref.shape[1], ref.shape[0])
         if not found.found:
@@ -303,7 +304,7 @@ def _grid(size: tuple[int, int]) -> Any:
     return np.stack([xs.ravel(), ys.ravel()], axis=1)
 
 
-def _moved(matrix: Matrix, points: Any) -> Any:
+def _moved(matrix: Float64Array, points: Any) -> Any:
     homogeneous = np.column_stack([points, np.ones(len(points))]) @ matrix.T
     return homogeneous[:, :2] / homogeneous[:, 2:]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from vs_align.enums import Unaligned
+from vs_align.io.array_types import Float32Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.measure.flow.consistency_check import Verified, verify
 from vs_align.measure.flow.engine import Engine
@@ -26,9 +26,6 @@ RESIDUAL, VALID, ENGINE = "VSAlignResidual", "VSAlignValid", "VSAlignEngine"
 
 # A field of which less is reliable is held against the coarse transform alone.
 _DOUBTFUL = 0.5
-
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +139,10 @@ def _tell(out: vs.VideoFrame, summary: Summary, verified: Verified) -> None:
         props[RESIDUAL] = verified.residual
 
 
-def _lie_right(clip: Floats, ref: Floats) -> bool:
+def _lie_right(clip: Float32Array, ref: Float32Array) -> bool:
     """Return whether two lumas are equal, and show something that says so."""
     return clip.shape == ref.shape and np.array_equal(clip, ref) and bool(clip.min() < clip.max())
 
 
-def _rgb(frame: vs.VideoFrame) -> Floats:
+def _rgb(frame: vs.VideoFrame) -> Float32Array:
     return np.ascontiguousarray(np.stack([plane_array(frame, plane) for plane in range(3)], axis=-1))

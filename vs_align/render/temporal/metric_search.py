@@ -13,13 +13,13 @@ from math import inf, isnan, nan
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from vs_align.decide.matching.decision import SearchWindow
 from vs_align.decide.matching.evidence import Evidence, decide
-from vs_align.decide.matching.version_difference import EVERY, Look, Small, look_at, small_picture, version_difference
+from vs_align.decide.matching.version_difference import EVERY, Look, look_at, small_picture, version_difference
 from vs_align.decide.matching.viterbi import RADIUS
+from vs_align.io.array_types import Float32Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.measure.metrics.best_match_search import Slack, search
 from vs_align.measure.metrics.feature_cache import FeatureCache
@@ -30,8 +30,6 @@ from vs_align.nodes.frames import offset_ms, peak_value
 from vs_align.nodes.match_props import Match, copy_timing, write_match
 from vs_align.nodes.parallel import in_lanes, lane_count
 from vs_align.nodes.rgb import digest_of, picture_of, rgb_of
-
-Floats = npt.NDArray[np.float64]
 
 EVIDENCE, LOOK = "VSAlignEvidence", "VSAlignLook"
 # Frames of one pixel: the neighbours of several frames that are worked at.
@@ -197,7 +195,7 @@ class _Looks:
 
     def __init__(self, peak: int) -> None:
         self._peak = peak
-        self._small: FeatureCache[Small] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
+        self._small: FeatureCache[Float32Array] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
 
     def look(self, ref: vs.VideoFrame, scores: dict[int, float], candidates: dict[int, vs.VideoFrame]) -> Look | None:
         """Look at the best of the candidates, None where there is none. All of them have scores, by number."""
@@ -206,12 +204,12 @@ class _Looks:
         if match < 0 or known[match] == inf:
             return None
 
-        def small(number: int) -> Small:
+        def small(number: int) -> Float32Array:
             return self._small.get(number, lambda: self._made(candidates[number]))
 
         return look_at(self._made(ref), match, range(min(candidates), max(candidates) + 1), small)
 
-    def _made(self, frame: vs.VideoFrame) -> Small:
+    def _made(self, frame: vs.VideoFrame) -> Float32Array:
         return small_picture(np.asarray(frame[_GREEN]), self._peak)
 
 

@@ -13,7 +13,6 @@ from math import ceil, inf
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from vs_align.decide.matching.decision import SearchWindow
@@ -21,13 +20,13 @@ from vs_align.decide.matching.evidence import Decision, decide
 from vs_align.decide.matching.version_difference import (
     EVERY,
     Look,
-    Small,
     VersionDifference,
     look_at,
     small_picture,
     version_difference,
 )
 from vs_align.decide.matching.viterbi import RADIUS
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.measure.metrics.feature_cache import FeatureCache
 from vs_align.measure.metrics.planestats.search import Pictures, PlaneStatsSearch, Wanted
@@ -114,12 +113,12 @@ class _Looks:
         self._peak = peak
         self._capacity = capacity
         self._looks: OrderedDict[int, Look | None] = OrderedDict()
-        self._small: FeatureCache[Small] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
+        self._small: FeatureCache[Float32Array] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
 
     def around(
         self,
         numbers: range,
-        scores: Sequence[npt.NDArray[np.float64]],
+        scores: Sequence[Float64Array],
         ref: Callable[[int], vs.VideoFrame],
         clip: Callable[[int], vs.VideoFrame],
     ) -> dict[int, Look]:
@@ -148,7 +147,7 @@ class _Looks:
     def _look(
         self,
         number: int,
-        row: npt.NDArray[np.float64],
+        row: Float64Array,
         ref: Callable[[int], vs.VideoFrame],
         clip: Callable[[int], vs.VideoFrame],
     ) -> Look | None:
@@ -157,7 +156,7 @@ class _Looks:
         if known[place] == inf:
             return None
 
-        def small(candidate: int) -> Small:
+        def small(candidate: int) -> Float32Array:
             return self._small.get(candidate, lambda: small_picture(np.asarray(clip(candidate)[0]), self._peak))
 
         candidates = range(self._window.first(number), self._window.last(number) + 1)
@@ -170,7 +169,7 @@ class _Memory:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._scores: OrderedDict[int, npt.NDArray[np.float64]] = OrderedDict()
+        self._scores: OrderedDict[int, Float64Array] = OrderedDict()
 
     def missing(self, numbers: Sequence[int]) -> list[int]:
         """Return which of these frames have to be searched."""
@@ -179,13 +178,13 @@ class _Memory:
                 self._scores.move_to_end(number)
         return [number for number in numbers if number not in self._scores]
 
-    def learn(self, numbers: Sequence[int], scores: npt.NDArray[np.float64]) -> None:
+    def learn(self, numbers: Sequence[int], scores: Float64Array) -> None:
         """Remember the scores of some frames, and forget the frames that were not asked for the longest."""
         self._scores.update(zip(numbers, scores, strict=True))
         while len(self._scores) > self._capacity:
             self._scores.popitem(last=False)
 
-    def recall(self, numbers: Sequence[int]) -> list[npt.NDArray[np.float64]]:
+    def recall(self, numbers: Sequence[int]) -> list[Float64Array]:
         """Return the scores of frames that are there."""
         return [self._scores[number] for number in numbers]
 
@@ -244,7 +243,7 @@ class _Chunk:
         self,
         numbers: range,
         around: range,
-        scores: Sequence[npt.NDArray[np.float64]],
+        scores: Sequence[Float64Array],
         refs: Sequence[vs.VideoFrame],
         base: int,
         clips: Sequence[vs.VideoFrame],
@@ -265,7 +264,7 @@ class _Chunk:
 
     def _search(
         self, numbers: Sequence[int], refs: Sequence[vs.VideoFrame], clips: Sequence[vs.VideoFrame], start: int
-    ) -> npt.NDArray[np.float64]:
+    ) -> Float64Array:
         """Return (len(numbers), 2 * radius + 1) scores of the windows of some ref frames."""
         end = self.window.clip_length - 1
         clip_numbers = [min(max(start + i, 0), end) for i in range(len(clips))]

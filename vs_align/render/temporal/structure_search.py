@@ -17,9 +17,10 @@ import vapoursynth as vs
 
 from vs_align.decide.matching.decision import SearchWindow
 from vs_align.decide.matching.evidence import Evidence
+from vs_align.io.array_types import Float32Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.measure.images.field import neutral_matrix
-from vs_align.measure.images.views import Luma, analysis_size
+from vs_align.measure.images.views import analysis_size
 from vs_align.measure.metrics.registry import METRICS
 from vs_align.measure.metrics.structure.metric import Asked, Structure
 from vs_align.measure.registration.sequence.geometry import Geometry, geometries, neutral_geometry
@@ -288,11 +289,11 @@ class _Lazy:
 
     frame: vs.VideoFrame
 
-    def __call__(self) -> Luma:
+    def __call__(self) -> Float32Array:
         return _luma(self.frame)
 
 
-def _luma(frame: vs.VideoFrame) -> Luma:
-    out: Luma = plane_array(frame).astype(np.float32)
+def _luma(frame: vs.VideoFrame) -> Float32Array:
+    out: Float32Array = plane_array(frame).astype(np.float32)
     out *= np.float32(1 / 65535)
     return out

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.io.array_types import Int64Array, UInt8Array
 from vs_align.measure.fingerprints.fingerprint import (
     COLOUR_HEIGHT,
     COLOUR_WIDTH,
@@ -15,13 +16,10 @@ from vs_align.measure.fingerprints.fingerprint import (
     fingerprints_of,
 )
 
-Pictures = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-
 RATE = Fraction(24)
 
 
-def film(count: int, seed: int, scene_frames: int = 60) -> tuple[Pictures, Pictures]:
+def film(count: int, seed: int, scene_frames: int = 60) -> tuple[UInt8Array, UInt8Array]:
     """Luma and colour of a film of several scenes in which the camera pans and something moves across.
 
     Args:
@@ -48,18 +46,20 @@ def film(count: int, seed: int, scene_frames: int = 60) -> tuple[Pictures, Pictu
     return luma, colour
 
 
-def prints(luma: Pictures, colour: Pictures, rate: Fraction = RATE, times: npt.ArrayLike | None = None) -> Fingerprints:
+def prints(
+    luma: UInt8Array, colour: UInt8Array, rate: Fraction = RATE, times: npt.ArrayLike | None = None
+) -> Fingerprints:
     """Fingerprints of pictures."""
     return fingerprints_of(luma, rate, times, colour)
 
 
-def chosen(film_: tuple[Pictures, Pictures], frames: npt.ArrayLike, noise: float = 0.0) -> Fingerprints:
+def chosen(film_: tuple[UInt8Array, UInt8Array], frames: npt.ArrayLike, noise: float = 0.0) -> Fingerprints:
     """Fingerprints of some frames of a film, with noise of so many levels."""
     index = np.asarray(frames, np.int64)
     return prints(noisy(film_[0][index], noise), film_[1][index])
 
 
-def noisy(luma: Pictures, sigma: float, seed: int = 9) -> Pictures:
+def noisy(luma: UInt8Array, sigma: float, seed: int = 9) -> UInt8Array:
     """Add Gaussian noise of so many levels."""
     if not sigma:
         return luma
@@ -67,12 +67,12 @@ def noisy(luma: Pictures, sigma: float, seed: int = 9) -> Pictures:
     return np.clip(np.rint(added), 0, 255).astype(np.uint8)
 
 
-def exact(found: Ints, truth: npt.ArrayLike, within: int = 0) -> float:
+def exact(found: Int64Array, truth: npt.ArrayLike, within: int = 0) -> float:
     """Share of frames that are right, or at most so many frames off."""
     return float((np.abs(found - np.asarray(truth)) <= within).mean())
 
 
-def _texture(rng: np.random.Generator, height: int, width: int) -> Pictures:
+def _texture(rng: np.random.Generator, height: int, width: int) -> UInt8Array:
     out = np.zeros((height, width), np.float64)
     for cells, strength in ((4, 50.0), (10, 35.0), (28, 20.0)):
         field = rng.normal(0, strength, (max(2, cells * height // width), cells))
@@ -80,7 +80,7 @@ def _texture(rng: np.random.Generator, height: int, width: int) -> Pictures:
     return np.clip(out + rng.uniform(90, 150), 17, 235).astype(np.uint8)
 
 
-def _seen(world: Pictures, x: float, y: float, width: int, height: int) -> Pictures:
+def _seen(world: UInt8Array, x: float, y: float, width: int, height: int) -> UInt8Array:
     matrix = np.array([[1, 0, x], [0, 1, y]], np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(

@@ -16,8 +16,7 @@ from vs_align.decide.synchronization.engines.dtw import (
     sakoe_chiba,
 )
 from vs_align.decide.synchronization.engines.monotone import in_order, merged
-
-Floats = npt.NDArray[np.float64]
+from vs_align.io.array_types import Float64Array
 
 
 def numbers(values: npt.ArrayLike) -> Sequence:
@@ -28,7 +27,7 @@ def numbers(values: npt.ArrayLike) -> Sequence:
 PLAIN = Weights(np.zeros(0, np.float32), np.array([1]), np.ones(1, np.float32))
 
 
-def cheapest(costs: Floats) -> list[int]:
+def cheapest(costs: Float64Array) -> list[int]:
     """The cheapest cell of each row on the cheapest way with open ends on clip, cell by cell."""
     ways: dict[tuple[int, int], tuple[float, list[tuple[int, int]]]] = {}
     for i, j in itertools.product(*map(range, costs.shape)):

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.decide.synchronization.engines.films import RATE, Ints, chosen, exact, film, noisy, prints
+from tests.decide.synchronization.engines.films import RATE, chosen, exact, film, noisy, prints
 from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions
 from vs_align.decide.synchronization.engines.registry import ENGINES
+from vs_align.io.array_types import Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 NAMES = ("fast", "precise", "mask", "border", "tunnel_full", "tunnel_mask", "keyframes", "duration")
@@ -45,7 +46,7 @@ def check(found: EngineMatch, ref: Fingerprints, clip: Fingerprints) -> None:
     assert np.all(found.scores[there] >= 0)
 
 
-def dropped(seed: int = 3) -> Ints:
+def dropped(seed: int = 3) -> Int64Array:
     """Frames 20 to 339 of a film without 2 percent of them."""
     rng = np.random.default_rng(seed)
     return np.sort(rng.choice(np.arange(20, 340), 314, replace=False))

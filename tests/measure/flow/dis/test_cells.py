@@ -1,10 +1,10 @@
 """Cells: fields from displacements, and the equations that improve them."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.synth import grid, texture
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.flow.dis.cells import (
     CELL,
     Improved,
@@ -22,7 +22,7 @@ from vs_align.measure.images.field import field_of, neutral_matrix
 SHAPES = [(1, 1), (1, 20), (20, 1), (8, 8), (17, 13), (64, 48), (67, 101)]
 
 
-def centres(height: int, width: int) -> npt.NDArray[np.float64]:
+def centres(height: int, width: int) -> Float64Array:
     """Centre of each cell, x and y in pixels; shape (rows, columns, 2)."""
     rows, columns = grid_of(height, width)
     return np.dstack(np.meshgrid(*(np.arange(n) * CELL + (CELL - 1) / 2 for n in (columns, rows))))

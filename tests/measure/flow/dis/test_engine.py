@@ -4,34 +4,33 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from tests.synth import Picture, grid, texture
+from tests.synth import grid, texture
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.dis.engine import DisEngine
-from vs_align.measure.images.field import Matrix, field_of, neutral_matrix
+from vs_align.measure.images.field import field_of, neutral_matrix
 
-Floats = npt.NDArray[np.float32]
-Places = Callable[[Picture, Picture], tuple[Picture, Picture]]
+Places = Callable[[Float64Array, Float64Array], tuple[Float64Array, Float64Array]]
 
 WIDTH, HEIGHT = 240, 136
 
 
-def painted(u: Picture, v: Picture, finest: float = 7, seed: int = 0) -> Floats:
+def painted(u: Float64Array, v: Float64Array, finest: float = 7, seed: int = 0) -> Float32Array:
     return texture(u, v, seed, finest).astype(np.float32)
 
 
-def shift(x: float, y: float) -> Matrix:
+def shift(x: float, y: float) -> Float64Array:
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
-def pair(places: Places, finest: float = 7) -> tuple[Floats, Floats, Picture]:
+def pair(places: Places, finest: float = 7) -> tuple[Float32Array, Float32Array, Float64Array]:
     """Return clip, ref, and the true field."""
     u, v = places(*grid(WIDTH, HEIGHT))
     return painted(*grid(WIDTH, HEIGHT), finest), painted(u, v, finest), np.dstack([u, v])
 
 
-def errors(field: Floats, truth: Picture, border: int = 0) -> Picture:
+def errors(field: Float32Array, truth: Float64Array, border: int = 0) -> Float64Array:
     """Distance in clip pixels where the truth lies inside clip."""
     assert field.dtype == np.float32
     assert field.flags.c_contiguous
@@ -40,7 +39,7 @@ def errors(field: Floats, truth: Picture, border: int = 0) -> Picture:
     inside = (u >= border) & (v >= border) & (u <= WIDTH - 1 - border) & (v <= HEIGHT - 1 - border)
     inside[:border] = inside[HEIGHT - border :] = False
     inside[:, :border] = inside[:, WIDTH - border :] = False
-    out: Picture = np.hypot(field[..., 0] - u, field[..., 1] - v)[inside]
+    out: Float64Array = np.hypot(field[..., 0] - u, field[..., 1] - v)[inside]
     assert out.size > 1000
     return out
 
@@ -49,7 +48,7 @@ def moved(x: float, y: float) -> Places:
     return lambda u, v: (u + x, v + y)
 
 
-def bent(u: Picture, v: Picture) -> tuple[Picture, Picture]:
+def bent(u: Float64Array, v: Float64Array) -> tuple[Float64Array, Float64Array]:
     return u + 1.5 * np.sin(v / 25 + 0.3) + 0.4, v + 1.2 * np.sin(u / 31) - 0.7
 
 
@@ -148,7 +147,7 @@ def test_all_of_it_masked_is_the_coarse_transform() -> None:
         assert np.allclose(DisEngine(3).field(clip, ref, start, *masks), field_of(start, (WIDTH, HEIGHT)), atol=1e-4)
 
 
-GRADES: dict[str, Callable[[Floats], Floats]] = {
+GRADES: dict[str, Callable[[Float32Array], Float32Array]] = {
     "gamma": lambda p: p**1.8,
     "fade": lambda p: 0.15 * p + 0.02,
     "crushed": lambda p: np.clip((p - 0.3) / 0.7, 0, 1),
@@ -158,7 +157,7 @@ GRADES: dict[str, Callable[[Floats], Floats]] = {
 
 @pytest.mark.parametrize("grade", GRADES.values(), ids=GRADES.keys())
 @pytest.mark.parametrize("side", ["clip", "ref"])
-def test_grades(side: str, grade: Callable[[Floats], Floats]) -> None:
+def test_grades(side: str, grade: Callable[[Float32Array], Float32Array]) -> None:
     clip, ref, truth = pair(bent)
     pictures = (
         (np.asarray(grade(clip), np.float32), ref) if side == "clip" else (clip, np.asarray(grade(ref), np.float32))

@@ -1,16 +1,14 @@
 """Local contrast does not see a grade, and grain is measured."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.synth import grid, texture
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.dis.local_contrast import local_contrast, noise_of, presmoothing
 
-Floats = npt.NDArray[np.float32]
 
-
-def picture(width: int = 160, height: int = 90, finest: float = 8) -> Floats:
+def picture(width: int = 160, height: int = 90, finest: float = 8) -> Float32Array:
     return texture(*grid(width, height), finest=finest).astype(np.float32)
 
 

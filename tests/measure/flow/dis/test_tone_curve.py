@@ -3,20 +3,18 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.synth import grid, texture
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.dis.tone_curve import tone_between
 
-Floats = npt.NDArray[np.float32]
 
-
-def picture(seed: int = 0) -> Floats:
+def picture(seed: int = 0) -> Float32Array:
     return texture(*grid(160, 90), seed, finest=12).astype(np.float32)
 
 
-def graded(grade: Callable[[Floats], Floats]) -> Floats:
+def graded(grade: Callable[[Float32Array], Float32Array]) -> Float32Array:
     return np.asarray(grade(picture()), np.float32)
 
 
@@ -25,7 +23,7 @@ def test_a_straight_grade_needs_no_curve(gain: float) -> None:
     assert tone_between(picture(), graded(lambda p: gain * p + 0.05)) is None
 
 
-CURVES: dict[str, Callable[[Floats], Floats]] = {
+CURVES: dict[str, Callable[[Float32Array], Float32Array]] = {
     "gamma": lambda p: np.asarray(p**1.8, np.float32),
     "other gamma": lambda p: np.asarray(p**0.6, np.float32),
     "s curve": lambda p: np.asarray(p * p * (3 - 2 * p), np.float32),
@@ -33,7 +31,7 @@ CURVES: dict[str, Callable[[Floats], Floats]] = {
 
 
 @pytest.mark.parametrize("grade", CURVES.values(), ids=CURVES.keys())
-def test_a_curve_is_found(grade: Callable[[Floats], Floats]) -> None:
+def test_a_curve_is_found(grade: Callable[[Float32Array], Float32Array]) -> None:
     ref, warped = picture(), graded(grade)
     tone = tone_between(ref, warped)
     assert tone is not None

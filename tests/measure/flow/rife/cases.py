@@ -4,12 +4,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.folders import SHARED
-
-Floats = npt.NDArray[np.float32]
+from vs_align.io.array_types import Float32Array
 
 
 def weights_file() -> Path:
@@ -20,7 +18,7 @@ def weights_file() -> Path:
     return path
 
 
-def world(height: int, width: int, seed: int = 0) -> Floats:
+def world(height: int, width: int, seed: int = 0) -> Float32Array:
     """Paint something with structure of every size, RGB (height, width, 3), 0 to 1."""
     rng = np.random.default_rng(seed)
     out = np.zeros((height, width, 3), np.float32)
@@ -33,7 +31,7 @@ def world(height: int, width: int, seed: int = 0) -> Floats:
 
 def pictures(
     height: int, width: int, shift: tuple[float, float] = (0, 0), bend: float = 0, seed: int = 0
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Float32Array, Float32Array, Float32Array]:
     """Return clip, ref and the field between them: a shift, and a bend of so many pixels."""
     margin = 32
     whole = world(height + 2 * margin, width + 2 * margin, seed)

@@ -13,9 +13,10 @@ pytest.importorskip("torch")
 
 import torch
 
-from tests.measure.flow.rife.cases import Floats, pictures, weights_file, world
+from tests.measure.flow.rife.cases import pictures, weights_file, world
 from tests.measure.networks.goldens import Golden
 from vs_align.errors import AlignError, ArgumentError
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
 from vs_align.measure.images.field import field_of, neutral_matrix
 
@@ -30,11 +31,11 @@ def engine(precision: int = 2, iterations: int = 1, lq_input: bool = False) -> R
     return _engines[options]
 
 
-def neutral(clip: Floats, ref: Floats) -> Any:
+def neutral(clip: Float32Array, ref: Float32Array) -> Any:
     return neutral_matrix(clip.shape[1::-1], ref.shape[1::-1])
 
 
-def find(engine: RifeEngine, clip: Floats, ref: Floats, excluded: Any = None) -> Floats:
+def find(engine: RifeEngine, clip: Float32Array, ref: Float32Array, excluded: Any = None) -> Float32Array:
     field = engine.field(clip, ref, neutral(clip, ref), excluded)
     assert field.shape == (*ref.shape[:2], 2)
     assert field.dtype == np.float32
@@ -43,7 +44,7 @@ def find(engine: RifeEngine, clip: Floats, ref: Floats, excluded: Any = None) ->
     return field
 
 
-def error(field: Floats, truth: Floats, border: int = 12) -> float:
+def error(field: Float32Array, truth: Float32Array, border: int = 12) -> float:
     inner = (slice(border, -border), slice(border, -border))
     return float(np.hypot(*np.moveaxis(field - truth, 2, 0))[inner].mean())
 
@@ -172,7 +173,7 @@ def test_threads_get_what_each_asked_for() -> None:
     alone = [find(engine(1), *pair) for pair in pairs]
     barrier = threading.Barrier(5)
 
-    def run(pair: tuple[Floats, Floats]) -> Floats:
+    def run(pair: tuple[Float32Array, Float32Array]) -> Float32Array:
         barrier.wait(30)
         return find(engine(1), *pair)
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+
+from vs_align.io.array_types import Float32Array
 
 pytest.importorskip("torch")
 
@@ -31,7 +32,7 @@ def without_gradients() -> Iterator[None]:
         yield
 
 
-def tensor(picture: npt.NDArray[np.float32]) -> Tensor:
+def tensor(picture: Float32Array) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None]
 
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from tests.measure.flow.rife.cases import pictures, weights_file
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.rife import network as rife_network
 from vs_align.measure.flow.rife import tiling as rife_tiles
 from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
 from vs_align.measure.flow.rife.network import FlowNetwork, Scales
 from vs_align.measure.flow.rife.tiling import Part, Tile, in_tiles, plan, room_on
-from vs_align.measure.images.field import Field
 from vs_align.measure.networks.ifnet import IFNet, load_ifnet
 
 ROUNDING = 3e-4
@@ -59,7 +59,7 @@ def seen(network: FlowNetwork, height: int, width: int, room: int | None = None)
     return a, b
 
 
-def nearly_equal(field: Field, wanted: Field) -> None:
+def nearly_equal(field: Float32Array, wanted: Float32Array) -> None:
     """OpenCV fetches pixels at whole 32nds: the least change puts a few of them on the next one."""
     difference = np.abs(field - wanted)
     assert np.percentile(difference, 99.5) < ROUNDING

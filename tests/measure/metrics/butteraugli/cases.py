@@ -7,48 +7,47 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.folders import SHARED
+from vs_align.io.array_types import Float32Array, UInt8Array
 from vs_align.measure.metrics.metric import Picture
 
 FOLDER = SHARED / "goldens" / "metrics" / "butteraugli"
 RELATIVE, ABSOLUTE = 2e-4, 1e-6
-Image = npt.NDArray[np.uint8]
 
 
-FORMS: dict[str, Callable[[Image], Picture]] = {
+FORMS: dict[str, Callable[[UInt8Array], Picture]] = {
     "8 bits": lambda image: image,
     "16 bits": lambda image: image.astype(np.uint16) * np.uint16(257),
     "float": lambda image: np.asarray(image, np.float32) / np.float32(255),
 }
 
 
-def solid(height: int, width: int, value: int) -> Image:
+def solid(height: int, width: int, value: int) -> UInt8Array:
     """A grey picture without anything on it."""
     return np.full((3, height, width), value, np.uint8)
 
 
-def _checker() -> Image:
+def _checker() -> UInt8Array:
     rows, columns = np.indices((48, 64))
     return np.repeat(((rows + columns) % 2 * 255).astype(np.uint8)[None], 3, 0)
 
 
-def _step(column: int) -> Image:
+def _step(column: int) -> UInt8Array:
     image = solid(48, 64, 30)
     image[:, :, column:] = 220
     return image
 
 
-def _dot() -> Image:
+def _dot() -> UInt8Array:
     image = solid(16, 16, 40)
     image[:, 8, 7] = 255
     return image
 
 
 # first picture, second picture, intensity, asymmetry, max norm and 3-norm as libjxl gives them
-KNOWN: dict[str, tuple[Image, Image, float, float, float, float]] = {
+KNOWN: dict[str, tuple[UInt8Array, UInt8Array, float, float, float, float]] = {
     "level": (solid(48, 64, 128), solid(48, 64, 129), 80, 0.8, 2.1479082107543945, 2.1476974064471346),
     "black and white": (solid(48, 64, 0), solid(48, 64, 255), 203, 0.8, 564.5011596679688, 564.4950483303593),
     "checker": (_checker(), solid(48, 64, 188), 80, 0.8, 6.132640838623047, 6.0050557811277985),
@@ -74,7 +73,7 @@ def pairs() -> dict[str, Any]:
 
 
 @cache
-def arrays(name: str) -> dict[str, npt.NDArray[np.float32]]:
+def arrays(name: str) -> dict[str, Float32Array]:
     """The arrays of a recorded file."""
     with np.load(FOLDER / name) as stored:
         return dict(stored)
@@ -89,7 +88,7 @@ def prepared(metric: Any, name: str) -> Any:
 
 
 @cache
-def image_of(name: str) -> Image:
+def image_of(name: str) -> UInt8Array:
     """A recorded picture, (3, height, width)."""
     image = cv2.imread(str(FOLDER / name), cv2.IMREAD_COLOR)
     assert image is not None
@@ -101,7 +100,7 @@ def near(value: float) -> Any:
     return pytest.approx(value, rel=RELATIVE, abs=ABSOLUTE)
 
 
-def footage(height: int, width: int, count: int) -> list[Image]:
+def footage(height: int, width: int, count: int) -> list[UInt8Array]:
     """A camera that moves over soft spots and fine grain of its own making."""
     rng = np.random.default_rng(7)
     large = np.zeros((height + 3 * count, width + 3 * count, 3), np.float32)
@@ -113,7 +112,7 @@ def footage(height: int, width: int, count: int) -> list[Image]:
     return [np.ascontiguousarray(pixels[:, i : i + height, 2 * i : 2 * i + width]) for i in range(count)]
 
 
-def compressed(image: Image, quality: int) -> Image:
+def compressed(image: UInt8Array, quality: int) -> UInt8Array:
     """A picture after JPEG."""
     _, data = cv2.imencode(".jpg", image[::-1].transpose(1, 2, 0), [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -9,6 +9,7 @@ import pytest
 import vapoursynth as vs
 
 from tests.measure.metrics.butteraugli import cases
+from vs_align.io.array_types import UInt8Array
 from vs_align.measure.metrics.best_match_search import Slack, search
 from vs_align.measure.metrics.butteraugli import tiles as butteraugli_tiles
 from vs_align.measure.metrics.butteraugli.features import Features
@@ -37,18 +38,18 @@ class _Counting(Butteraugli):
         return super().score(candidate, ref, limit)
 
 
-def _still(image: cases.Image, count: int) -> list[cases.Image]:
+def _still(image: UInt8Array, count: int) -> list[UInt8Array]:
     """A scene without motion, with camera noise and compression of its own in every frame."""
     rng = np.random.default_rng(3)
     noisy = (np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8) for _ in range(count))
     return [cases.compressed(picture, 60 + 5 * (i % 5)) for i, picture in enumerate(noisy)]
 
 
-def _samples(metric: Butteraugli, images: list[cases.Image]) -> list[_Sample]:
+def _samples(metric: Butteraugli, images: list[UInt8Array]) -> list[_Sample]:
     return [_Sample(metric.prepare(image), image.tobytes()) for image in images]
 
 
-def _equal_to_full(metric: Butteraugli, refs: list[cases.Image], images: list[cases.Image], slack: Slack) -> list[int]:
+def _equal_to_full(metric: Butteraugli, refs: list[UInt8Array], images: list[UInt8Array], slack: Slack) -> list[int]:
     """Search the window of every ref among all images, and compare with the full search; return the winners."""
     candidates, winners = dict(enumerate(_samples(metric, images))), []
     for n, ref in enumerate(_samples(metric, refs)):

@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from vs_align.io.array_types import GenericArray
 from vs_align.measure.metrics.planestats import search as planestats
 from vs_align.measure.metrics.planestats.search import Pictures, PlaneStatsSearch
 
-Arrays = list[npt.NDArray[np.generic]]
+Arrays = list[GenericArray]
 
 
 def pictures(arrays: Arrays) -> Pictures:

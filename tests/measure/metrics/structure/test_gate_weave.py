@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.footage import Shot
-from tests.measure.registration.scenes import Luma, noisy, shifted
+from tests.measure.registration.scenes import noisy, shifted
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.metrics.structure import kernels
 from vs_align.measure.metrics.structure import metric as structure
-from vs_align.measure.metrics.structure.gate_weave import Rows, slopes, weave
+from vs_align.measure.metrics.structure.gate_weave import slopes, weave
 from vs_align.measure.metrics.structure.metric import Asked, Structure
 from vs_align.measure.registration.sequence.geometry import neutral_geometry
 
@@ -18,7 +19,7 @@ SHOT = Shot(7, SIZE)
 INSIDE = np.flatnonzero(np.ones((SIZE[1], SIZE[0]), np.bool_))
 
 
-def rows(picture: Luma) -> Rows:
+def rows(picture: Float32Array) -> Float32Array:
     return np.asarray(picture.take(INSIDE), np.float32)
 
 
@@ -68,8 +69,8 @@ def test_weave_is_what_is_usual_and_not_what_is_rare() -> None:
     assert weave(10 * astray) == 1
 
 
-def scores_of(clip: list[Luma], ref: list[Luma]) -> list[list[float]]:
-    def giver(picture: Luma) -> Callable[[], Luma]:
+def scores_of(clip: list[Float32Array], ref: list[Float32Array]) -> list[list[float]]:
+    def giver(picture: Float32Array) -> Callable[[], Float32Array]:
         return lambda: picture
 
     windows = {n: range(max(0, n - 3), min(len(clip), n + 6)) for n in range(len(ref))}

@@ -4,22 +4,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.footage import Shot
-from tests.measure.registration.scenes import Luma, centred, noisy, shifted, turned
+from tests.measure.registration.scenes import centred, noisy, shifted, turned
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.metrics.structure import kernels
 from vs_align.measure.metrics.structure.metric import Asked, Structure
 from vs_align.measure.registration.sequence.geometry import Geometry, neutral_geometry
-
-Rows = npt.NDArray[np.float32]
 
 SIZE = (130, 76)
 SHOT = Shot(5, SIZE, (0.7, 0.2))
 ALWAYS = range(10**6)
 NEUTRAL = [(neutral_geometry(SIZE), ALWAYS)]
-TONES: dict[str, Callable[[Rows], Rows]] = {
+TONES: dict[str, Callable[[Float32Array], Float32Array]] = {
     "same": lambda x: x,
     "gamma": lambda x: x**2.2,
     "brighter gamma": lambda x: x**0.7,
@@ -30,13 +28,13 @@ TONES: dict[str, Callable[[Rows], Rows]] = {
 }
 
 
-def curve_of(clip: Rows, ref: Rows) -> Rows:
+def curve_of(clip: Float32Array, ref: Float32Array) -> Float32Array:
     curve = np.full(kernels.BINS, np.nan, np.float32)
     kernels.tone_curve(clip, ref, curve)
     return curve
 
 
-def toned(picture: Rows, curve: Rows) -> Rows:
+def toned(picture: Float32Array, curve: Float32Array) -> Float32Array:
     out = np.empty_like(picture)
     kernels.toned(picture, curve, out)
     return out
@@ -44,7 +42,7 @@ def toned(picture: Rows, curve: Rows) -> Rows:
 
 @pytest.mark.parametrize("tone", TONES.values(), ids=TONES.keys())
 @pytest.mark.parametrize("grain", [0.0, 0.03])
-def test_a_tone_curve_comes_back(tone: Callable[[Rows], Rows], grain: float) -> None:
+def test_a_tone_curve_comes_back(tone: Callable[[Float32Array], Float32Array], grain: float) -> None:
     rng = np.random.default_rng(1)
     clip = rng.random(60001).astype(np.float32)
     ref = (tone(clip) + rng.normal(0, grain, clip.size)).astype(np.float32)
@@ -102,8 +100,8 @@ def test_differences_and_deviations(length: int) -> None:
     assert kernels.mean_deviation(first) == pytest.approx(np.abs(wide - wide.mean()).mean(), rel=1e-5, abs=1e-7)
 
 
-def asked_of(clip: Sequence[Luma], ref: Sequence[Luma], windows: Sequence[range]) -> Asked:
-    def giver(picture: Luma) -> Callable[[], Luma]:
+def asked_of(clip: Sequence[Float32Array], ref: Sequence[Float32Array], windows: Sequence[range]) -> Asked:
+    def giver(picture: Float32Array) -> Callable[[], Float32Array]:
         return lambda: picture
 
     return Asked(
@@ -119,7 +117,7 @@ CLIP, REF = SHOT.film(range(16)), SHOT.film(range(1, 13))
 RIGHT = [n + 1 - window.start for n, window in enumerate(WINDOWS)]
 
 
-def choices(scores: dict[int, npt.NDArray[np.float64]]) -> list[int]:
+def choices(scores: dict[int, Float64Array]) -> list[int]:
     return [int(scores[n].argmin()) for n in sorted(scores)]
 
 
@@ -133,7 +131,7 @@ def test_equal_pictures_leave_nothing_unexplained() -> None:
 
 
 @pytest.mark.parametrize("tone", TONES.values(), ids=TONES.keys())
-def test_the_grade_of_each_candidate_is_its_own(tone: Callable[[Rows], Rows]) -> None:
+def test_the_grade_of_each_candidate_is_its_own(tone: Callable[[Float32Array], Float32Array]) -> None:
     """Every candidate has another gain on top, as under flicker or in a fade."""
     clip = [np.asarray(tone((0.8 + 0.2 * np.sin(2.1 * k)) * p), np.float32) for k, p in enumerate(CLIP)]
     assert choices(Structure(100).scores(asked_of(clip, REF, WINDOWS), NEUTRAL)) == RIGHT
@@ -180,7 +178,7 @@ def test_a_transform_that_does_not_hold_is_not_used() -> None:
 
 
 @pytest.mark.parametrize("matrix", [shifted(500, 0), shifted(0, -75)])
-def test_pictures_that_hardly_overlap_are_not_compared(matrix: npt.NDArray[np.float64]) -> None:
+def test_pictures_that_hardly_overlap_are_not_compared(matrix: Float64Array) -> None:
     part = np.zeros((SIZE[1], SIZE[0]), np.float32)
     part[:, :50] = 1
     scores = Structure(100).scores(asked_of(CLIP, REF, WINDOWS), [(Geometry(matrix, part, part, 1.0), ALWAYS)])
@@ -216,8 +214,8 @@ def test_what_is_remembered_changes_nothing() -> None:
 def test_each_candidate_is_read_once_while_it_is_remembered() -> None:
     asked, read = asked_of(CLIP, REF, WINDOWS), []
 
-    def noting(k: int) -> Callable[[], Luma]:
-        def give() -> Luma:
+    def noting(k: int) -> Callable[[], Float32Array]:
+        def give() -> Float32Array:
             read.append(k)
             return CLIP[k]
 

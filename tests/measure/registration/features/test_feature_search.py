@@ -5,8 +5,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.measure.registration.scenes import Luma, Size, errors, noisy, pair, scene, shifted, turned, with_logo
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from tests.measure.registration.scenes import Size, errors, noisy, pair, scene, shifted, turned, with_logo
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.features.detector import Features, Matches
 from vs_align.measure.registration.features.feature_search import from_matches, wide
 from vs_align.measure.registration.features.sift import SiftDetector
@@ -17,11 +18,11 @@ SIFT = SiftDetector()
 search = partial(wide, detector=SIFT)
 
 
-def tilted(x: float, y: float) -> Matrix:
+def tilted(x: float, y: float) -> Float64Array:
     return np.array([[1, 0, 0], [0, 1, 0], [x, y, 1]], np.float64)
 
 
-CASES: dict[str, tuple[Matrix, Size, Size]] = {
+CASES: dict[str, tuple[Float64Array, Size, Size]] = {
     "shift": (shifted(60, -30), SIZE, SIZE),
     "4:3 of 16:9": (np.eye(3), SIZE, (241, 181)),
     "16:9 of 4:3": (np.eye(3), (241, 181), SIZE),
@@ -35,14 +36,14 @@ CASES: dict[str, tuple[Matrix, Size, Size]] = {
 }
 
 
-def crushed(picture: Luma) -> Luma:
-    out: Luma = np.clip((np.clip(picture, 0, 1) ** 1.3 - 0.13) * 1.25, 0, 1).astype(np.float32)
+def crushed(picture: Float32Array) -> Float32Array:
+    out: Float32Array = np.clip((np.clip(picture, 0, 1) ** 1.3 - 0.13) * 1.25, 0, 1).astype(np.float32)
     return out
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @pytest.mark.parametrize("change", ["none", "crushed", "grain", "logo"])
-def test_a_known_transform_comes_back(case: tuple[Matrix, Size, Size], change: str) -> None:
+def test_a_known_transform_comes_back(case: tuple[Float64Array, Size, Size], change: str) -> None:
     placement, ref_size, clip_size = case
     clip, ref, truth = pair(1, placement, ref_size, clip_size)
     if change == "logo":
@@ -60,7 +61,7 @@ def test_a_known_transform_comes_back(case: tuple[Matrix, Size, Size], change: s
 
 
 def test_the_simplest_kind_that_explains_the_points_is_chosen() -> None:
-    def kind(placement: Matrix) -> str:
+    def kind(placement: Float64Array) -> str:
         clip, ref, _ = pair(2, placement)
         return search(clip, ref).method
 
@@ -101,7 +102,9 @@ def test_features_that_are_known_already_are_used() -> None:
     ],
     ids=["other", "flat", "nan", "same", "mirrored"],
 )
-def test_where_nothing_is_found_the_answer_is_neutral_with_a_reason(clip: Luma, ref: Luma, reason: str) -> None:
+def test_where_nothing_is_found_the_answer_is_neutral_with_a_reason(
+    clip: Float32Array, ref: Float32Array, reason: str
+) -> None:
     found = search(clip, ref)
     assert not found.found
     assert reason in found.reason and found.reason
@@ -117,7 +120,7 @@ def test_no_size_is_too_small_to_answer(size: Size) -> None:
         assert found.found or found.reason
 
 
-def matches_of(clip: Luma, ref: Luma) -> Matches:
+def matches_of(clip: Float32Array, ref: Float32Array) -> Matches:
     return SIFT.match(SIFT.detect(clip), SIFT.detect(ref))
 
 
@@ -152,7 +155,7 @@ def test_matches_at_one_spot_are_not_believed() -> None:
         (turned(180) @ shifted(30, 30), "overlaps"),
     ],
 )
-def test_what_cannot_be_is_said(matrix: Matrix, words: str) -> None:
+def test_what_cannot_be_is_said(matrix: Float64Array, words: str) -> None:
     said = objection(matrix, SIZE, SIZE)
     assert words in said and bool(words) == bool(said)
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.measure.registration.scenes import Luma, errors, noisy, pair, shifted, turned, with_logo
+from tests.measure.registration.scenes import errors, noisy, pair, shifted, turned, with_logo
 from vs_align.errors import ArgumentError
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.features.detector import Matches
 from vs_align.measure.registration.features.multi_frame import pooled
 from vs_align.measure.registration.features.sift import SiftDetector
@@ -16,8 +17,8 @@ SIFT = SiftDetector()
 
 
 def frames(
-    count: int, placement: Matrix, *, logo: bool = False
-) -> tuple[list[Matches], list[tuple[Luma, Luma]], Matrix]:
+    count: int, placement: Float64Array, *, logo: bool = False
+) -> tuple[list[Matches], list[tuple[Float32Array, Float32Array]], Float64Array]:
     matches, pictures = [], []
     truth = np.eye(3)
     for seed in range(count):

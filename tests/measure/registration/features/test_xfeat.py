@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.folders import SHARED
 from tests.measure.registration.scenes import errors, pair, scene, shifted, turned
 from vs_align.errors import AlignError
+from vs_align.io.array_types import Float64Array, UInt8Array
 from vs_align.measure.images.views import as_luma
 from vs_align.measure.registration.features.feature_search import wide
 
@@ -58,7 +58,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def batch(picture: npt.NDArray[np.uint8]) -> Any:
+def batch(picture: UInt8Array) -> Any:
     return torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)[None]
 
 
@@ -104,7 +104,7 @@ def test_the_golden_pair_is_registered(detector: "XFeatDetector", goldens: Path)
 
 
 @pytest.mark.parametrize("placement", [shifted(40, -20), turned(8, 0.8), turned(0, 1.3, 1.1)])
-def test_a_known_transform_comes_back(detector: "XFeatDetector", placement: npt.NDArray[np.float64]) -> None:
+def test_a_known_transform_comes_back(detector: "XFeatDetector", placement: Float64Array) -> None:
     clip, ref, truth = pair(1, placement)
     found = wide(clip, ref, detector=detector)
     assert found.found, found.reason

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.measure.registration.placed_films import PlacedFilms, error_of, window
-from tests.measure.registration.scenes import Luma
 from vs_align.enums import PlaceMethod
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.fingerprints.extraction import node_fingerprints
 from vs_align.measure.registration.placement_search.estimator import PlaceOptions, Side, middle_placement, place_films
 from vs_align.measure.registration.placement_search.scene_check import agreements, misplaced, unseen_changes
@@ -36,7 +36,7 @@ def test_a_cut_that_only_clip_shows_begins_a_scene() -> None:
     # ref has too little contrast for its own cut to be seen
     films = PlacedFilms((window(37, 23, REF), window(47, 30, REF)), REF, shots=(0, 20), length=40)
 
-    def grey(picture: Luma, _: int) -> Luma:
+    def grey(picture: Float32Array, _: int) -> Float32Array:
         return 0.35 + 0.3 * picture
 
     found = _placed(films, list(range(40)), ref=grey)

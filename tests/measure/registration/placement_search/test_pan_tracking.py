@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.measure.registration.placed_films import PlacedFilms, window
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.fingerprints.extraction import node_fingerprints
-from vs_align.measure.images.field import Matrix
 from vs_align.measure.registration.placement_search.estimator import Side
 from vs_align.measure.registration.placement_search.pan_tracking import scanned
 from vs_align.measure.registration.placement_search.subpixel import edges_of
@@ -15,11 +15,11 @@ REF = (160, 90)
 
 
 class _Moving(PlacedFilms):
-    def truth_at(self, moment: int) -> Matrix:
+    def truth_at(self, moment: int) -> Float64Array:
         return window(40 + 0.2 * moment, 30, REF, 1 + 0.002 * moment)
 
 
-def _scanned(films: PlacedFilms, start: Matrix) -> list[Scene]:
+def _scanned(films: PlacedFilms, start: Float64Array) -> list[Scene]:
     nodes = films.clip(), films.ref()
     clip, ref = (Side(node, node_fingerprints(node, "clip", None, None, "")) for node in nodes)
     transform = Transform(start.tolist(), films.clip_size, REF)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tests.footage import Shot
-from tests.measure.registration.scenes import Luma, centred, noisy, shifted, turned
-from vs_align.measure.images.field import Matrix
+from tests.measure.registration.scenes import centred, noisy, shifted, turned
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.registration.sequence.geometry import Geometry, geometries, neutral_geometry
 
 SIZE = (160, 90)
 
 
-def about_centre(move: Matrix) -> Matrix:
+def about_centre(move: Float64Array) -> Float64Array:
     return centred(SIZE) @ move @ np.linalg.inv(centred(SIZE))
 
 
@@ -19,12 +19,12 @@ FIRST, SECOND = about_centre(shifted(6, 1) @ turned(0, 1.05)), about_centre(shif
 WINDOWS = [range(n, n + 9) for n in range(0, 40, 2)]
 
 
-def corner_error(found: Matrix, truth: Matrix) -> float:
+def corner_error(found: Float64Array, truth: Float64Array) -> float:
     corners = np.array([(0, 0, 1), (159, 0, 1), (0, 89, 1), (159, 89, 1)], np.float64)
     return float(np.abs((corners @ (found - truth).T)[:, :2]).max())
 
 
-def two_scenes(first: Matrix, second: Matrix) -> tuple[list[Luma], list[Luma]]:
+def two_scenes(first: Float64Array, second: Float64Array) -> tuple[list[Float32Array], list[Float32Array]]:
     """Clip has four frames more at either end; its cut is where that of ref is."""
     shots = Shot(1, SIZE, (0.6, 0.0)), Shot(9, SIZE, (-0.4, 0.3))
     clip = [*shots[0].film(range(-4, 22), first), *shots[1].film(range(22, 44), second)]

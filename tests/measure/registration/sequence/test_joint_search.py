@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.footage import Shot
-from tests.measure.registration.scenes import Luma, centred, noisy, shifted, turned, with_logo
-from vs_align.measure.images.field import Matrix
+from tests.measure.registration.scenes import centred, noisy, shifted, turned, with_logo
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.registration.sequence.joint_search import JointRegistration, joint
 
 SIZE = (192, 108)
@@ -25,11 +25,11 @@ MOVES = {
 }
 
 
-def about_centre(move: Matrix) -> Matrix:
+def about_centre(move: Float64Array) -> Float64Array:
     return centred(SIZE) @ move @ np.linalg.inv(centred(SIZE))
 
 
-def corner_error(found: Matrix, truth: Matrix) -> float:
+def corner_error(found: Float64Array, truth: Float64Array) -> float:
     """Greatest distance at a corner in pixels."""
     x, y = SIZE[0] - 1, SIZE[1] - 1
     corners = np.array([(0, 0, 1), (x, 0, 1), (0, y, 1), (x, y, 1)], np.float64)
@@ -37,26 +37,26 @@ def corner_error(found: Matrix, truth: Matrix) -> float:
     return float(np.hypot(*(a - b).T).max())
 
 
-def bordered(picture: Luma) -> Luma:
+def bordered(picture: Float32Array) -> Float32Array:
     out = picture.copy()
     out[:, :12] = out[:, -12:] = 0
     return out
 
 
-def mirrored(picture: Luma) -> Luma:
+def mirrored(picture: Float32Array) -> Float32Array:
     inner = np.ascontiguousarray(picture[:, 14:-14])
     return np.asarray(cv2.copyMakeBorder(inner, 0, 0, 14, 14, cv2.BORDER_REFLECT), np.float32)
 
 
-def crushed(picture: Luma) -> Luma:
+def crushed(picture: Float32Array) -> Float32Array:
     return np.asarray(np.clip(1.6 * np.clip(picture, 0, 1) ** 1.5 - 0.25, 0, 1), np.float32)
 
 
-def everything(picture: Luma, seed: int) -> Luma:
+def everything(picture: Float32Array, seed: int) -> Float32Array:
     return with_logo(bordered(crushed(noisy(picture, 0.04, seed))))
 
 
-def demand(found: JointRegistration, truth: Matrix, within: float = 0.1) -> None:
+def demand(found: JointRegistration, truth: Float64Array, within: float = 0.1) -> None:
     assert found.found
     assert found.matched.candidates.tolist() == (REFS + 40).tolist()
     assert corner_error(found.matrix, truth) < within
@@ -83,13 +83,15 @@ def test_a_transform_and_an_offset_come_back_together(move: str, pan: tuple[floa
         (5, (0.8, -0.3), shifted(1, 0) @ turned(0, 1.03)),
     ],
 )
-def test_a_frame_and_a_step_of_the_pan_are_not_mixed_up(seed: int, pan: tuple[float, float], move: Matrix) -> None:
+def test_a_frame_and_a_step_of_the_pan_are_not_mixed_up(
+    seed: int, pan: tuple[float, float], move: Float64Array
+) -> None:
     """Both lead to a stable end: here the first search begins nearer to the wrong one."""
     shot, truth = Shot(seed, SIZE, pan), about_centre(move)
     demand(joint(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS), truth)
 
 
-CHANGES: dict[str, Callable[[Luma, int], Luma]] = {
+CHANGES: dict[str, Callable[[Float32Array, int], Float32Array]] = {
     "grain": lambda p, i: noisy(p, 0.05, i),
     "gamma": lambda p, i: np.asarray(np.clip(p, 0, 1) ** 2.2, np.float32),
     "crushed": lambda p, i: crushed(p),
@@ -142,7 +144,7 @@ def test_a_crop_of_a_fifth_is_found_by_features() -> None:
 def test_nothing_is_made_of_what_has_nothing_in_common(other: str) -> None:
     rng = np.random.default_rng(5)
     ref = Shot(3, SIZE, (0.5, 0.1)).film(REFS)
-    others: dict[str, Callable[[], list[Luma]]] = {
+    others: dict[str, Callable[[], list[Float32Array]]] = {
         "scene": lambda: Shot(44, SIZE, (0.5, 0.1)).film(MOMENTS),
         "noise": lambda: [rng.random((108, 192)).astype(np.float32) for _ in MOMENTS],
         "grey noise on black": lambda: [rng.normal(0.02, 0.01, (108, 192)).astype(np.float32) for _ in MOMENTS],

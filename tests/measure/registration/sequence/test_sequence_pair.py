@@ -5,14 +5,14 @@ import pytest
 
 from tests.footage import Shot
 from tests.measure.registration.scenes import centred, noisy, shifted, turned
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.images.views import normalised
 from vs_align.measure.registration.esm import AFFINE
 from vs_align.measure.registration.sequence.sequence_pair import Sequences
 
 SIZE = (131, 75)
 SHOT = Shot(2, SIZE, (0.9, 0.2))
-TRUTH: Matrix = centred(SIZE) @ shifted(3.5, -2) @ turned(1, 1.04) @ np.linalg.inv(centred(SIZE))
+TRUTH: Float64Array = centred(SIZE) @ shifted(3.5, -2) @ turned(1, 1.04) @ np.linalg.inv(centred(SIZE))
 WHOLE = np.ones((75, 131), np.float32)
 
 
@@ -81,12 +81,12 @@ def test_pictures_that_do_not_overlap_agree_with_nothing() -> None:
 
 
 @pytest.mark.parametrize("off", [shifted(1.5, -1), shifted(-1, 1) @ turned(0.4, 1.01)])
-def test_several_pairs_bring_a_transform_closer(off: Matrix) -> None:
+def test_several_pairs_bring_a_transform_closer(off: Float64Array) -> None:
     start = TRUTH @ centred(SIZE) @ off @ np.linalg.inv(centred(SIZE))
     closer = sequences(0.02).refined(start, [(n, n + 4) for n in range(0, 10, 2)], AFFINE, 10)
     corners = np.array([(0, 0, 1), (130, 0, 1), (0, 74, 1), (130, 74, 1)], np.float64)
 
-    def error(matrix: Matrix) -> float:
+    def error(matrix: Float64Array) -> float:
         return float(np.abs((corners @ (matrix - TRUTH).T)[:, :2]).max())
 
     assert error(start) > 1

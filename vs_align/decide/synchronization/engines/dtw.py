@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vs_align.decide.synchronization.engines.dtw_kernels import distances, trace, warp
-from vs_align.decide.synchronization.engines.engine import Floats, Ints
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array, UInt64Array
 
 # Cells of a band, each of which takes five bytes.
 _MOST_CELLS = 100_000_000
@@ -22,9 +22,9 @@ class Weights:
         parts: (parts,) of float32, what its squared Euclidean distance counts, which is cut at 1.
     """
 
-    words: npt.NDArray[np.float32]
-    ends: Ints
-    parts: npt.NDArray[np.float32]
+    words: Float32Array
+    ends: Int64Array
+    parts: Float32Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +36,8 @@ class Sequence:
         vectors: (n, floats) of float32.
     """
 
-    bits: npt.NDArray[np.uint64]
-    vectors: npt.NDArray[np.float32]
+    bits: UInt64Array
+    vectors: Float32Array
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -61,8 +61,8 @@ class Band:
         high: (n,) one past the last.
     """
 
-    low: Ints
-    high: Ints
+    low: Int64Array
+    high: Int64Array
 
     def reversed(self, length: int) -> "Band":
         """Return the band of both sequences in reverse order; `length` is that of clip."""
@@ -103,12 +103,12 @@ def sakoe_chiba(count: int, length: int, window: int) -> Band:
     return band(np.floor(diagonal - half), np.ceil(diagonal + half) + 1, length)
 
 
-def around(places: Floats, length: int, radius: int) -> Band:
+def around(places: Float64Array, length: int, radius: int) -> Band:
     """Return the band of `radius` frames to either side of places that are known roughly, (n,)."""
     return band(np.floor(places - radius), np.ceil(places + radius) + 1, length)
 
 
-def align(ref: Sequence, clip: Sequence, weights: Weights, within: Band) -> tuple[Ints, Floats]:
+def align(ref: Sequence, clip: Sequence, weights: Weights, within: Band) -> tuple[Int64Array, Float64Array]:
     """Return the clip frame of each ref frame and their distance, by dynamic time warping.
 
     The way may begin and end at any clip frame of the band: those before and after belong to no ref frame and cost
@@ -130,16 +130,18 @@ def align(ref: Sequence, clip: Sequence, weights: Weights, within: Band) -> tupl
     return found, scores
 
 
-def pair_distances(ref: Sequence, clip: Sequence, weights: Weights, first: Ints, second: Ints) -> Floats:
+def pair_distances(
+    ref: Sequence, clip: Sequence, weights: Weights, first: Int64Array, second: Int64Array
+) -> Float64Array:
     """Return (k,) distances of frames first[i] of ref and second[i] of clip."""
     out = np.empty(len(first), np.float64)
     distances(_plain(ref), _plain(clip), first, second, _numbers(weights), out)
     return out
 
 
-def _plain(sequence: Sequence) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
+def _plain(sequence: Sequence) -> tuple[UInt64Array, Float32Array]:
     return sequence.bits, sequence.vectors
 
 
-def _numbers(weights: Weights) -> tuple[npt.NDArray[np.float32], Ints, npt.NDArray[np.float32]]:
+def _numbers(weights: Weights) -> tuple[Float32Array, Int64Array, Float32Array]:
     return weights.words, weights.ends, weights.parts

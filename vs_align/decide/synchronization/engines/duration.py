@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Floats, Ints, Progress, Stage
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress, Stage
 from vs_align.decide.synchronization.engines.frame_views import sides
 from vs_align.decide.synchronization.engines.scores import pixel_scores
 from vs_align.decide.synchronization.engines.trust import confidences
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 
@@ -25,7 +26,7 @@ def duration(
     return EngineMatch(frames, confidences(first, second, frames, stage.part(0.1, 1)), scores)
 
 
-def frames_at(clip: Fingerprints, seconds: Floats) -> Ints:
+def frames_at(clip: Fingerprints, seconds: Float64Array) -> Int64Array:
     """Return the frames whose time stamps are nearest, (n,), -1 half a frame beyond the first and the last.
 
     Args:

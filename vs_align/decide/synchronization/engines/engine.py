@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from vs_align.io.array_types import Float64Array, Int64Array
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
 
 
@@ -40,9 +37,9 @@ class EngineMatch:
             there is no frame.
     """
 
-    frames: Ints
-    confidences: Floats
-    scores: Floats
+    frames: Int64Array
+    confidences: Float64Array
+    scores: Float64Array
 
 
 @dataclass(frozen=True, slots=True)

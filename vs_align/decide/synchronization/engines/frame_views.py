@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.decide.synchronization.engines.engine import EngineOptions, Ints
+from vs_align.decide.synchronization.engines.engine import EngineOptions
+from vs_align.io.array_types import BoolArray, Int64Array, UInt8Array
 from vs_align.measure.fingerprints.fingerprint import COLOUR_HEIGHT, COLOUR_WIDTH, HEIGHT, WIDTH, Fingerprints
 
-Pictures = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
 
 # Frames read at a time, and how many such stretches are kept: some 20 MB a side.
@@ -41,10 +39,10 @@ class Side:
     prints: Fingerprints
     size: tuple[int, int] = (WIDTH, HEIGHT)
     crop: Box | None = None
-    mask: Mask | None = None
+    mask: BoolArray | None = None
     backwards: bool = False
-    tone: Pictures | None = None
-    _stretches: dict[int, Pictures] = field(default_factory=dict, repr=False)
+    tone: UInt8Array | None = None
+    _stretches: dict[int, UInt8Array] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -54,22 +52,22 @@ class Side:
         """Return the same with the last frame first."""
         return Side(self.prints, self.size, self.crop, self.mask, not self.backwards, self.tone)
 
-    def masked(self, mask: Mask) -> "Side":
+    def masked(self, mask: BoolArray) -> "Side":
         """Return the same, compared only where the mask is true."""
         return Side(self.prints, self.size, self.crop, mask, self.backwards, self.tone)
 
-    def toned(self, tone: Pictures) -> "Side":
+    def toned(self, tone: UInt8Array) -> "Side":
         """Return the same with other levels, (256,) of uint8."""
         return Side(self.prints, self.size, self.crop, self.mask, self.backwards, tone)
 
-    def pictures(self, first: int, stop: int) -> Pictures:
+    def pictures(self, first: int, stop: int) -> UInt8Array:
         """Return luma of frames first..stop-1, (k, height, width); the mask is not applied."""
         count = len(self)
         if self.backwards:
             return self._sized(self.prints.pictures(count - stop, count - first), self.size)[::-1]
         return self._sized(self.prints.pictures(first, stop), self.size)
 
-    def colours(self, first: int, stop: int) -> Pictures:
+    def colours(self, first: int, stop: int) -> UInt8Array:
         """Return U and V of frames first..stop-1, (k, 2, 9, 16), 128 where the mask is false."""
         raw = self.prints.colours(first, stop)
         flat = self._sized(raw.reshape(-1, COLOUR_HEIGHT, COLOUR_WIDTH), (COLOUR_WIDTH, COLOUR_HEIGHT))
@@ -81,16 +79,16 @@ class Side:
             out = np.where(share > 0.5, out, np.uint8(128))
         return out
 
-    def rows(self, first: int, stop: int) -> Pictures:
+    def rows(self, first: int, stop: int) -> UInt8Array:
         """Return the pixels that are compared of frames first..stop-1, (k, pixels)."""
         pictures = self.pictures(first, stop)
         out = pictures.reshape(len(pictures), -1) if self.mask is None else pictures[:, self.mask]
         return np.ascontiguousarray(out if self.tone is None else self.tone[out])
 
-    def take(self, frames: Ints) -> Pictures:
+    def take(self, frames: Int64Array) -> UInt8Array:
         """Return the pixels that are compared of some frames, (k, pixels). Cheap where frames are near one another."""
         blocks = frames // _STRETCH
-        out: Pictures | None = None
+        out: UInt8Array | None = None
         for block in np.unique(blocks):
             rows = self._stretch(int(block))
             if out is None:
@@ -99,7 +97,7 @@ class Side:
             out[chosen] = rows[frames[chosen] - block * _STRETCH]
         return out if out is not None else np.empty((0, self.rows(0, 1).shape[1]), np.uint8)
 
-    def _stretch(self, block: int) -> Pictures:
+    def _stretch(self, block: int) -> UInt8Array:
         if block not in self._stretches:
             while len(self._stretches) >= _KEPT:
                 del self._stretches[next(iter(self._stretches))]
@@ -107,7 +105,7 @@ class Side:
             self._stretches[block] = self.rows(first, min(len(self), first + _STRETCH))
         return self._stretches[block]
 
-    def _sized(self, pictures: Pictures, size: tuple[int, int]) -> Pictures:
+    def _sized(self, pictures: UInt8Array, size: tuple[int, int]) -> UInt8Array:
         height, width = pictures.shape[1:]
         if self.crop is None and size == (width, height):
             return pictures
@@ -141,7 +139,7 @@ def sides(ref: Fingerprints, clip: Fingerprints, options: EngineOptions) -> tupl
     return Side(ref, size), Side(clip, size, box)
 
 
-def content_mask(side: Side) -> Mask:
+def content_mask(side: Side) -> BoolArray:
     """Return where a clip has picture, (height, width).
 
     A pixel counts that is more than 10 levels above black in most of some frames spread over the clip; what counts is
@@ -164,7 +162,7 @@ def content_mask(side: Side) -> Mask:
     return mask
 
 
-def border_mask(side: Side, margin: int) -> Mask:
+def border_mask(side: Side, margin: int) -> BoolArray:
     """Return a band along the edges of the picture, (height, width).
 
     Args:

@@ -1,14 +1,14 @@
 """The engine `keyframes`: structural similarity of sampled frames, and straight lines between them."""
 
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.engines.duration import frames_at
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Floats, Ints, Progress, Stage
-from vs_align.decide.synchronization.engines.frame_views import Pictures, Side, sides
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress, Stage
+from vs_align.decide.synchronization.engines.frame_views import Side, sides
 from vs_align.decide.synchronization.engines.kernels import ssim
 from vs_align.decide.synchronization.engines.monotone import in_order
 from vs_align.decide.synchronization.engines.trust import confidences
+from vs_align.io.array_types import Float64Array, Int64Array, UInt8Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 # Frames of ref that are looked for.
@@ -44,7 +44,7 @@ def keyframes(
     return EngineMatch(frames, confidences(first, second, frames, stage.part(0.8, 1)), scores)
 
 
-def _search(ref: Side, clip: Side, samples: Ints, window: int, stage: Stage) -> tuple[Ints, Floats]:
+def _search(ref: Side, clip: Side, samples: Int64Array, window: int, stage: Stage) -> tuple[Int64Array, Float64Array]:
     """The most alike clip frame of each sample, and by how much it is more alike than most others."""
     step = max(_STEP, -(-len(clip) // _MOST_SEARCHED)) if len(clip) > 2 * _STEP else 1
     searched = np.arange(0, len(clip), step)
@@ -68,7 +68,7 @@ def _search(ref: Side, clip: Side, samples: Ints, window: int, stage: Stage) -> 
     return places, worth
 
 
-def _closely(picture: npt.NDArray[np.uint8], clip: Side, centres: Ints, step: int) -> tuple[int, float]:
+def _closely(picture: UInt8Array, clip: Side, centres: Int64Array, step: int) -> tuple[int, float]:
     place, highest = int(centres[0]), -np.inf
     for centre in centres:
         begin = max(0, int(centre) - step + 1)
@@ -79,7 +79,7 @@ def _closely(picture: npt.NDArray[np.uint8], clip: Side, centres: Ints, step: in
     return place, highest
 
 
-def _between(ref: Fingerprints, clip: Fingerprints, samples: Ints, places: Ints) -> Ints:
+def _between(ref: Fingerprints, clip: Fingerprints, samples: Int64Array, places: Int64Array) -> Int64Array:
     """Frames on straight lines between matches, and at the clips' own rates beyond them."""
     inside = np.arange(samples[0], samples[-1] + 1)
     frames = np.full(len(ref), -1, np.int64)
@@ -90,7 +90,7 @@ def _between(ref: Fingerprints, clip: Fingerprints, samples: Ints, places: Ints)
     return frames
 
 
-def _scores(ref: Side, clip: Side, frames: Ints, stage: Stage) -> Floats:
+def _scores(ref: Side, clip: Side, frames: Int64Array, stage: Stage) -> Float64Array:
     out = np.full(len(frames), np.inf)
     for begin in range(0, len(frames), _STRETCH):
         part = frames[begin : begin + _STRETCH]
@@ -103,5 +103,5 @@ def _scores(ref: Side, clip: Side, frames: Ints, stage: Stage) -> Floats:
     return out
 
 
-def _unlike(a: Pictures, b: Pictures) -> float:
+def _unlike(a: UInt8Array, b: UInt8Array) -> float:
     return 1 - float(ssim(np.ascontiguousarray(a), np.ascontiguousarray(b)))

@@ -4,8 +4,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from numba import njit
+
+from vs_align.io.array_types import Float32Array, UInt8Array
 
 BITS = 576
 # The picture is made this large, and its edges are summed up in blocks of 16 by 16 pixels.
@@ -16,7 +17,7 @@ _REACH, _RATIO = 8, 0.5
 _GROUPS, _GROUP = 8, 3
 
 
-def marr_hildreth(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def marr_hildreth(picture: UInt8Array) -> UInt8Array:
     """Return the hash of a grey picture, (72,) bytes.
 
     The picture is blurred, enlarged to 512 by 512 pixels and equalised; of its edges, blocks of 16 by 16 are summed
@@ -36,7 +37,7 @@ def marr_hildreth(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.packbits(groups > groups.mean(axis=1, keepdims=True))
 
 
-def _taps() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _taps() -> tuple[Float32Array, Float32Array]:
     """The two lines that the filter is made of, each summed up over a block."""
     x = _RATIO * np.arange(-_REACH, _REACH + 1)
     bell = np.exp(x * x / 2)

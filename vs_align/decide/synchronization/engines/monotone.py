@@ -1,12 +1,11 @@
 """Choosing, of matches some of which are wrong, those that are in order."""
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.decide.synchronization.engines.engine import Floats, Ints
+from vs_align.io.array_types import BoolArray, Float64Array, Int64Array
 
 
-def in_order(places: Ints, worth: Floats) -> Ints:
+def in_order(places: Int64Array, worth: Float64Array) -> Int64Array:
     """Return which of some matches to keep: the set of the highest worth whose places never fall.
 
     The heaviest non-decreasing subsequence, by dynamic programming.
@@ -31,7 +30,7 @@ def in_order(places: Ints, worth: Floats) -> Ints:
     return np.array(kept[::-1], np.int64)
 
 
-def merged(ahead: Ints, back: Ints, ahead_costs: Floats, back_costs: Floats) -> npt.NDArray[np.bool_]:
+def merged(ahead: Int64Array, back: Int64Array, ahead_costs: Float64Array, back_costs: Float64Array) -> BoolArray:
     """Return (n,) where the forward pass is followed, so that places never fall and the sum of costs is the least.
 
     Args:

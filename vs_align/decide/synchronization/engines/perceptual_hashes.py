@@ -8,12 +8,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.engines.dtw import Sequence, Weights, pair_distances
-from vs_align.decide.synchronization.engines.engine import Ints, Stage
-from vs_align.decide.synchronization.engines.frame_views import Pictures, Side
+from vs_align.decide.synchronization.engines.engine import Stage
+from vs_align.decide.synchronization.engines.frame_views import Side
 from vs_align.decide.synchronization.engines.marr_hildreth import marr_hildreth
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array, UInt8Array, UInt64Array
 
 # What each counts: perceptual hash, average hash, Marr-Hildreth, colour moments, histogram.
 _PHASH, _AVERAGE, _MARR_HILDRETH, _MOMENTS, _HISTOGRAM = 0.4, 0.2, 0.1, 0.2, 0.1
@@ -91,7 +91,7 @@ def _fingerprints(side: Side, step: int, advance: Callable[[int], None]) -> Sequ
     return Sequence(bits, vectors)
 
 
-def _read(side: Side, frames: Ints) -> tuple[Pictures, Pictures]:
+def _read(side: Side, frames: Int64Array) -> tuple[UInt8Array, UInt8Array]:
     """Luma within the bounds of the mask, black outside the mask itself, and colours."""
     first, stop = int(frames[0]), int(frames[-1]) + 1
     local = frames - first
@@ -102,9 +102,7 @@ def _read(side: Side, frames: Ints) -> tuple[Pictures, Pictures]:
     return np.ascontiguousarray(luma), np.ascontiguousarray(colour)
 
 
-def _hash_some(
-    luma: Pictures, colour: Pictures, bits: npt.NDArray[np.uint64], vectors: npt.NDArray[np.float32]
-) -> None:
+def _hash_some(luma: UInt8Array, colour: UInt8Array, bits: UInt64Array, vectors: Float32Array) -> None:
     # the hints of this module name its classes alone
     hashes: Any = cv2.img_hash
     hashers = hashes.PHash_create().compute, hashes.AverageHash_create().compute, marr_hildreth
@@ -118,7 +116,7 @@ def _hash_some(
         vectors[i, _MOMENT_COUNT:] = _histograms([picture, *colour[i]])
 
 
-def colour_moments(picture: Pictures) -> npt.NDArray[np.float64]:
+def colour_moments(picture: UInt8Array) -> Float64Array:
     """Return the seven moments of M.-K. Hu (1962) of each channel of HSV and of YCrCb, (42,).
 
     Those of OpenCV's ColorMomentHash, which enlarges to 512 by 512 pixels first; they do not depend on the size of a
@@ -133,15 +131,15 @@ def colour_moments(picture: Pictures) -> npt.NDArray[np.float64]:
         for code in (cv2.COLOR_BGR2HSV, cv2.COLOR_BGR2YCrCb)
         for channel in cv2.split(cv2.cvtColor(square, code))
     ]
-    out: npt.NDArray[np.float64] = np.concatenate(found)
+    out: Float64Array = np.concatenate(found)
     return out
 
 
-def _histograms(planes: list[Pictures]) -> npt.NDArray[np.float32]:
+def _histograms(planes: list[UInt8Array]) -> Float32Array:
     """Histograms without their mean, of a length that makes squared distances 1 minus the correlation."""
     shares = [cv2.calcHist([plane], [0], None, [_BINS], [0, 256]).ravel() / plane.size for plane in planes]
     joined = np.concatenate(shares)
     joined -= joined.mean()
     length = float(np.sqrt(np.square(joined).sum()))
-    out: npt.NDArray[np.float32] = (joined / (np.sqrt(2) * length)).astype(np.float32)
+    out: Float32Array = (joined / (np.sqrt(2) * length)).astype(np.float32)
     return out

@@ -14,7 +14,7 @@ from vs_align.decide.synchronization.engines.dtw import (
     pair_distances,
     sakoe_chiba,
 )
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Floats, Ints, Progress, Stage
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress, Stage
 from vs_align.decide.synchronization.engines.frame_views import Side, border_mask, content_mask, sides
 from vs_align.decide.synchronization.engines.monotone import merged
 from vs_align.decide.synchronization.engines.perceptual_hashes import HashedPair, hashed
@@ -23,6 +23,7 @@ from vs_align.decide.synchronization.engines.refinement import drift_corrected, 
 from vs_align.decide.synchronization.engines.scores import like_ref, pixel_scores
 from vs_align.decide.synchronization.engines.thumbnails import thumbnails
 from vs_align.decide.synchronization.engines.trust import confidences
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 # Steps of the pyramid that compare hashes, and those below that compare small pictures.
@@ -109,7 +110,7 @@ def _precise(
     return EngineMatch(frames, confidences(ref, clip, frames, stage.part(0.9, 1)), scores)
 
 
-def _coarse_places(ref: Side, clip: Side, pair: HashedPair, options: EngineOptions) -> Floats:
+def _coarse_places(ref: Side, clip: Side, pair: HashedPair, options: EngineOptions) -> Float64Array:
     """Where ref's frames lie on clip by the coarse levels, (n,)."""
     base = _COARSE[-1]
     steps = [step for step in _COARSE if step == base or min(len(ref), len(clip)) >= step * _SHORTEST]
@@ -122,19 +123,19 @@ def _coarse_places(ref: Side, clip: Side, pair: HashedPair, options: EngineOptio
     return places
 
 
-def _level(ref: Sequence, clip: Sequence, weights: Weights, places: Floats, step: int) -> Floats:
+def _level(ref: Sequence, clip: Sequence, weights: Weights, places: Float64Array, step: int) -> Float64Array:
     """Refine places by dynamic time warping of every step-th frame."""
     found, _ = align(ref, clip, weights, around(places[::step] / step, len(clip), _RADIUS))
     return _spread(found, step, len(places))
 
 
-def _spread(found: Ints, step: int, count: int) -> Floats:
+def _spread(found: Int64Array, step: int, count: int) -> Float64Array:
     """Places of all frames from those of every step-th."""
-    places: Floats = np.interp(np.arange(count), np.arange(len(found)) * step, found * float(step))
+    places: Float64Array = np.interp(np.arange(count), np.arange(len(found)) * step, found * float(step))
     return places
 
 
-def _anchored(places: Floats, held: tuple[Ints, Ints], length: int) -> Band:
+def _anchored(places: Float64Array, held: tuple[Int64Array, Int64Array], length: int) -> Band:
     low, high = np.floor(places - _RADIUS), np.ceil(places + _RADIUS) + 1
     low[held[0]], high[held[0]] = held[1] - _ANCHORED, held[1] + _ANCHORED + 1
     # what comes before an anchor does not lie behind it, and the other way round
@@ -143,7 +144,7 @@ def _anchored(places: Floats, held: tuple[Ints, Ints], length: int) -> Band:
     return band(low, np.maximum(high, low + 1), length)
 
 
-def _both_ways(ref: Sequence, clip: Sequence, weights: Weights, within: Band) -> Ints:
+def _both_ways(ref: Sequence, clip: Sequence, weights: Weights, within: Band) -> Int64Array:
     """The mean of the paths forward and backward in time; where they disagree, the one whose frames are more alike."""
     ahead, ahead_scores = align(ref, clip, weights, within)
     back, back_scores = align(ref.reversed(), clip.reversed(), weights, within.reversed(len(clip)))
@@ -156,7 +157,7 @@ def _both_ways(ref: Sequence, clip: Sequence, weights: Weights, within: Band) ->
     return np.maximum.accumulate(np.where(averaged, middle, chosen))
 
 
-def _monotone(ref: Side, clip: Side, rough: Ints, fine: Ints) -> tuple[Ints, Floats]:
+def _monotone(ref: Side, clip: Side, rough: Int64Array, fine: Int64Array) -> tuple[Int64Array, Float64Array]:
     """The smooth map where its pictures fit as well as those of the rough one, in order; and the differences."""
     rough_scores, fine_scores = pixel_scores(ref, clip, rough), pixel_scores(ref, clip, fine)
     frames = np.where(fine_scores <= _CLOSE * rough_scores + _CLOSE_LEVELS, fine, rough)

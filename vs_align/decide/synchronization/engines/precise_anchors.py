@@ -3,8 +3,8 @@
 import numpy as np
 
 from vs_align.decide.synchronization.engines.dtw import Sequence, Weights, pair_distances
-from vs_align.decide.synchronization.engines.engine import Floats, Ints
 from vs_align.decide.synchronization.engines.monotone import in_order
+from vs_align.io.array_types import Float64Array, Int64Array
 
 # Keyframes are at least so many frames apart, and stand out by so many deviations of the change.
 _APART, _PROMINENCE = 30, 0.5
@@ -15,7 +15,9 @@ _AGREE = 0.35
 _PAIRS = 512
 
 
-def anchors(ref: Sequence, clip: Sequence, weights: Weights, places: Floats, radius: int) -> tuple[Ints, Ints]:
+def anchors(
+    ref: Sequence, clip: Sequence, weights: Weights, places: Float64Array, radius: int
+) -> tuple[Int64Array, Int64Array]:
     """Return keyframes of ref and the keyframes of clip that show the same, both in order.
 
     Keyframes are peaks of the smoothed difference between frames. Two are taken for the same when each is the most
@@ -53,7 +55,7 @@ def anchors(ref: Sequence, clip: Sequence, weights: Weights, places: Floats, rad
     return ours[kept], theirs[best[kept]]
 
 
-def keyframes(frames: Sequence, weights: Weights) -> Ints:
+def keyframes(frames: Sequence, weights: Weights) -> Int64Array:
     """Return the frames at which most changes, each at a peak of the smoothed change and 30 frames from the next."""
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks
@@ -64,5 +66,5 @@ def keyframes(frames: Sequence, weights: Weights) -> Ints:
     change = np.zeros(count)
     change[1:] = pair_distances(frames, frames, weights, np.arange(1, count), np.arange(count - 1))
     smooth = gaussian_filter1d(change, _SMOOTHING)
-    found: Ints = find_peaks(smooth, distance=_APART, prominence=max(1e-9, _PROMINENCE * float(smooth.std())))[0]
+    found: Int64Array = find_peaks(smooth, distance=_APART, prominence=max(1e-9, _PROMINENCE * float(smooth.std())))[0]
     return found.astype(np.int64)

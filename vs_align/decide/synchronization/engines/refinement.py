@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vs_align.decide.synchronization.engines.engine import Floats, Ints
 from vs_align.decide.synchronization.engines.frame_views import Side
 from vs_align.decide.synchronization.engines.scores import shifted_scores
+from vs_align.io.array_types import Float64Array, Int64Array
 
 # Frames of a sliding window, and frames to either side that it is tried at; then once more for what lies between two
 # frames that were dropped or at the ends.
@@ -19,7 +19,7 @@ _SMOOTH, _DEGREE = 21, 3
 _CUT = 3.0
 
 
-def slid(ref: Side, clip: Side, frames: Ints) -> Ints:
+def slid(ref: Side, clip: Side, frames: Int64Array) -> Int64Array:
     """Slide the map, at each frame by what fits a window of 30 frames round it best, and then one of 8, (n,).
 
     Args:
@@ -32,7 +32,7 @@ def slid(ref: Side, clip: Side, frames: Ints) -> Ints:
     return frames
 
 
-def _slid(ref: Side, clip: Side, frames: Ints, window: int, reach: int) -> Ints:
+def _slid(ref: Side, clip: Side, frames: Int64Array, window: int, reach: int) -> Int64Array:
     table = shifted_scores(ref, clip, frames, reach)
     sums = np.concatenate([np.zeros((1, table.shape[1])), np.cumsum(table, axis=0)])
     first = np.maximum(0, np.arange(len(frames)) - window // 2)
@@ -45,7 +45,7 @@ def _slid(ref: Side, clip: Side, frames: Ints, window: int, reach: int) -> Ints:
     return np.clip(frames + shift, 0, len(clip) - 1)
 
 
-def drift_corrected(ref: Side, clip: Side, frames: Ints, interval: int) -> Floats:
+def drift_corrected(ref: Side, clip: Side, frames: Int64Array, interval: int) -> Float64Array:
     """Return the map with its drift taken out, (n,) with fractions.
 
     In each interval the shift at which the pixels differ least is measured, below a frame by a parabola through the
@@ -69,7 +69,7 @@ def drift_corrected(ref: Side, clip: Side, frames: Ints, interval: int) -> Float
     return frames + np.interp(np.arange(count), middles, corrections)
 
 
-def _lowest(means: Floats) -> float:
+def _lowest(means: Float64Array) -> float:
     """Where some differences are the least, with fractions; the middle where that is not clearly less."""
     middle, best = len(means) // 2, int(np.argmin(means))
     if not means[best] < _BETTER * means[middle] - _BETTER_LEVELS:
@@ -83,7 +83,7 @@ def _lowest(means: Floats) -> float:
     return best + float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
 
 
-def smoothed(places: Floats) -> Floats:
+def smoothed(places: Float64Array) -> Float64Array:
     """Smooth a map with polynomials of degree 3 over 21 frames, but not across cuts, (n,)."""
     from scipy.signal import savgol_filter
 

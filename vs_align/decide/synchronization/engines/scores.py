@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vs_align.decide.synchronization.engines.engine import Floats, Ints
 from vs_align.decide.synchronization.engines.frame_views import Side
 from vs_align.decide.synchronization.engines.kernels import differences
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.metrics.structure.kernels import BINS, tone_curve
 
 _PIECE = 256
@@ -12,7 +12,7 @@ _PIECE = 256
 _TONE_FRAMES = 60
 
 
-def pixel_scores(ref: Side, clip: Side, frames: Ints) -> Floats:
+def pixel_scores(ref: Side, clip: Side, frames: Int64Array) -> Float64Array:
     """Return the mean absolute difference of each ref frame and its clip frame, (n,) in levels of 255.
 
     Infinity where the frame is -1.
@@ -23,7 +23,7 @@ def pixel_scores(ref: Side, clip: Side, frames: Ints) -> Floats:
     return out
 
 
-def shifted_scores(ref: Side, clip: Side, frames: Ints, radius: int) -> Floats:
+def shifted_scores(ref: Side, clip: Side, frames: Int64Array, radius: int) -> Float64Array:
     """Return the mean absolute differences of each ref frame and the clip frames round its match.
 
     Args:
@@ -38,7 +38,7 @@ def shifted_scores(ref: Side, clip: Side, frames: Ints, radius: int) -> Floats:
     return _table(ref, clip, frames, np.arange(-radius, radius + 1))
 
 
-def like_ref(ref: Side, clip: Side, frames: Ints) -> Side:
+def like_ref(ref: Side, clip: Side, frames: Int64Array) -> Side:
     """Return clip with its levels changed to what ref has at the same places, so that a grade does not count.
 
     Args:
@@ -54,7 +54,7 @@ def like_ref(ref: Side, clip: Side, frames: Ints) -> Side:
     return clip.toned(np.clip(np.rint(curve * 255), 0, 255).astype(np.uint8))
 
 
-def _table(ref: Side, clip: Side, frames: Ints, shifts: Ints) -> Floats:
+def _table(ref: Side, clip: Side, frames: Int64Array, shifts: Int64Array) -> Float64Array:
     out = np.empty((len(frames), len(shifts)))
     for begin in range(0, len(frames), _PIECE):
         wanted = np.clip(frames[begin : begin + _PIECE, None] + shifts, 0, len(clip) - 1)

@@ -2,10 +2,10 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.engines.dtw import Sequence, Weights
-from vs_align.decide.synchronization.engines.frame_views import Mask, Side
+from vs_align.decide.synchronization.engines.frame_views import Side
+from vs_align.io.array_types import BoolArray, Float32Array, UInt8Array
 
 _SIZE = (24, 14)
 # Masks that leave so few pixels are compared pixel by pixel.
@@ -33,7 +33,7 @@ def thumbnails(side: Side) -> tuple[Sequence, Weights]:
     return Sequence(np.empty((len(side), 0), np.uint64), vectors), weights
 
 
-def _means(pictures: npt.NDArray[np.uint8], mask: Mask | None) -> npt.NDArray[np.float32]:
+def _means(pictures: UInt8Array, mask: BoolArray | None) -> Float32Array:
     small = np.stack([cv2.resize(p.astype(np.float32), _SIZE, interpolation=cv2.INTER_AREA) for p in pictures])
     if mask is None:
         return small.reshape(len(small), -1)

@@ -1,11 +1,11 @@
 """How far the matches of an engine can be trusted: measured on the pictures, not assumed."""
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.decide.synchronization.engines.engine import Floats, Ints, Stage
+from vs_align.decide.synchronization.engines.engine import Stage
 from vs_align.decide.synchronization.engines.frame_views import Side
 from vs_align.decide.synchronization.engines.kernels import likeness
+from vs_align.io.array_types import BoolArray, Float64Array, Int64Array, UInt8Array
 
 # Frames spread over clip that show how alike any two pictures of these clips are.
 _OTHERS = 16
@@ -18,7 +18,7 @@ _AROUND = 12
 _PIECE = 128
 
 
-def confidences(ref: Side, clip: Side, frames: Ints, stage: Stage) -> Floats:
+def confidences(ref: Side, clip: Side, frames: Int64Array, stage: Stage) -> Float64Array:
     """Return how far each match can be trusted, (n,) 0 to 1.
 
     A match counts as much as it is more alike (by correlation of the pictures, which a change of brightness or contrast
@@ -50,7 +50,7 @@ def confidences(ref: Side, clip: Side, frames: Ints, stage: Stage) -> Floats:
     return np.where(frames >= 0, _medians(raw, frames >= 0), 0.0)
 
 
-def _likeness_near(rows: npt.NDArray[np.uint8], clip: Side, frames: Ints) -> tuple[Floats, Floats]:
+def _likeness_near(rows: UInt8Array, clip: Side, frames: Int64Array) -> tuple[Float64Array, Float64Array]:
     """The best likeness of frames beside the match, and that of the match itself."""
     shifts = np.array([0, *_BESIDE, *(-n for n in _BESIDE)])
     wanted = np.clip(frames[:, None] + shifts, 0, len(clip) - 1)
@@ -62,20 +62,18 @@ def _likeness_near(rows: npt.NDArray[np.uint8], clip: Side, frames: Ints) -> tup
     return table.max(axis=1), table[:, 0]
 
 
-def _likeness_usual(
-    rows: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8], left_out: npt.NDArray[np.bool_]
-) -> Floats:
+def _likeness_usual(rows: UInt8Array, others: UInt8Array, left_out: BoolArray) -> Float64Array:
     """The mean likeness to other frames of clip; 0 where all are left out."""
     found = np.empty(len(rows) * len(others))
     ours, theirs = np.divmod(np.arange(found.size), len(others))
     likeness(rows, others, ours, theirs, _FLOOR, found)
     counted = ~left_out
     total = np.where(counted, found.reshape(left_out.shape), 0.0).sum(axis=1)
-    out: Floats = np.maximum(0.0, total / np.maximum(1, counted.sum(axis=1)))
+    out: Float64Array = np.maximum(0.0, total / np.maximum(1, counted.sum(axis=1)))
     return out
 
 
-def _medians(values: Floats, there: npt.NDArray[np.bool_]) -> Floats:
+def _medians(values: Float64Array, there: BoolArray) -> Float64Array:
     out = np.zeros(len(values))
     known = np.flatnonzero(there)
     if not known.size:

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Floats, Ints, Progress, Stage
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress, Stage
 from vs_align.decide.synchronization.engines.frame_views import Side, content_mask, sides
 from vs_align.decide.synchronization.engines.kernels import walk
 from vs_align.decide.synchronization.engines.monotone import merged
 from vs_align.decide.synchronization.engines.trust import confidences
+from vs_align.io.array_types import Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 _PIECE = 256
@@ -50,7 +51,7 @@ def _tunnel(ref: Side, clip: Side, options: EngineOptions, stage: Stage) -> Engi
     return EngineMatch(frames, trust, np.where(forward, ahead_scores, back_scores))
 
 
-def _pass(ref: Side, clip: Side, window: int, stage: Stage) -> tuple[Ints, Floats, Floats]:
+def _pass(ref: Side, clip: Side, window: int, stage: Stage) -> tuple[Int64Array, Float64Array, Float64Array]:
     """Matches of one pass, their differences, and the mean differences over the windows."""
     count = len(ref)
     found, scores, typical = np.empty(count, np.int64), np.empty(count), np.empty(count)

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.decide.synchronization.best_path import evidence, path_of
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Floats, Ints, Progress
-from vs_align.decide.synchronization.engines.frame_views import Mask, border_mask, content_mask, sides
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress
+from vs_align.decide.synchronization.engines.frame_views import border_mask, content_mask, sides
 from vs_align.decide.synchronization.film_match import FilmMatch, line_confidence, worth
 from vs_align.decide.synchronization.search_bands import Bands
 from vs_align.decide.synchronization.segmentation import FrameMap, lines_of
 from vs_align.decide.synchronization.similarity import differences
 from vs_align.decide.synchronization.video_matching import placed_by_map
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
 from vs_align.measure.registration.sequence.geometry import Geometry, neutral_geometry
 
@@ -85,7 +85,7 @@ def verified(
     )
 
 
-def _judged(scores: Floats, prices: Floats, shown: Mask) -> tuple[Floats, Mask]:
+def _judged(scores: Float64Array, prices: Float64Array, shown: BoolArray) -> tuple[Float64Array, BoolArray]:
     """Confidences of the matches on a line, and which of them are wrong."""
     seen = np.where(shown & (scores >= 0), scores, np.nan)
     local = _local_medians(seen)
@@ -104,12 +104,12 @@ def _judged(scores: Floats, prices: Floats, shown: Mask) -> tuple[Floats, Mask]:
     return np.minimum(sure, np.where(np.isnan(local), sure, worth(local))), contradicted
 
 
-def _prices(beside: npt.NDArray[np.float32]) -> Floats:
+def _prices(beside: Float32Array) -> Float64Array:
     """What the frames at one distance say against themselves, a single one not too much."""
     return np.clip(beside.astype(np.float64), -_MOST, _MOST)
 
 
-def _local_medians(values: Floats) -> Floats:
+def _local_medians(values: Float64Array) -> Float64Array:
     padded = np.pad(values, _NEAR, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEAR + 1)
     out = np.full(len(values), np.nan)
@@ -119,7 +119,7 @@ def _local_medians(values: Floats) -> Floats:
 
 
 def _geometries(
-    frames: Ints, clip: Fingerprints, ref: Fingerprints, options: EngineOptions, engine: str
+    frames: Int64Array, clip: Fingerprints, ref: Fingerprints, options: EngineOptions, engine: str
 ) -> list[Geometry]:
     """How clip lies on ref, by the map or as the engine was told; only what the engine looks at counts."""
     placed = placed_by_map(frames, clip, ref)
@@ -139,7 +139,7 @@ def _geometries(
     return [each for each in masked if len(each.common)] or placed
 
 
-def _mask(clip: Fingerprints, ref: Fingerprints, options: EngineOptions, engine: str) -> Mask | None:
+def _mask(clip: Fingerprints, ref: Fingerprints, options: EngineOptions, engine: str) -> BoolArray | None:
     if engine == "border":
         return border_mask(sides(ref, clip, options)[0], options.margin)
     if engine in ("mask", "tunnel_mask"):

@@ -9,8 +9,8 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.dis.cells_kernels import (
     EQUATIONS,
     forget_outside,
@@ -18,12 +18,9 @@ from vs_align.measure.flow.dis.cells_kernels import (
     sample_cubic,
     spread_cells,
 )
-from vs_align.measure.images.field import Field, Matrix
 from vs_align.measure.images.inpaint import fill
 from vs_align.measure.images.sampling import cubic_table, lanczos_table
 from vs_align.measure.images.warp_kernels import sample_sharp
-
-Floats = npt.NDArray[np.float32]
 
 # Pixels along a side of a cell.
 CELL = 8
@@ -46,9 +43,9 @@ _GAIN = np.float32(4.0)
 class Improved:
     """Displacements after a pass."""
 
-    cells: Floats
+    cells: Float32Array
     """Displacements in pixels, shape (rows, columns, 2)."""
-    trust: Floats
+    trust: Float32Array
     """How much the pictures say about each, 0 to 1, shape (rows, columns)."""
 
 
@@ -57,7 +54,7 @@ def grid_of(height: int, width: int) -> tuple[int, int]:
     return -(-height // CELL), -(-width // CELL)
 
 
-def regridded(cells: Floats, source: tuple[int, ...], target: tuple[int, ...]) -> Floats:
+def regridded(cells: Float32Array, source: tuple[int, ...], target: tuple[int, ...]) -> Float32Array:
     """Return displacements for the cells of a picture of another size, in its pixels.
 
     Args:
@@ -74,7 +71,7 @@ def regridded(cells: Floats, source: tuple[int, ...], target: tuple[int, ...]) -
     return np.asarray(np.matmul(across, tall) * unit, np.float32)
 
 
-def averaged(flow: Floats) -> Floats:
+def averaged(flow: Float32Array) -> Float32Array:
     """Return the mean displacement of each cell of a picture, from one for each pixel; shape (rows, columns, 2)."""
     height, width = flow.shape[:2]
     rows, columns = grid_of(height, width)
@@ -84,7 +81,7 @@ def averaged(flow: Floats) -> Floats:
     )
 
 
-def field_of_cells(cells: Floats, matrix: Matrix, height: int, width: int) -> Field:
+def field_of_cells(cells: Float32Array, matrix: Float64Array, height: int, width: int) -> Float32Array:
     """Return the field of a transform that is applied to pixels moved by the displacements of their cells.
 
     Args:
@@ -103,7 +100,7 @@ def field_of_cells(cells: Floats, matrix: Matrix, height: int, width: int) -> Fi
     return out
 
 
-def sampled(picture: Floats, field: Field, *, sharp: bool) -> Floats:
+def sampled(picture: Float32Array, field: Float32Array, *, sharp: bool) -> Float32Array:
     """Return what lies at the positions of a field, NaN outside.
 
     Args:
@@ -121,7 +118,9 @@ def sampled(picture: Floats, field: Field, *, sharp: bool) -> Floats:
     return out
 
 
-def improve(ref: Floats, clip: Floats, matrix: Matrix, cells: Floats, *, sharp: bool) -> Improved:
+def improve(
+    ref: Float32Array, clip: Float32Array, matrix: Float64Array, cells: Float32Array, *, sharp: bool
+) -> Improved:
     """Improve displacements by one pass over two pictures.
 
     Args:
@@ -137,7 +136,7 @@ def improve(ref: Floats, clip: Floats, matrix: Matrix, cells: Floats, *, sharp: 
     lines = np.empty((EQUATIONS, width), np.float32)
     gather_equations(ref, warped, CELL, _SHARPNESS, lines, gathered)
     window = _blurred(gathered, _WINDOW)
-    match: Floats = 1 - window[..., 5] / (2 * window[..., 6] + 2 * _LEAST_SQUARE)
+    match: Float32Array = 1 - window[..., 5] / (2 * window[..., 6] + 2 * _LEAST_SQUARE)
     quality = np.asarray(np.clip((match - _WORST_MATCH) / (_GOOD_MATCH - _WORST_MATCH), 0, 1), np.float32)
     trust = quality * _certainty(window)
     # what the pictures say nothing about moves like its surroundings
@@ -145,13 +144,13 @@ def improve(ref: Floats, clip: Floats, matrix: Matrix, cells: Floats, *, sharp: 
     return Improved(cells + _solved(gathered[..., :5] * quality[..., None], rest), trust)
 
 
-def settled(improved: Improved) -> Floats:
+def settled(improved: Improved) -> Float32Array:
     """Return displacements of which those that the pictures say nothing about are filled in from their surroundings."""
     return fill(improved.cells, improved.trust)
 
 
 @lru_cache(maxsize=64)
-def _spline(count: int, wanted: int, ratio: float) -> Floats:
+def _spline(count: int, wanted: int, ratio: float) -> Float32Array:
     """Return the weights, shape (wanted, count), of a Catmull-Rom spline through `count` cells.
 
     Args:
@@ -183,7 +182,7 @@ def _spline(count: int, wanted: int, ratio: float) -> Floats:
     return out
 
 
-def _continue_straight(rows: Floats) -> None:
+def _continue_straight(rows: Float32Array) -> None:
     """Fill two columns at either end of each row with a straight continuation."""
     single = rows.shape[-1] < 6
     for edge, step in ((2, 1), (rows.shape[-1] - 3, -1)):
@@ -192,20 +191,20 @@ def _continue_straight(rows: Floats) -> None:
         rows[..., edge - 2 * step] = rows[..., edge] + 2 * slope
 
 
-def _blurred(values: Floats, sigma: float) -> Floats:
+def _blurred(values: Float32Array, sigma: float) -> Float32Array:
     """Blur by a Gaussian; beyond the edge there is nothing known, which is zero for equations."""
     blurred = cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, np.float32).reshape(values.shape)
 
 
-def _certainty(equations: Floats) -> Floats:
+def _certainty(equations: Float32Array) -> Float32Array:
     """Return how sure the worse known direction is, 0 to 1, from the smaller eigenvalue."""
     xx, xy, yy = equations[..., 0], equations[..., 1], equations[..., 2]
     least = np.maximum((xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy * xy), 0)
     return np.asarray(least / (least + _HALF_TRUSTED), np.float32)
 
 
-def _solved(equations: Floats, rest: Floats) -> Floats:
+def _solved(equations: Float32Array, rest: Float32Array) -> Float32Array:
     """Solve the equations from the coarsest grid, which leans on zero, to the given one, which leans on `rest` too."""
     levels = [equations]
     while min(levels[-1].shape[:2]) > _SMALLEST_GRID:
@@ -221,14 +220,14 @@ def _solved(equations: Floats, rest: Floats) -> Floats:
     return step
 
 
-def _halved(equations: Floats) -> Floats:
+def _halved(equations: Float32Array) -> Float32Array:
     size = ((equations.shape[1] + 1) // 2, (equations.shape[0] + 1) // 2)
     # no more than four channels can be averaged at a time
     parts = [cv2.resize(np.ascontiguousarray(equations[..., k]), size, interpolation=cv2.INTER_AREA) for k in range(5)]
     return np.stack(parts, axis=-1)
 
 
-def _solved_pairs(equations: Floats, prior: Floats) -> Floats:
+def _solved_pairs(equations: Float32Array, prior: Float32Array) -> Float32Array:
     """Solve two equations for each cell, drawn towards the prior."""
     xx, xy, yy = equations[..., 0] + _PRIOR, equations[..., 1], equations[..., 2] + _PRIOR
     xd = equations[..., 3] + _PRIOR * prior[..., 0]

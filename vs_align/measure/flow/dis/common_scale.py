@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.dis.local_contrast import Excluded
-from vs_align.measure.images.field import Matrix, neutral_matrix
-
-Floats = npt.NDArray[np.float32]
+from vs_align.measure.images.field import neutral_matrix
 
 # Scales that differ by less are left alone: shrinking costs sharpness too.
 _TOLERANCE = 1.04
@@ -20,16 +18,22 @@ _SMALLEST = 16
 class SameScale:
     """Clip and ref, one of them shrunk."""
 
-    clip: Floats
-    ref: Floats
-    start: Matrix
+    clip: Float32Array
+    ref: Float32Array
+    start: Float64Array
     """The transform from these ref pixels to these clip pixels."""
     excluded: Excluded
     clip_excluded: Excluded
 
     @classmethod
     def of(
-        cls, clip: Floats, ref: Floats, start: Matrix, excluded: Excluded, clip_excluded: Excluded, least: float = 1
+        cls,
+        clip: Float32Array,
+        ref: Float32Array,
+        start: Float64Array,
+        excluded: Excluded,
+        clip_excluded: Excluded,
+        least: float = 1,
     ) -> "SameScale":
         """Shrink whichever picture the other shows smaller, each axis by itself, and both by at least `least`."""
         across, down = scale_of(start, ref.shape[1], ref.shape[0])
@@ -46,7 +50,7 @@ class SameScale:
         )
 
 
-def scale_of(matrix: Matrix, width: int, height: int) -> tuple[float, float]:
+def scale_of(matrix: Float64Array, width: int, height: int) -> tuple[float, float]:
     """Return the clip pixels in a ref pixel at the middle of ref, across and down."""
     x, y = (width - 1) / 2, (height - 1) / 2
     points = np.array([[x, y, 1], [x + 1, y, 1], [x, y + 1, 1]]) @ matrix.T
@@ -59,7 +63,7 @@ def _shrunk(side: int, factor: float) -> int:
     return side if factor < _TOLERANCE else max(min(side, _SMALLEST), round(side / factor))
 
 
-def _resized(picture: Floats, size: tuple[int, int]) -> Floats:
+def _resized(picture: Float32Array, size: tuple[int, int]) -> Float32Array:
     if picture.shape == size[::-1]:
         return picture
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.dis.cells import (
-    Floats,
     Improved,
     averaged,
     field_of_cells,
@@ -20,7 +20,7 @@ from vs_align.measure.flow.dis.common_scale import SameScale
 from vs_align.measure.flow.dis.inverse_search import searched
 from vs_align.measure.flow.dis.local_contrast import Excluded, local_contrast, noise_of, presmoothing
 from vs_align.measure.flow.dis.tone_curve import tone_between
-from vs_align.measure.images.field import Field, Matrix, field_of, looked_up, neutral_matrix
+from vs_align.measure.images.field import field_of, looked_up, neutral_matrix
 from vs_align.measure.images.inpaint import fill
 
 # Passes over the coarsest pictures, those between, and the full ones; how many of the last are sharp.
@@ -67,8 +67,13 @@ class DisEngine:
     lq_input: bool = False
 
     def field(
-        self, clip: Floats, ref: Floats, start: Matrix, excluded: Excluded = None, clip_excluded: Excluded = None
-    ) -> Field:
+        self,
+        clip: Float32Array,
+        ref: Float32Array,
+        start: Float64Array,
+        excluded: Excluded = None,
+        clip_excluded: Excluded = None,
+    ) -> Float32Array:
         """Return where in clip each pixel of ref lies.
 
         Args:
@@ -89,7 +94,7 @@ class DisEngine:
             cells = self._round(pair, like.start, cells)
         return field_of_cells(regridded(cells, like.ref.shape, ref.shape), start, height, width)
 
-    def _round(self, pair: "_Pair", start: Matrix, cells: Floats) -> Floats:
+    def _round(self, pair: "_Pair", start: Float64Array, cells: Float32Array) -> Float32Array:
         """Go once from the smallest pictures to the full ones."""
         evened = pair.evened()
         levels = _pyramid(*evened)
@@ -123,17 +128,17 @@ def _plan(precision: int, levels: int) -> list[tuple[int, int, int]]:
 class _Level:
     """The two pictures at one size, in units of local contrast."""
 
-    clip: Floats
-    ref: Floats
-    to_clip: Matrix
-    from_ref: Matrix
+    clip: Float32Array
+    ref: Float32Array
+    to_clip: Float64Array
+    from_ref: Float64Array
 
     @classmethod
-    def full(cls, clip: Floats, ref: Floats) -> "_Level":
+    def full(cls, clip: Float32Array, ref: Float32Array) -> "_Level":
         """Return the pictures as they are."""
         return cls(clip, ref, np.eye(3), np.eye(3))
 
-    def transform(self, start: Matrix) -> Matrix:
+    def transform(self, start: Float64Array) -> Float64Array:
         """Return a transform of the full pictures for the small ones."""
         return np.asarray(self.to_clip @ start @ self.from_ref, np.float64)
 
@@ -152,14 +157,16 @@ class _Level:
 class _Pair:
     """The two pictures, their grain, and what does not count."""
 
-    clip: Floats
-    ref: Floats
+    clip: Float32Array
+    ref: Float32Array
     noise: float
     excluded: Excluded
     clip_excluded: Excluded
 
     @classmethod
-    def of(cls, clip: Floats, ref: Floats, excluded: Excluded, clip_excluded: Excluded, lq_input: bool) -> "_Pair":
+    def of(
+        cls, clip: Float32Array, ref: Float32Array, excluded: Excluded, clip_excluded: Excluded, lq_input: bool
+    ) -> "_Pair":
         """Measure the grain and smooth it where it would be matched."""
         noise = max(noise_of(clip), noise_of(ref), _NOISE_OF_LQ if lq_input else 0.0)
         sigma = presmoothing(noise)
@@ -167,11 +174,13 @@ class _Pair:
             clip, ref = (np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma), np.float32) for luma in (clip, ref))
         return cls(clip, ref, noise, excluded, clip_excluded)
 
-    def evened(self) -> tuple[Floats, Floats]:
+    def evened(self) -> tuple[Float32Array, Float32Array]:
         """Return clip and ref in units of local contrast."""
         return _evened(self.clip, self.noise, self.clip_excluded), _evened(self.ref, self.noise, self.excluded)
 
-    def toned(self, evened: tuple[Floats, Floats], start: Matrix, cells: Floats, level: int) -> tuple[Floats, Floats]:
+    def toned(
+        self, evened: tuple[Float32Array, Float32Array], start: Float64Array, cells: Float32Array, level: int
+    ) -> tuple[Float32Array, Float32Array]:
         """Return them after the tone of one was brought to the other's, as they lie on each other so far."""
         step = _Level.full(_marked(self.clip, self.clip_excluded), _marked(self.ref, self.excluded))
         for _ in range(level):
@@ -186,7 +195,7 @@ class _Pair:
         return _evened(tone.applied(self.clip), self.noise, self.clip_excluded), evened[1]
 
 
-def _evened(luma: Floats, noise: float, excluded: Excluded) -> Floats:
+def _evened(luma: Float32Array, noise: float, excluded: Excluded) -> Float32Array:
     """Return local contrast without the edges of the picture and of what does not count.
 
     Next to them a window sees too little to agree with the window of the other picture.
@@ -201,7 +210,7 @@ def _evened(luma: Floats, noise: float, excluded: Excluded) -> Floats:
     return out
 
 
-def _pyramid(clip: Floats, ref: Floats) -> list[_Level]:
+def _pyramid(clip: Float32Array, ref: Float32Array) -> list[_Level]:
     """Return the pictures from full to smallest."""
     levels = [_Level.full(clip, ref)]
     while min(*levels[-1].ref.shape, *levels[-1].clip.shape) >= 2 * _COARSEST:
@@ -209,16 +218,16 @@ def _pyramid(clip: Floats, ref: Floats) -> list[_Level]:
     return levels
 
 
-def _marked(luma: Floats, excluded: Excluded) -> Floats:
+def _marked(luma: Float32Array, excluded: Excluded) -> Float32Array:
     return luma if excluded is None else np.where(excluded, np.float32(np.nan), luma)
 
 
-def _halved(picture: Floats) -> Floats:
+def _halved(picture: Float32Array) -> Float32Array:
     size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _found_by_search(level: _Level, start: Matrix, cells: Floats, full: tuple[int, ...]) -> Floats:
+def _found_by_search(level: _Level, start: Float64Array, cells: Float32Array, full: tuple[int, ...]) -> Float32Array:
     """Return what DIS finds beyond the displacements so far, for the cells of the full picture."""
     small = regridded(cells, full, level.ref.shape)
     field = field_of_cells(small, level.transform(start), *level.ref.shape)

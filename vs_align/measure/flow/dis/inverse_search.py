@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from vs_align.io.array_types import Float32Array, UInt8Array
 
 _GREY, _CONTRAST = 128, 40
 # Halvings of the picture that is matched last.
@@ -13,7 +12,7 @@ _ROUGH_SCALE = 1
 _SMALLEST = 32
 
 
-def searched(source: Floats, target: Floats, *, rough: bool = False) -> Floats:
+def searched(source: Float32Array, target: Float32Array, *, rough: bool = False) -> Float32Array:
     """Return for each pixel of `source` the displacement to where `target` shows the same.
 
     Args:
@@ -41,7 +40,7 @@ def searched(source: Floats, target: Floats, *, rough: bool = False) -> Floats:
     return np.ascontiguousarray(search.calc(pair[0], pair[1], flow)[:height, :width], np.float32)
 
 
-def as_bytes(picture: Floats) -> npt.NDArray[np.uint8]:
+def as_bytes(picture: Float32Array) -> UInt8Array:
     """Return local contrast as grey; what does not count is the middle grey of its surroundings."""
     grey = np.nan_to_num(picture * np.float32(_CONTRAST), nan=0.0) + np.float32(_GREY)
     return np.asarray(np.clip(grey, 0, 255), np.uint8)

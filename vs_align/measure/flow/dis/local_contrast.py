@@ -2,12 +2,11 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import BoolArray, Float32Array
 from vs_align.measure.flow.dis.cells_kernels import even_out, grain_of_blocks
 
-Floats = npt.NDArray[np.float32]
-Excluded = npt.NDArray[np.bool_] | None
+Excluded = BoolArray | None
 
 _WINDOW = 15
 # Contrast below this is not lifted; luma runs from 0 to 1.
@@ -19,7 +18,7 @@ _BLOCK = 16
 _LEAST_NOISE = 0.001
 
 
-def noise_of(luma: Floats) -> float:
+def noise_of(luma: Float32Array) -> float:
     """Estimate the strength of grain.
 
     Args:
@@ -44,7 +43,7 @@ def presmoothing(noise: float) -> float:
     return min(max(0.0, (noise - _HARMLESS_NOISE) * _PRESMOOTHING_OF_NOISE), _MOST_PRESMOOTHING)
 
 
-def local_contrast(luma: Floats, noise: float, excluded: Excluded = None) -> Floats:
+def local_contrast(luma: Float32Array, noise: float, excluded: Excluded = None) -> Float32Array:
     """Return luma in units of its local contrast.
 
     Args:

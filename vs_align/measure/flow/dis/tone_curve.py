@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.dis.cells_kernels import joint_histogram
-
-Floats = npt.NDArray[np.float32]
 
 _BINS = 64
 _STEEPNESS = np.float32(2500.0)
@@ -32,10 +30,10 @@ class Tone:
 
     of_ref: bool
     """Apply it to ref, else to clip."""
-    curve: npt.NDArray[np.float64]
+    curve: Float64Array
     """Brightness at the middle of each of the equal steps from 0 to 1."""
 
-    def applied(self, luma: Floats) -> Floats:
+    def applied(self, luma: Float32Array) -> Float32Array:
         """Return luma after the curve, which goes on straight below 0 and above 1."""
         bins = len(self.curve)
         knots = np.linspace(-1, 2, 3 * 4 * bins + 1)
@@ -49,7 +47,7 @@ class Tone:
         return np.asarray(cv2.remap(table, places, np.zeros_like(places), cv2.INTER_LINEAR), np.float32)
 
 
-def tone_between(ref: Floats, warped: Floats) -> Tone | None:
+def tone_between(ref: Float32Array, warped: Float32Array) -> Tone | None:
     """Measure the curve between two pictures that lie on each other, None where it is straight.
 
     Of the two directions the one is taken in which one picture explains more of the other, so that crushed blacks are
@@ -74,7 +72,7 @@ def tone_between(ref: Floats, warped: Floats) -> Tone | None:
     return Tone(explained == on_ref[0], curve)
 
 
-def _curve(counts: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64], float]:
+def _curve(counts: Float64Array) -> tuple[float, Float64Array, float]:
     """Return how much of the second brightness the first explains, the curve, and how far it is from straight."""
     centres = (np.arange(_BINS) + 0.5) / _BINS
     kept = counts

@@ -7,8 +7,9 @@ surroundings do: an affine motion fitted to the trustworthy part, and the deviat
 import cv2
 import numpy as np
 
-from vs_align.measure.flow.rife.images import Floats, blurred, still
-from vs_align.measure.images.field import Field, field_of
+from vs_align.io.array_types import Float32Array
+from vs_align.measure.flow.rife.images import blurred, still
+from vs_align.measure.images.field import field_of
 from vs_align.measure.images.inpaint import fill
 
 _BLUR, _WINDOW = 1.5, 4.0
@@ -22,7 +23,7 @@ _LEAST_SPREAD = 0.5
 _RIDGE = np.diag([1e-6, 1e-4, 1e-4])
 
 
-def texture(luma: Floats, noise: float) -> Floats:
+def texture(luma: Float32Array, noise: float) -> Float32Array:
     """Return how surely what a picture shows is more than grain, 0 to 1, (h, w).
 
     Args:
@@ -39,7 +40,7 @@ def texture(luma: Floats, noise: float) -> Floats:
     return np.clip(strength, 0, 1, out=strength)
 
 
-def continued(field: Field, start: Field, weight: Floats) -> Field:
+def continued(field: Float32Array, start: Float32Array, weight: Float32Array) -> Float32Array:
     """Return the field where it has weight, and elsewhere a continuation of how far it lies from `start`.
 
     Args:
@@ -52,7 +53,7 @@ def continued(field: Field, start: Field, weight: Floats) -> Field:
     return start + trend + fill(deviation - trend, weight)
 
 
-def _trend(deviation: Field, weight: Floats) -> Field:
+def _trend(deviation: Float32Array, weight: Float32Array) -> Float32Array:
     """Fit an affine motion by iteratively reweighted least squares (Cauchy weights); zero where nothing has weight."""
     height, width = weight.shape
     step = max(1, int((height * width / _SAMPLES) ** 0.5))

@@ -2,8 +2,9 @@
 
 The procedure differs from that of `vs_align.measure.flow.rife.reference` in what it makes of the same network.
 Pictures are neither stretched nor resampled twice: each pass sees the original clip through the field found so far, on
-ref's own pixels. Both flows to the middle are estimated, which frees the result of the network's bias without a second run. The
-pictures are warped inside the network, as it was trained. At the end the field is polished on the pictures themselves.
+ref's own pixels. Both flows to the middle are estimated, which frees the result of the network's bias without a second
+run. The pictures are warped inside the network, as it was trained. At the end the field is polished on the pictures
+themselves.
 """
 
 import threading
@@ -15,11 +16,11 @@ from pickle import UnpicklingError
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from vs_align.errors import AlignError, ArgumentError
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
 from vs_align.measure.flow.dis.local_contrast import noise_of
 from vs_align.measure.flow.rife.confidence import continued, texture
 from vs_align.measure.flow.rife.images import (
@@ -36,12 +37,9 @@ from vs_align.measure.flow.rife.images import (
 from vs_align.measure.flow.rife.network import FlowNetwork, Scales
 from vs_align.measure.flow.rife.refinement import polish
 from vs_align.measure.flow.rife.tiling import room_on
-from vs_align.measure.images.field import Field, Matrix, compose, field_of
+from vs_align.measure.images.field import compose, field_of
 from vs_align.measure.images.inpaint import fill
 from vs_align.measure.networks.ifnet import load_ifnet
-
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 _COARSE: Scales = (16, 8, 4, 2)
 _MEDIUM: Scales = (8, 4, 2, 1)
@@ -118,7 +116,9 @@ class RifeEngine:
         self._lock = threading.Lock()
         self._streams = threading.local()
 
-    def field(self, clip: Floats, ref: Floats, start: Matrix, excluded: Bools | None) -> Field:
+    def field(
+        self, clip: Float32Array, ref: Float32Array, start: Float64Array, excluded: BoolArray | None
+    ) -> Float32Array:
         """Find where clip shows what ref shows.
 
         Args:
@@ -144,7 +144,9 @@ class RifeEngine:
             canvas.move(sum(found[1:], found[0]) / np.float32(len(found)), last=number == len(self._passes) - 1)
         return canvas.polished(self._rounds, _LQ_BLUR if self._lq_input else _BLUR)
 
-    def _flows(self, network: FlowNetwork, clip: Floats, ref: Floats, turned: bool, refs: dict[bool, Tensor]) -> Floats:
+    def _flows(
+        self, network: FlowNetwork, clip: Float32Array, ref: Float32Array, turned: bool, refs: dict[bool, Tensor]
+    ) -> Float32Array:
         """Run the network. What it sees of ref is the same in each pass, and kept in `refs`."""
         with self._running():
             room = room_on(self._device, ref.shape[0] * ref.shape[1])
@@ -157,10 +159,12 @@ class RifeEngine:
             else:
                 seen = [network.see(picture, room) for picture in pictures]
             ref_seen = refs.setdefault(turned, seen[-1])
-            flows: Floats = network.flows(seen[0], ref_seen, self._together, room)[0].permute(1, 2, 0).cpu().numpy()
+            flows: Float32Array = (
+                network.flows(seen[0], ref_seen, self._together, room)[0].permute(1, 2, 0).cpu().numpy()
+            )
         return flows
 
-    def _upload(self, picture: Floats, turned: bool) -> Tensor:
+    def _upload(self, picture: Float32Array, turned: bool) -> Tensor:
         tensor = torch.from_numpy(turn(picture) if turned else picture)
         if self._device.type == "cuda":
             tensor = tensor.pin_memory().to(self._device, non_blocking=True)
@@ -185,7 +189,13 @@ class _Canvas:
     """Ref with a margin that the network needs, and the field found so far for all of it."""
 
     def __init__(
-        self, clip: Floats, ref: Floats, start: Matrix, excluded: Bools | None, modulus: int, blur: float
+        self,
+        clip: Float32Array,
+        ref: Float32Array,
+        start: Float64Array,
+        excluded: BoolArray | None,
+        modulus: int,
+        blur: float,
     ) -> None:
         height, width = ref.shape[:2]
         over = [-size % modulus for size in (height, width)]
@@ -202,7 +212,7 @@ class _Canvas:
         self._smaller_side = min(height, width)
         self._sharp_ref = self._padded(_nominal(ref))
         self._excluded = excluded
-        self._weight: Floats | None = None
+        self._weight: Float32Array | None = None
         self._lumas = luma_of(self._clip), luma_of(self._sharp_ref)
         self._trusted = texture(self._lumas[1], max(noise_of(luma) for luma in self._lumas))
         if excluded is not None and excluded.any():
@@ -218,18 +228,18 @@ class _Canvas:
         differs = (self._fetch()[self._inner] != self._sharp_ref[self._inner]).any(2)
         return not (differs if self._excluded is None else differs & ~self._excluded).any()
 
-    def fetched(self) -> Floats:
+    def fetched(self) -> Float32Array:
         """Return clip as the network is to see it, RGB, (H, W, 3)."""
         return self._shown(self._fetch())
 
-    def move(self, displacement: Field, last: bool) -> None:
+    def move(self, displacement: Float32Array, last: bool) -> None:
         """Take up what a pass has found: ref at p lies at p + displacement(p) of what `fetched` returned."""
         share = _LAST_SMOOTHING if last else _SMOOTHING
         sigma = max(0.5, self._smaller_side * share * (1 + (last and self._blur > 0)))
         field = compose(self._field, still(displacement.shape) + blurred(displacement, sigma))
         self._field = continued(field, self._start, self._trusted)
 
-    def polished(self, rounds: int, blur: float) -> Field:
+    def polished(self, rounds: int, blur: float) -> Float32Array:
         """Return the field of ref itself after polishing."""
         field = np.ascontiguousarray(self._field[self._inner])
         ref = np.ascontiguousarray(self._lumas[1][self._inner])
@@ -237,36 +247,36 @@ class _Canvas:
         field = polish(self._lumas[0], ref, self._in_reduced(field), weight, rounds, blur)
         return self._in_clip(field)
 
-    def _fetch(self) -> Floats:
+    def _fetch(self) -> Float32Array:
         fetched = sampled(self._clip, self._in_reduced(self._field), sharp=True)
         return np.clip(fetched, 0, 1, out=fetched)
 
-    def _shown(self, picture: Floats) -> Floats:
+    def _shown(self, picture: Float32Array) -> Float32Array:
         picture = blurred(picture, self._blur)
         return picture if self._weight is None else fill(picture, self._weight)
 
-    def _padded(self, picture: Floats) -> Floats:
+    def _padded(self, picture: Float32Array) -> Float32Array:
         return np.asarray(cv2.copyMakeBorder(picture, *self._margins, cv2.BORDER_REPLICATE), np.float32)
 
-    def _in_reduced(self, field: Field) -> Field:
+    def _in_reduced(self, field: Float32Array) -> Float32Array:
         if self._scale == (1, 1):
             return field
         scale = np.array(self._scale, np.float32)
         return (field + np.float32(0.5)) * scale - np.float32(0.5)
 
-    def _in_clip(self, field: Field) -> Field:
+    def _in_clip(self, field: Float32Array) -> Float32Array:
         if self._scale == (1, 1):
             return field
         scale = np.array(self._scale, np.float32)
         return (field + np.float32(0.5)) / scale - np.float32(0.5)
 
 
-def _nominal(picture: Floats) -> Floats:
+def _nominal(picture: Float32Array) -> Float32Array:
     """Return a picture as far as the network knows pictures: over-range values cut, no value as black."""
     return np.nan_to_num(np.clip(picture, 0, 1), copy=False)
 
 
-def _weights(excluded: Bools) -> tuple[Floats, Floats]:
+def _weights(excluded: BoolArray) -> tuple[Float32Array, Float32Array]:
     """Return how far pictures and how far fields are believed round a mask, 0 or 1."""
     near = weight_outside(excluded, _MARGIN)
     far = weight_outside(excluded, int(np.clip(min(excluded.shape) // 12, _MARGIN, _LARGEST_MARGIN)))

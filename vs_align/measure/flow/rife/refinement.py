@@ -8,8 +8,9 @@ has no texture. Pictures are first freed of their local mean and contrast, so th
 import cv2
 import numpy as np
 
-from vs_align.measure.flow.rife.images import Floats, blurred, sampled, still
-from vs_align.measure.images.field import Field, compose
+from vs_align.io.array_types import Float32Array
+from vs_align.measure.flow.rife.images import blurred, sampled, still
+from vs_align.measure.images.field import compose
 
 _CONTRAST_RADIUS = 6.0
 _NOISE, _NOTHING = 3 / 255, 1e-3
@@ -20,7 +21,9 @@ _REACH = 1.0
 _SMALLEST_HALVED = 64
 
 
-def polish(clip: Floats, ref: Floats, field: Field, weight: Floats | None, rounds: int, blur: float) -> Field:
+def polish(
+    clip: Float32Array, ref: Float32Array, field: Float32Array, weight: Float32Array | None, rounds: int, blur: float
+) -> Float32Array:
     """Return the field with what is left of the displacement taken off.
 
     Args:
@@ -51,13 +54,13 @@ def polish(clip: Floats, ref: Floats, field: Field, weight: Floats | None, round
     return field
 
 
-def _reduced(terms: Floats, size: tuple[int, int]) -> Floats:
+def _reduced(terms: Float32Array, size: tuple[int, int]) -> Float32Array:
     # OpenCV averages no more than four channels at a time
     parts = (np.ascontiguousarray(terms[..., k]) for k in range(terms.shape[2]))
     return np.stack([np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in parts], axis=-1)
 
 
-def _even_contrast(luma: Floats, blur: float) -> tuple[Floats, Floats]:
+def _even_contrast(luma: Float32Array, blur: float) -> tuple[Float32Array, Float32Array]:
     """Return luma (h, w) with a local mean of 0 and a local deviation of 1, and how much of it is more than noise."""
     soft = blurred(luma, blur)
     detail = soft - blurred(soft, _CONTRAST_RADIUS)
@@ -66,20 +69,20 @@ def _even_contrast(luma: Floats, blur: float) -> tuple[Floats, Floats]:
     return np.asarray(even, np.float32), variance / (variance + np.float32(_NOISE**2))
 
 
-def _slopes(picture: Floats) -> tuple[Floats, Floats]:
+def _slopes(picture: Float32Array) -> tuple[Float32Array, Float32Array]:
     x = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     y = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
     return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
-def _terms(seen: Floats, ref: Floats, ref_slopes: tuple[Floats, Floats]) -> Floats:
+def _terms(seen: Float32Array, ref: Float32Array, ref_slopes: tuple[Float32Array, Float32Array]) -> Float32Array:
     """The products whose sums over a window make the normal equations, (h, w, 5)."""
     x, y = ((a + b) * np.float32(0.5) for a, b in zip(_slopes(seen), ref_slopes, strict=True))
     difference = ref - seen
     return np.asarray(cv2.merge([x * x, x * y, y * y, x * difference, y * difference]), np.float32)
 
 
-def _solved(sums: Floats) -> Floats:
+def _solved(sums: Float32Array) -> Float32Array:
     """Solve the equations of each pixel, and cut what reaches too far; (h, w, 2) in pixels."""
     xx, xy, yy, x, y = (sums[..., i] for i in range(5))
     xx, yy = xx + _HOLD, yy + _HOLD
@@ -89,7 +92,7 @@ def _solved(sums: Floats) -> Floats:
     return np.asarray(step / np.maximum(length / np.float32(_REACH), 1)[..., None], np.float32)
 
 
-def _counted(field: Field, clip_shape: tuple[int, ...], weight: Floats | None) -> Floats:
+def _counted(field: Float32Array, clip_shape: tuple[int, ...], weight: Float32Array | None) -> Float32Array:
     """Beyond the borders of clip there is nothing to compare."""
     u, v = field[..., 0], field[..., 1]
     inside = (u >= 0) & (v >= 0) & (u <= clip_shape[1] - 1) & (v <= clip_shape[0] - 1)

@@ -7,9 +7,8 @@ Channels are X (red against green), Y (luminance) and B (blue).
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from vs_align.io.array_types import Float32Array
 
 SMALLEST = 8
 """Pictures with a shorter side are extended to it."""
@@ -88,7 +87,7 @@ SPARSE_LINES = (
 )  # fmt: skip
 
 
-def malta_weights(asymmetry: float) -> Floats:
+def malta_weights(asymmetry: float) -> Float32Array:
     """Return the factors of the six Malta terms.
 
     Args:
@@ -107,7 +106,7 @@ def malta_weights(asymmetry: float) -> Floats:
     return np.array(rows, np.float32)
 
 
-def rough_weights(asymmetry: float) -> Floats:
+def rough_weights(asymmetry: float) -> Float32Array:
     """Return factors of squared differences that come near the six Malta terms, shape (6,).
 
     Lines of uncorrelated differences add up to their squares times the pixels of all lines, those of smooth ones to
@@ -118,7 +117,7 @@ def rough_weights(asymmetry: float) -> Floats:
     return np.asarray((weights[:, 0] / weights[:, 2]) ** 2 * gains, np.float32)
 
 
-def square_weights(asymmetry: float) -> Floats:
+def square_weights(asymmetry: float) -> Float32Array:
     """Return the factors of the squared differences.
 
     Args:
@@ -131,13 +130,13 @@ def square_weights(asymmetry: float) -> Floats:
     return np.array([*WEIGHTS_LF, *WEIGHTS_MF, *hf], np.float32)
 
 
-def taps(sigma: float) -> Floats:
+def taps(sigma: float) -> Float32Array:
     """Return half a Gaussian, from the centre outwards, not normalised. Shape (radius + 1,)."""
     radius = max(1, int(2.25 * sigma))
     return np.exp(-(np.arange(radius + 1) ** 2) / (2 * sigma**2)).astype(np.float32)
 
 
-def share_inside(size: int, half: Floats) -> Floats:
+def share_inside(size: int, half: Float32Array) -> Float32Array:
     """Return for each place of a line 1 / (sum of the taps that lie inside). Shape (size,)."""
     radius = half.size - 1
     line = np.concatenate([half[:0:-1], half]).astype(np.float64)
@@ -145,14 +144,14 @@ def share_inside(size: int, half: Floats) -> Floats:
     return (1 / inside).astype(np.float32)
 
 
-def linear_table(levels: int, intensity: float) -> Floats:
+def linear_table(levels: int, intensity: float) -> Float32Array:
     """Return the light of every code value of an integer format with the sRGB curve, in nits. Shape (levels,)."""
     codes = np.arange(levels) / (levels - 1)
     light = np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
     return (light * intensity).astype(np.float32)
 
 
-def linear_light(codes: Floats, intensity: float) -> Floats:
+def linear_light(codes: Float32Array, intensity: float) -> Float32Array:
     """Return the light of float samples with the sRGB curve, in nits.
 
     Below zero the straight part of the curve goes on, above one the bent part. What is no finite number counts as 0.

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import BoolArray, Float32Array
 from vs_align.measure.metrics.butteraugli import bounds, kernels
 from vs_align.measure.metrics.butteraugli import constants as c
 from vs_align.measure.metrics.butteraugli.checks import check_picture
 from vs_align.measure.metrics.metric import Picture
 
-Floats = npt.NDArray[np.float32]
 Crop = tuple[int, int, int, int]
 
 _GAUSSIANS = tuple(c.taps(sigma) for sigma in (c.SIGMA_LF, c.SIGMA_HF, c.SIGMA_UHF, c.SIGMA_MASK))
@@ -26,11 +25,11 @@ _ADAPTATION_NORM = np.float32(1 / (_ADAPTATION[0] + 2 * _ADAPTATION[1:].sum(dtyp
 class Level:
     """One size of a picture."""
 
-    bands: Floats
+    bands: Float32Array
     """(11, height, width): lf X, Y, B; mf X, Y, B; hf X, Y; uhf X, Y; blurred activity."""
-    mask: Floats
+    mask: Float32Array
     """(height, width): how much the texture hides."""
-    active: npt.NDArray[np.bool_]
+    active: BoolArray
     """(6,): which of the planes that Malta terms look at are not zero all over."""
 
     @property
@@ -52,9 +51,9 @@ class Features:
     """Light of the brightest code value in nits; None where the picture is light itself."""
     crop: Crop
     """First row, first column, rows and columns of the picture, which was extended where it is very small."""
-    samples: Floats
+    samples: Float32Array
     """(levels, 3, samples): the lowest band on a sparse grid."""
-    factors: Floats
+    factors: Float32Array
     """(levels, samples): what the mask leaves visible of it."""
     levels: Levels | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -142,7 +141,7 @@ def make_levels(picture: Picture, intensity: float | None, crop: Crop) -> Levels
     return tuple(levels)
 
 
-def light_of(picture: Picture, intensity: float | None) -> Floats:
+def light_of(picture: Picture, intensity: float | None) -> Float32Array:
     """Return the light of a picture in nits, shape (3, height, width); arguments as in `Features`."""
     if picture.dtype == np.float32:
         samples = np.asarray(picture, np.float32)
@@ -154,11 +153,11 @@ def light_of(picture: Picture, intensity: float | None) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _table(levels: int, intensity: float) -> Floats:
+def _table(levels: int, intensity: float) -> Float32Array:
     return c.linear_table(levels, intensity)
 
 
-def extended(light: Floats, crop: Crop) -> Floats:
+def extended(light: Float32Array, crop: Crop) -> Float32Array:
     """Repeat the edges of a very small picture until it has 8 pixels to a side."""
     top, left, height, width = crop
     missing = max(0, c.SMALLEST - height), max(0, c.SMALLEST - width)
@@ -168,7 +167,7 @@ def extended(light: Floats, crop: Crop) -> Floats:
     return np.ascontiguousarray(np.pad(light, borders, mode="edge"))
 
 
-def _level(light: Floats) -> Level:
+def _level(light: Float32Array) -> Level:
     _, height, width = light.shape
     colours, bands = np.empty_like(light), np.empty((c.PLANES, height, width), np.float32)
     kernels.opponent_colours(light, _ADAPTATION, _ADAPTATION_NORM, colours)
@@ -180,7 +179,7 @@ def _level(light: Floats) -> Level:
     return Level(bands, mask, np.array([kernels.anything(bands[plane]) for plane in c.MALTA_PLANES]))
 
 
-def _samples(levels: Levels) -> tuple[Floats, Floats]:
+def _samples(levels: Levels) -> tuple[Float32Array, Float32Array]:
     """Return what the cheapest bound needs."""
     count = levels[0].mask[:: c.SAMPLE_STEP, :: c.SAMPLE_STEP].size
     samples, factors = np.empty((len(levels), 3, count), np.float32), np.empty((len(levels), count), np.float32)

@@ -14,8 +14,8 @@ from math import inf
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import BoolArray, Float32Array, Int64Array
 from vs_align.measure.metrics.butteraugli import bounds, constants, tiles
 from vs_align.measure.metrics.butteraugli.checks import check_options, check_sizes
 from vs_align.measure.metrics.butteraugli.features import Features, LevelStore
@@ -24,7 +24,7 @@ from vs_align.measure.metrics.metric import Picture
 
 Norm = Literal["max", "3"]
 
-type _Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.bool_]]
+type _Pair = tuple[Float32Array, Float32Array, Float32Array, BoolArray]
 
 _NO_MAP = np.empty((0, 0), np.float32)
 _NO_LEVEL: _Pair = (
@@ -69,7 +69,7 @@ class Butteraugli:
         """
         return self._store.prepare(picture, self._intensity)
 
-    def prepare_linear(self, picture: npt.NDArray[np.float32]) -> Features:
+    def prepare_linear(self, picture: Float32Array) -> Features:
         """Prepare linear light, shape (3, height, width), 1 for white; it may be negative or above 1."""
         return self._store.prepare(np.asarray(picture * np.float32(self._intensity), np.float32), None)
 
@@ -110,7 +110,7 @@ class Butteraugli:
         """Return the scores of several candidates, each as `score` does."""
         return [self.score(candidate, ref, limit) for candidate in candidates]
 
-    def distance_map(self, candidate: Features, ref: Features) -> npt.NDArray[np.float32]:
+    def distance_map(self, candidate: Features, ref: Features) -> Float32Array:
         """Return where differences are visible, shape (height, width).
 
         Raises:
@@ -135,5 +135,5 @@ def _is_extended(features: Features) -> bool:
     return min(features.crop[2:]) < constants.SMALLEST
 
 
-def _tile_numbers(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def _tile_numbers(shape: tuple[int, ...]) -> Int64Array:
     return np.arange(-(-shape[0] // tiles.ROWS) * -(-shape[1] // tiles.COLUMNS))

@@ -11,12 +11,12 @@ from itertools import starmap
 from math import inf, log
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from vs_align.errors import ArgumentError
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.metrics.butteraugli import constants as c
 from vs_align.measure.metrics.butteraugli.checks import check_options, check_picture, check_sizes
 from vs_align.measure.metrics.metric import Picture
@@ -98,7 +98,7 @@ class ButteraugliTorch:
         codes = torch.from_numpy(np.array(picture, order="C").view(f"i{picture.itemsize}")).to(self._device)
         return self._prepare(table.to(self._device)[codes.long() & (table.numel() - 1)])
 
-    def prepare_linear(self, picture: npt.NDArray[np.float32]) -> TorchFeatures:
+    def prepare_linear(self, picture: Float32Array) -> TorchFeatures:
         """Prepare linear light, shape (3, height, width), 1 for white; it may be negative or above 1."""
         return self._prepare(torch.from_numpy(np.asarray(picture * np.float32(self._intensity), np.float32)))
 

@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vs_align.io.array_types import Float64Array, Int64Array, UInt64Array
 from vs_align.measure.metrics.planestats import kernels
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _MOST_BLOCKS = 2048  # the finest bounds of a window then stay in the cache of a core
 _BLOCKS = (8, 16, 32)
@@ -35,8 +33,8 @@ _WIDEST_TRIED = 32
 class Pictures:
     """Where the first planes of some frames lie in memory. Whoever makes it keeps the frames alive."""
 
-    addresses: npt.NDArray[np.uint64]
-    pitches: Ints
+    addresses: UInt64Array
+    pitches: Int64Array
     """Pixels from one row to the next."""
 
     def __len__(self) -> int:
@@ -50,11 +48,11 @@ class Pictures:
 class Best:
     """The winners of some searches."""
 
-    candidates: Ints
+    candidates: Int64Array
     """(refs,) index of the best candidate, -1 where there was none."""
-    scores: Floats
+    scores: Float64Array
     """(refs,) its score, 0 to 1 for integer formats; infinity where there was no candidate."""
-    windows: Floats
+    windows: Float64Array
     """(refs, 2 * radius + 1) scores of the candidates around each centre, infinity where there is none; lower bounds
     where they lie beyond what was wanted. (refs, 0) where nothing but the best was wanted."""
 
@@ -79,7 +77,7 @@ class _SumStore:
         self._slots: OrderedDict[int, int] = OrderedDict()
         self._free = list(range(capacity))
 
-    def claim(self, keys: list[int]) -> tuple[Ints, list[int]]:
+    def claim(self, keys: list[int]) -> tuple[Int64Array, list[int]]:
         """Give every key a slot; return the slots and which of the keys are new, by index."""
         for key in keys:
             if key in self._slots:
@@ -185,9 +183,9 @@ class PlaneStatsSearch:
         refs: Pictures,
         candidates: Pictures,
         numbers: list[int],
-        first: Ints,
-        last: Ints,
-        centre: Ints,
+        first: Int64Array,
+        last: Int64Array,
+        centre: Int64Array,
         wanted: Wanted | None = None,
     ) -> Best:
         """Search each ref picture's window.

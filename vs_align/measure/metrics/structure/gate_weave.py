@@ -5,12 +5,10 @@ do, two pictures are compared after the small shift that suits them best.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.views import Luma
+from vs_align.io.array_types import Float32Array, Float64Array, IntpArray
 from vs_align.measure.registration.esm import gradients
 
-Rows = npt.NDArray[np.float32]
 Shift = tuple[float, float]
 
 # Shifts in pixels below which a scene stands still, and how many times the usual one the largest may be.
@@ -18,13 +16,13 @@ _STEADY, _LARGEST = 0.05, 4.0
 _FARTHEST = 1.0
 
 
-def slopes(picture: Luma, inside: npt.NDArray[np.intp]) -> tuple[Rows, Rows]:
+def slopes(picture: Float32Array, inside: IntpArray) -> tuple[Float32Array, Float32Array]:
     """Return the slopes of a picture in x and y at some pixels, in brightness per pixel."""
     across, down = gradients(picture)
     return across.take(inside), down.take(inside)
 
 
-def weave(shifts: npt.NDArray[np.float64]) -> float:
+def weave(shifts: Float64Array) -> float:
     """Return how far frames stray at most, in pixels; 0 where they do not.
 
     Args:

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.views import Luma
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array, IntpArray
 from vs_align.measure.metrics.structure import kernels
 from vs_align.measure.metrics.structure.gate_weave import Shift, slopes, weave
 from vs_align.measure.metrics.structure.view_cache import Looks, LookStore
 from vs_align.measure.registration.esm_kernels import products
 from vs_align.measure.registration.sequence.geometry import Geometry
-
-Rows = npt.NDArray[np.float32]
 
 # Contrast of a flat picture, as part of white: below it noise is all there is.
 _FLAT = 0.004
@@ -45,10 +42,10 @@ class _Toned:
         pixels: (candidates, p) their brightness.
     """
 
-    alike: Rows
+    alike: Float32Array
     partners: list[int]
     lenders: list[int]
-    pixels: Rows
+    pixels: Float32Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +59,8 @@ class Asked:
         wanted: Numbers of the ref frames to score.
     """
 
-    refs: dict[int, Callable[[], Luma]]
-    candidates: dict[int, Callable[[], Luma]]
+    refs: dict[int, Callable[[], Float32Array]]
+    candidates: dict[int, Callable[[], Float32Array]]
     windows: dict[int, range]
     wanted: Sequence[int]
 
@@ -82,7 +79,7 @@ class Structure:
         # memory that is used over and over: see LookStore
         self._toned_rows = self._moved_rows = self._moved_shapes = np.empty((0, 0), np.float32)
 
-    def scores(self, asked: Asked, geometries: Sequence[tuple[Geometry, range]]) -> dict[int, npt.NDArray[np.float64]]:
+    def scores(self, asked: Asked, geometries: Sequence[tuple[Geometry, range]]) -> dict[int, Float64Array]:
         """Score the windows of the wanted ref frames.
 
         Args:
@@ -105,9 +102,7 @@ class Structure:
                     agreed[n], out[n] = agreement, row
         return out
 
-    def _under(
-        self, geometry: Geometry, asked: Asked, wanted: Sequence[int]
-    ) -> dict[int, tuple[float, npt.NDArray[np.float64]]]:
+    def _under(self, geometry: Geometry, asked: Asked, wanted: Sequence[int]) -> dict[int, tuple[float, Float64Array]]:
         """Score the windows of some ref frames under one transform, with how well the best candidate agrees."""
         inside = geometry.common
         if inside.size < _LEAST_PIXELS:
@@ -133,7 +128,7 @@ class Structure:
             toned = self._toned(refs, clips, edges)
         row, column = {n: i for i, n in enumerate(near)}, {k: i for i, k in enumerate(numbers)}
 
-        def scored(n: int) -> tuple[float, npt.NDArray[np.float64]]:
+        def scored(n: int) -> tuple[float, Float64Array]:
             mine = refs[row[n]]
             others = [toned.pixels[column[k]] for k in asked.windows[n]]
             if reach > 0:
@@ -146,7 +141,7 @@ class Structure:
 
         return dict(zip(wanted, self._each(scored, wanted), strict=True))
 
-    def _toned(self, refs: Looks, clips: Looks, edges: Sequence[npt.NDArray[np.int64]]) -> _Toned:
+    def _toned(self, refs: Looks, clips: Looks, edges: Sequence[Int64Array]) -> _Toned:
         """Give each candidate the tone of the ref frame that it agrees with best."""
         alike = np.empty((len(refs), len(clips)), np.float32)
         begins, ends = edges
@@ -163,10 +158,10 @@ class Structure:
     def _moved(
         self,
         numbers: Sequence[int],
-        strayed: npt.NDArray[np.float64],
+        strayed: Float64Array,
         asked: Asked,
         geometry: Geometry,
-        inside: npt.NDArray[np.intp],
+        inside: IntpArray,
     ) -> Looks:
         """Return candidates brought back to where they belong."""
         self._moved_rows = _at_least(self._moved_rows, len(numbers), inside.size)
@@ -188,7 +183,7 @@ class Structure:
         refs: Looks,
         toned: _Toned,
         asked: Asked,
-        inside: npt.NDArray[np.intp],
+        inside: IntpArray,
     ) -> list[Shift]:
         """Return how far some candidates are off their partners."""
 
@@ -206,7 +201,7 @@ class Structure:
         numbers: Sequence[int],
         asked: Asked,
         geometry: Geometry,
-        inside: npt.NDArray[np.intp],
+        inside: IntpArray,
     ) -> tuple[Looks, Looks]:
         """Return ref frames and candidates ready for comparison; what was seen lately is remembered."""
         keys = [*((True, n, geometry.key) for n in near), *((False, k, geometry.key) for k in numbers)]
@@ -233,7 +228,7 @@ def _meets(window: range, numbers: Sequence[int]) -> bool:
     return window[0] <= numbers[-1] and window[-1] >= numbers[0]
 
 
-def _lenders(agreements: Rows) -> list[int]:
+def _lenders(agreements: Float32Array) -> list[int]:
     """Whose tone curve each candidate takes: its own, or that of the nearest one whose partner shows its moment.
 
     A curve that was measured on two different moments is too flat, and a flat picture is near to all others.
@@ -245,14 +240,14 @@ def _lenders(agreements: Rows) -> list[int]:
     return out
 
 
-def _curve(clip: Rows, ref: Rows) -> Rows:
+def _curve(clip: Float32Array, ref: Float32Array) -> Float32Array:
     """The curve that takes clip's brightness to ref's."""
     curve = np.empty(kernels.BINS, np.float32)
     kernels.tone_curve(clip, ref, curve)
     return curve
 
 
-def _at_least(array: Rows, rows: int, columns: int) -> Rows:
+def _at_least(array: Float32Array, rows: int, columns: int) -> Float32Array:
     """The array, or a larger one."""
     if array.shape[0] >= rows and array.shape[1] >= columns:
         return array

@@ -9,11 +9,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.views import Luma, normalised
-
-Rows = npt.NDArray[np.float32]
+from vs_align.io.array_types import Float32Array, Int64Array, IntpArray
+from vs_align.measure.images.views import normalised
 
 _RADIUS = 7
 
@@ -28,19 +26,19 @@ class Looks:
         rows: (n,) which rows of both are meant, in order.
     """
 
-    pixels: Rows
-    shapes: Rows
-    rows: npt.NDArray[np.int64]
+    pixels: Float32Array
+    shapes: Float32Array
+    rows: Int64Array
 
     def __len__(self) -> int:
         return self.rows.size
 
-    def __getitem__(self, index: int) -> Rows:
+    def __getitem__(self, index: int) -> Float32Array:
         """Return the pixels of a picture."""
-        out: Rows = self.pixels[self.rows[index]]
+        out: Float32Array = self.pixels[self.rows[index]]
         return out
 
-    def fill(self, index: int, picture: Luma, inside: npt.NDArray[np.intp]) -> None:
+    def fill(self, index: int, picture: Float32Array, inside: IntpArray) -> None:
         """Make a picture ready.
 
         Args:

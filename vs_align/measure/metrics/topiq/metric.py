@@ -15,12 +15,12 @@ from pickle import UnpicklingError
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from vs_align.errors import AlignError, ArgumentError
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.metrics.metric import Picture
 from vs_align.measure.metrics.topiq.pooling import pooled_in_one_pass
 from vs_align.measure.metrics.topiq.workers import Workers
@@ -166,7 +166,7 @@ class Topiq:
             self._embeddings[height, width] = made
         return self._embeddings[height, width]
 
-    def _upload(self, nominal: npt.NDArray[np.float32]) -> Tensor:
+    def _upload(self, nominal: Float32Array) -> Tensor:
         tensor = torch.from_numpy(nominal)[None]
         if self._on_cuda:
             tensor = tensor.pin_memory().to(self._device, non_blocking=True)
@@ -186,7 +186,7 @@ class Topiq:
                 yield
 
 
-def _nominal(picture: Picture) -> npt.NDArray[np.float32]:
+def _nominal(picture: Picture) -> Float32Array:
     if picture.dtype == np.float32:
         nominal = np.nan_to_num(np.clip(picture, 0, 1), copy=False)
     else:

@@ -1,14 +1,12 @@
 """Gate and pooling of TOPIQ on the CPU, in a form that spares memory traffic."""
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.metrics.topiq import kernels
-
-Floats = npt.NDArray[np.float32]
 
 _TAPS = 9
 _PADDED = 16  # a matrix product with 9 columns takes longer than one with 16
@@ -40,18 +38,18 @@ def pooled_in_one_pass(x: Tensor, y: Tensor, gate: nn.Sequential, size: tuple[in
     return torch.from_numpy(pooled)[None]
 
 
-def _last(features: Tensor) -> Floats:
+def _last(features: Tensor) -> Float32Array:
     """Return a map (1, C, h, w) as an array (h, w, C); without a copy if it lies channels last."""
-    array: Floats = features[0].permute(1, 2, 0).contiguous().numpy()
+    array: Float32Array = features[0].permute(1, 2, 0).contiguous().numpy()
     return array
 
 
-def _taps(difference: Tensor, gate: nn.Sequential) -> tuple[Floats, np.float32]:
+def _taps(difference: Tensor, gate: nn.Sequential) -> tuple[Float32Array, np.float32]:
     """Run a gate on (h, w, C) up to the last convolution; return (h, w, 16) and the bias of the sums."""
     first, second, last = gate[0], gate[2], gate[4]
     hidden = functional.gelu(functional.linear(difference, first.weight.flatten(1), first.bias))
     hidden = functional.gelu(second(hidden.permute(2, 0, 1)[None]))[0].permute(1, 2, 0)
     weights = hidden.new_zeros(_PADDED, hidden.shape[-1])
     weights[:_TAPS] = last.weight[0].flatten(1).T
-    taps: Floats = functional.linear(hidden, weights).numpy()
+    taps: Float32Array = functional.linear(hidden, weights).numpy()
     return taps, np.float32(last.bias.item())

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.views import Excluded, Luma
+from vs_align.io.array_types import Float32Array, Float64Array, IntpArray
+from vs_align.measure.images.views import Excluded
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +19,8 @@ class Features:
         size: Width and height of the picture in pixels.
     """
 
-    points: npt.NDArray[np.float64]
-    descriptors: npt.NDArray[np.float32]
+    points: Float64Array
+    descriptors: Float32Array
     size: tuple[int, int]
 
 
@@ -36,8 +36,8 @@ class Matches:
         method: Name of the detector.
     """
 
-    clip: npt.NDArray[np.float64]
-    ref: npt.NDArray[np.float64]
+    clip: Float64Array
+    ref: Float64Array
     clip_size: tuple[int, int]
     ref_size: tuple[int, int]
     method: str
@@ -50,7 +50,7 @@ class Detector(Protocol):
     def name(self) -> str:
         """Short name for reports."""
 
-    def detect(self, luma: Luma, excluded: Excluded = None) -> Features:
+    def detect(self, luma: Float32Array, excluded: Excluded = None) -> Features:
         """Find features.
 
         Args:
@@ -91,9 +91,7 @@ def paired(
     return Matches(clip.points[first], ref.points[rows], clip.size, ref.size, name)
 
 
-def _rivals(
-    alike: npt.NDArray[np.float32], first: npt.NDArray[np.intp], clip: Features, distinct: float
-) -> npt.NDArray[np.float32]:
+def _rivals(alike: Float32Array, first: IntpArray, clip: Features, distinct: float) -> Float32Array:
     """The product of each row's second choice, away from the first: one corner is often found two or three times."""
     rows = np.arange(len(alike))
     alike[rows, first] = -1
@@ -102,5 +100,5 @@ def _rivals(
         same = np.flatnonzero(np.abs(clip.points[second] - clip.points[first]).max(axis=1) <= distinct)
         alike[same, second[same]] = -1
         second[same] = alike[same].argmax(axis=1)
-    out: npt.NDArray[np.float32] = alike[rows, second]
+    out: Float32Array = alike[rows, second]
     return out

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from vs_align.io.array_types import Float32Array
 from vs_align.measure.images.field import neutral_matrix
-from vs_align.measure.images.views import Excluded, Luma, size_of
+from vs_align.measure.images.views import Excluded, size_of
 from vs_align.measure.registration.esm import AFFINE, HOMOGRAPHY
 from vs_align.measure.registration.features.detector import Detector, Features, Matches
 from vs_align.measure.registration.features.pair_alignment import Comparison
@@ -21,8 +22,8 @@ _CLEARLY_LESS = 0.8
 
 
 def wide(
-    clip_luma: Luma,
-    ref_luma: Luma,
+    clip_luma: Float32Array,
+    ref_luma: Float32Array,
     excluded_clip: Excluded = None,
     excluded_ref: Excluded = None,
     *,
@@ -55,8 +56,8 @@ def wide(
 
 def from_matches(
     matches: Matches,
-    clip_luma: Luma,
-    ref_luma: Luma,
+    clip_luma: Float32Array,
+    ref_luma: Float32Array,
     excluded_clip: Excluded = None,
     excluded_ref: Excluded = None,
 ) -> Registration:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from vs_align.errors import ArgumentError
-from vs_align.measure.images.field import Matrix, neutral_matrix
-from vs_align.measure.images.views import Luma, size_of
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
+from vs_align.measure.images.views import size_of
 from vs_align.measure.registration.features.detector import Matches
 from vs_align.measure.registration.features.feature_search import freedom_of
 from vs_align.measure.registration.features.pair_alignment import Comparison
@@ -18,7 +19,7 @@ _GRID = 5
 _LEAST_GAIN = 0.002
 
 
-def pooled(matches: Sequence[Matches], pictures: Sequence[tuple[Luma, Luma]] = ()) -> Registration:
+def pooled(matches: Sequence[Matches], pictures: Sequence[tuple[Float32Array, Float32Array]] = ()) -> Registration:
     """Find one transform for a scene or a clip from the matches of several pairs of frames.
 
     Args:
@@ -51,8 +52,10 @@ def pooled(matches: Sequence[Matches], pictures: Sequence[tuple[Luma, Luma]] = (
 
 
 def _refined_on(
-    pictures: Sequence[tuple[Luma, Luma]], estimate: Estimate, sizes: tuple[tuple[int, int], tuple[int, int]]
-) -> tuple[Matrix, float, float]:
+    pictures: Sequence[tuple[Float32Array, Float32Array]],
+    estimate: Estimate,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+) -> tuple[Float64Array, float, float]:
     """The middle of the refined transforms, and the mean agreement of the neutral one and of this one."""
     width, height = sizes[1]
     xs, ys = np.meshgrid(np.linspace(0, width - 1, _GRID), np.linspace(0, height - 1, _GRID))
@@ -74,7 +77,7 @@ def _refined_on(
 
 
 def _common_sizes(
-    matches: Sequence[Matches], pictures: Sequence[tuple[Luma, Luma]]
+    matches: Sequence[Matches], pictures: Sequence[tuple[Float32Array, Float32Array]]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     if not matches:
         raise ArgumentError("registration.pooled", "matches", "must have at least one entry", 0)

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.images.views import (
     Excluded,
-    Luma,
     View,
     agreement,
     analysis_size,
@@ -40,18 +40,22 @@ class Comparison:
     """
 
     def __init__(
-        self, clip_luma: Luma, ref_luma: Luma, excluded_clip: Excluded = None, excluded_ref: Excluded = None
+        self,
+        clip_luma: Float32Array,
+        ref_luma: Float32Array,
+        excluded_clip: Excluded = None,
+        excluded_ref: Excluded = None,
     ) -> None:
         self._clip_luma, self._excluded = clip_luma, excluded_clip
         self._clip_size, self._ref_size = size_of(clip_luma), size_of(ref_luma)
         self._ref = view_of(ref_luma, excluded_ref, analysis_size(self._ref_size, _LONGEST), _RADIUS)
         self._smaller: dict[tuple[int, int], View] = {}
 
-    def agreement(self, matrix: Matrix) -> float:
+    def agreement(self, matrix: Float64Array) -> float:
         """Correlation of the pictures under a transform, -1..1."""
         return agreement(self._seen(matrix), self._ref)[0]
 
-    def sharpened(self, matrix: Matrix, parameters: int) -> tuple[Matrix, float, float]:
+    def sharpened(self, matrix: Float64Array, parameters: int) -> tuple[Float64Array, float, float]:
         """Refine a transform on the pictures. What is worse than before is dropped.
 
         Args:
@@ -78,7 +82,7 @@ class Comparison:
             best, score, overlap = new, new_score, new_overlap
         return best, score, overlap
 
-    def _seen(self, matrix: Matrix) -> View:
+    def _seen(self, matrix: Float64Array) -> View:
         """Clip as it lies on the view of ref, made ready there, so that both have the same surroundings."""
         size = self._ref.size
         whole = matrix @ neutral_matrix(self._ref_size, size)

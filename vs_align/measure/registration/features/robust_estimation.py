@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import BoolArray, Float64Array, Int64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.features.detector import Matches
 from vs_align.measure.registration.validation import objection
 
-Points = npt.NDArray[np.float64]
-Chosen = npt.NDArray[np.bool_]
 Size = tuple[int, int]
 
 # Lengths in parts of ref's diagonal: 0.008 is 6 pixels at 640x360.
@@ -52,13 +50,13 @@ class Estimate:
         reason: Why there is none, else empty.
     """
 
-    matrix: Matrix
-    inliers: Chosen
+    matrix: Float64Array
+    inliers: BoolArray
     kind: str
     reason: str
 
 
-def best_estimate(matches: Matches, score: Callable[[Matrix], float] | None = None) -> Estimate:
+def best_estimate(matches: Matches, score: Callable[[Float64Array], float] | None = None) -> Estimate:
     """Find the transform that is meant, also where other groups of matches agree among themselves.
 
     A logo or a subtitle that both versions carry at the same place of the screen has many good matches, and they say
@@ -94,12 +92,12 @@ def best_estimate(matches: Matches, score: Callable[[Matrix], float] | None = No
     return best
 
 
-def _extent(estimate: Estimate, ref: Points) -> int:
+def _extent(estimate: Estimate, ref: Float64Array) -> int:
     """In how many parts of the picture matches agree."""
     return len(_cells(ref[estimate.inliers], ref))
 
 
-def _estimated(clip: Points, ref: Points, sizes: tuple[Size, Size], left: Chosen) -> Estimate:
+def _estimated(clip: Float64Array, ref: Float64Array, sizes: tuple[Size, Size], left: BoolArray) -> Estimate:
     """Find the transform that most of the matches that are left agree with; sizes are those of clip and ref."""
     # Both sides in parts of a diagonal: what follows has the same thresholds for all sizes.
     unit_clip, unit_ref = float(np.hypot(*sizes[0])), float(np.hypot(*sizes[1]))
@@ -121,10 +119,10 @@ def _estimated(clip: Points, ref: Points, sizes: tuple[Size, Size], left: Chosen
     return Estimate(np.eye(3), found, "", reason)
 
 
-def _consensus(p: Points, q: Points, left: Chosen) -> tuple[Matrix, Chosen, str]:
+def _consensus(p: Float64Array, q: Float64Array, left: BoolArray) -> tuple[Float64Array, BoolArray, str]:
     """The transform that most of the matches that are left agree with, which they are, and its kind."""
     a, b = p[left].astype(np.float32), q[left].astype(np.float32)
-    starts: list[Chosen] = []
+    starts: list[BoolArray] = []
     for found, mask in (
         cv2.findHomography(a, b, cv2.USAC_MAGSAC, _REACH, maxIters=2000, confidence=0.9999),
         cv2.estimateAffine2D(a, b, method=cv2.RANSAC, ransacReprojThreshold=_REACH, maxIters=2000, confidence=0.9999),
@@ -134,7 +132,7 @@ def _consensus(p: Points, q: Points, left: Chosen) -> tuple[Matrix, Chosen, str]
             chosen[left] = mask.ravel() > 0
             if not any(_much_alike(chosen, other) for other in starts):
                 starts.append(chosen)
-    best: tuple[float, Matrix, Chosen, str] = (np.inf, np.eye(3), np.zeros(len(p), bool), "")
+    best: tuple[float, Float64Array, BoolArray, str] = (np.inf, np.eye(3), np.zeros(len(p), bool), "")
     for start in starts:
         if np.count_nonzero(start) < _LEAST_INLIERS:
             continue
@@ -156,12 +154,12 @@ def _consensus(p: Points, q: Points, left: Chosen) -> tuple[Matrix, Chosen, str]
     return best[1:]
 
 
-def _much_alike(first: Chosen, second: Chosen) -> bool:
+def _much_alike(first: BoolArray, second: BoolArray) -> bool:
     """Whether two sets of matches differ so little that the same fit follows from both."""
     return bool(np.count_nonzero(first & second) > 0.8 * np.count_nonzero(first | second))
 
 
-def _spread(p: Points, q: Points, chosen: Chosen) -> float:
+def _spread(p: Float64Array, q: Float64Array, chosen: BoolArray) -> float:
     """Typical error of right matches, from how they lie about the most flexible fit."""
     matrix = fit_homography(p[chosen], q[chosen], np.ones(np.count_nonzero(chosen)))
     if matrix is None:
@@ -170,7 +168,9 @@ def _spread(p: Points, q: Points, chosen: Chosen) -> float:
     return float(np.clip(middle / 1.18, _LEAST_SPREAD, _REACH / 2))  # 1.18: the median of a Rayleigh distribution
 
 
-def _settled(fit: "Fit", p: Points, q: Points, start: Chosen, left: Chosen, spread: float) -> Matrix | None:
+def _settled(
+    fit: "Fit", p: Float64Array, q: Float64Array, start: BoolArray, left: BoolArray, spread: float
+) -> Float64Array | None:
     """Fit again and again with weights that fall with the error, so that doubtful matches hardly pull."""
     matrix = fit(p[start], q[start], np.ones(np.count_nonzero(start)))
     # A tree has a hundred matches and the wall behind it two: each part of the picture should have its say.
@@ -187,7 +187,7 @@ def _settled(fit: "Fit", p: Points, q: Points, start: Chosen, left: Chosen, spre
     return matrix
 
 
-def _complaint(p: Points, q: Points, inliers: Chosen, matches: int) -> str:
+def _complaint(p: Float64Array, q: Float64Array, inliers: BoolArray, matches: int) -> str:
     count = int(np.count_nonzero(inliers))
     if count < _LEAST_INLIERS:
         return "too few matches agree"
@@ -199,40 +199,38 @@ def _complaint(p: Points, q: Points, inliers: Chosen, matches: int) -> str:
     return ""
 
 
-def spread_out(points: Points, among: Points) -> bool:
+def spread_out(points: Float64Array, among: Float64Array) -> bool:
     """Whether points fill more than a spot of the area in which matches were found at all."""
     extent = among.max(axis=0) - among.min(axis=0)
     hull = cv2.contourArea(cv2.convexHull(points.astype(np.float32)))
     return len(_cells(points, among)) >= _LEAST_CELLS and bool(hull >= _LEAST_AREA * extent.prod())
 
 
-def _cells(points: Points, among: Points) -> npt.NDArray[np.int64]:
+def _cells(points: Float64Array, among: Float64Array) -> Int64Array:
     """Which cells of a grid over the area in which matches were found hold some of the points."""
     return np.unique(_cell_numbers(points, among))
 
 
-def _cell_numbers(points: Points, among: Points) -> npt.NDArray[np.int64]:
+def _cell_numbers(points: Float64Array, among: Float64Array) -> Int64Array:
     """In which cell of that grid each point is."""
     low, high = among.min(axis=0), among.max(axis=0)
     at = np.minimum((points - low) / np.maximum(high - low, 1e-9) * _GRID, _GRID - 1).astype(np.int64)
-    out: npt.NDArray[np.int64] = at @ np.array([_GRID, 1])
+    out: Int64Array = at @ np.array([_GRID, 1])
     return out
 
 
-def residuals(matrix: Matrix, p: Points, q: Points) -> npt.NDArray[np.float64]:
+def residuals(matrix: Float64Array, p: Float64Array, q: Float64Array) -> Float64Array:
     """Distance of each transformed p from its q; huge where p goes to infinity."""
     moved = p @ matrix[:, :2].T + matrix[:, 2]
     depth = np.where(moved[:, 2] > 1e-6, moved[:, 2], np.inf)
-    out: npt.NDArray[np.float64] = np.where(
-        np.isfinite(depth), np.hypot(*(moved[:, :2] / depth[:, None] - q).T), np.float64(1e6)
-    )
+    out: Float64Array = np.where(np.isfinite(depth), np.hypot(*(moved[:, :2] / depth[:, None] - q).T), np.float64(1e6))
     return out
 
 
-type Fit = Callable[[Points, Points, npt.NDArray[np.float64]], Matrix | None]
+type Fit = Callable[[Float64Array, Float64Array, Float64Array], Float64Array | None]
 
 
-def fit_similarity(p: Points, q: Points, weights: npt.NDArray[np.float64]) -> Matrix | None:
+def fit_similarity(p: Float64Array, q: Float64Array, weights: Float64Array) -> Float64Array | None:
     """Least squares of scale, turn and shift (S. Umeyama, 1991, in two dimensions). None for a single point."""
     mass = weights.sum()
     if not mass > 0:
@@ -248,7 +246,7 @@ def fit_similarity(p: Points, q: Points, weights: npt.NDArray[np.float64]) -> Ma
     return _matrix(linear, mean_q - linear @ mean_p)
 
 
-def fit_affine(p: Points, q: Points, weights: npt.NDArray[np.float64]) -> Matrix | None:
+def fit_affine(p: Float64Array, q: Float64Array, weights: Float64Array) -> Float64Array | None:
     """Least squares of a linear part and a shift. None for points on a line."""
     mass = weights.sum()
     if not mass > 0:
@@ -262,7 +260,7 @@ def fit_affine(p: Points, q: Points, weights: npt.NDArray[np.float64]) -> Matrix
     return _matrix(linear, mean_q - linear @ mean_p)
 
 
-def fit_homography(p: Points, q: Points, weights: npt.NDArray[np.float64]) -> Matrix | None:
+def fit_homography(p: Float64Array, q: Float64Array, weights: Float64Array) -> Float64Array | None:
     """Least squares of the distances in clip, by Gauss-Newton from the affine fit. None for points on a line."""
     matrix = fit_affine(p, q, weights)
     if matrix is None:
@@ -286,11 +284,11 @@ def fit_homography(p: Points, q: Points, weights: npt.NDArray[np.float64]) -> Ma
         wanted = (across * weights) @ (q[:, 0] - u) + (down * weights) @ (q[:, 1] - v)
         normal[np.arange(8), np.arange(8)] += 1e-12 * np.trace(normal)
         h = h + np.append(np.linalg.solve(normal, wanted), 0).reshape(3, 3)
-    out: Matrix = h @ to_middle
+    out: Float64Array = h @ to_middle
     return out / out[2, 2] if abs(out[2, 2]) > 1e-9 and np.isfinite(out).all() else None
 
 
-def _matrix(linear: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Matrix:
+def _matrix(linear: Float64Array, shift: Float64Array) -> Float64Array:
     out = np.eye(3)
     out[:2, :2], out[:2, 2] = linear, shift
     return out

@@ -8,7 +8,8 @@ CVPR 2012).
 import cv2
 import numpy as np
 
-from vs_align.measure.images.views import Excluded, Luma, analysis_size, normalised, scaled, size_of, weight_of
+from vs_align.io.array_types import Float32Array
+from vs_align.measure.images.views import Excluded, analysis_size, normalised, scaled, size_of, weight_of
 from vs_align.measure.registration.features.detector import Features, Matches, paired
 
 _LONGEST = 440
@@ -23,7 +24,7 @@ class SiftDetector:
 
     name = "sift"
 
-    def detect(self, luma: Luma, excluded: Excluded = None) -> Features:
+    def detect(self, luma: Float32Array, excluded: Excluded = None) -> Features:
         """Find features; see `Detector`. A picture of less than 16 pixels to a side has none."""
         size = size_of(luma)
         small_size = analysis_size(size, _LONGEST)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from vs_align.errors import AlignError, MissingDependencyError
-from vs_align.measure.images.views import Excluded, Luma, analysis_size, scaled, size_of, weight_of
+from vs_align.io.array_types import Float32Array
+from vs_align.measure.images.views import Excluded, analysis_size, scaled, size_of, weight_of
 from vs_align.measure.registration.features.detector import Features, Matches, paired
 
 _LONGEST = 704
@@ -48,7 +49,7 @@ class XFeatDetector:
             raise AlignError(f"vs_align: '{weights}' does not fit XFeat ({error}).") from error
         self.network.eval().to(self._device)
 
-    def detect(self, luma: Luma, excluded: Excluded = None) -> Features:
+    def detect(self, luma: Float32Array, excluded: Excluded = None) -> Features:
         """Find features; see `Detector`. A picture of less than 16 pixels to a side has none."""
         size = size_of(luma)
         if min(size) < _SMALLEST:

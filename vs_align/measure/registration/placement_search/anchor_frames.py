@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
-from vs_align.measure.images.field import Matrix
-from vs_align.measure.images.views import Luma, as_luma, still_weight
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
+from vs_align.measure.images.views import as_luma, still_weight
 from vs_align.nodes.resize import analysed
 
 Box = tuple[float, float, float, float]
@@ -33,10 +32,10 @@ class NearPictures:
         ref_box: Likewise of ref's.
     """
 
-    clip: list[Luma]
-    ref: list[Luma]
+    clip: list[Float32Array]
+    ref: list[Float32Array]
     windows: list[range]
-    weights: tuple[Luma, Luma]
+    weights: tuple[Float32Array, Float32Array]
     clip_box: Box
     ref_box: Box
 
@@ -46,12 +45,12 @@ class NearPictures:
         height, width = self.weights[0].shape
         return width, height
 
-    def inner(self, matrix: Matrix) -> Matrix:
+    def inner(self, matrix: Float64Array) -> Float64Array:
         """A transform between whole pictures, in their pixels, as one between these pictures, in theirs."""
         out = np.linalg.inv(self._outward(self.clip_box)) @ matrix @ self._outward(self.ref_box)
         return np.asarray(out / out[2, 2])
 
-    def outer(self, matrix: Matrix) -> Matrix:
+    def outer(self, matrix: Float64Array) -> Float64Array:
         """The other way round."""
         out = self._outward(self.clip_box) @ matrix @ np.linalg.inv(self._outward(self.ref_box))
         return np.asarray(out / out[2, 2])
@@ -60,14 +59,14 @@ class NearPictures:
         """Ratio of the scales in x and y of a transform between these pictures that leaves pixels square."""
         return (self.ref_box[2] / self.ref_box[3]) / (self.clip_box[2] / self.clip_box[3])
 
-    def _outward(self, box: Box) -> Matrix:
+    def _outward(self, box: Box) -> Float64Array:
         left, top, width, height = box
         across, down = width / self.size[0], height / self.size[1]
         return np.array([[across, 0, left + (across - 1) / 2], [0, down, top + (down - 1) / 2], [0, 0, 1]])
 
 
 def shared_boxes(
-    matrix: Matrix,
+    matrix: Float64Array,
     clip_size: tuple[int, int],
     ref_size: tuple[int, int],
     room: float = ROOM,
@@ -88,7 +87,7 @@ def shared_boxes(
     )
 
 
-def _shared(matrix: Matrix, inner: tuple[int, int], outer: tuple[int, int], room: float) -> Box:
+def _shared(matrix: Float64Array, inner: tuple[int, int], outer: tuple[int, int], room: float) -> Box:
     width, height = inner
     corners = np.array([(x, y, 1) for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
     moved = corners @ matrix.T
@@ -113,7 +112,7 @@ def near_pictures(
     anchors: Sequence[tuple[int, range]],
     boxes: tuple[Box, Box],
     longest: int,
-    excluded: tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None] = (None, None),
+    excluded: tuple[BoolArray | None, BoolArray | None] = (None, None),
 ) -> NearPictures:
     """Read frames.
 
@@ -148,7 +147,7 @@ def _cut(node: vs.VideoNode, box: Box, size: tuple[int, int]) -> vs.VideoNode:
     return analysed(node, *size, src_left=left, src_top=top, src_width=width, src_height=height)
 
 
-def _read(node: vs.VideoNode, numbers: Sequence[int]) -> list[Luma]:
+def _read(node: vs.VideoNode, numbers: Sequence[int]) -> list[Float32Array]:
     """Frames by number; rising numbers are read with the fewest seeks."""
     order = sorted(set(numbers))
     chosen = vs.core.std.Splice([node[n] for n in order])
@@ -159,7 +158,7 @@ def _read(node: vs.VideoNode, numbers: Sequence[int]) -> list[Luma]:
     return [kept[n] for n in numbers]
 
 
-def _cut_mask(mask: npt.NDArray[np.bool_] | None, box: Box, size: tuple[int, int]) -> npt.NDArray[np.bool_] | None:
+def _cut_mask(mask: BoolArray | None, box: Box, size: tuple[int, int]) -> BoolArray | None:
     if mask is None:
         return None
     left, top, width, height = box

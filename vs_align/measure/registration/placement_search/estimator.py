@@ -7,14 +7,13 @@ from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import vapoursynth as vs
 
 from vs_align.decide.synchronization.options import Progress
 from vs_align.enums import PlaceMethod, Track
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
-from vs_align.measure.images.field import Matrix, neutral_matrix
-from vs_align.measure.images.views import Luma
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.placement_search.anchor_frames import (
     ROOM,
     NearPictures,
@@ -75,7 +74,7 @@ class Side:
 
     node: vs.VideoNode
     film: Fingerprints
-    excluded: npt.NDArray[np.bool_] | None = None
+    excluded: BoolArray | None = None
     identity: str = ""
 
     @property
@@ -226,7 +225,7 @@ class _Search:
         return best
 
     def _fine(
-        self, pairs: Sequence[tuple[int, int]], start: Matrix, reach: int, known: Sequence[Matrix] = ()
+        self, pairs: Sequence[tuple[int, int]], start: Float64Array, reach: int, known: Sequence[Float64Array] = ()
     ) -> FinePlace:
         found = fine_place(self._near(pairs, reach, start), start, self._sizes, known)
         shift = found.matrix[0][2], found.matrix[1][2]
@@ -237,7 +236,7 @@ class _Search:
         self,
         pairs: Sequence[tuple[int, int]],
         reach: int,
-        start: Matrix,
+        start: Float64Array,
         room: float = ROOM,
         ref_room: float | None = None,
     ) -> NearPictures:
@@ -246,9 +245,9 @@ class _Search:
         anchors = [(n, around(k, reach, self._clip.node.num_frames)) for n, k in pairs]
         return near_pictures(self._clip.node, self._ref.node, anchors, boxes, _LONGEST, excluded)
 
-    def _small_starts(self, chosen: Sequence[tuple[int, int]]) -> Iterator[Matrix]:
-        clips: list[Luma] = []
-        refs: list[Luma] = []
+    def _small_starts(self, chosen: Sequence[tuple[int, int]]) -> Iterator[Float64Array]:
+        clips: list[Float32Array] = []
+        refs: list[Float32Array] = []
         windows: list[range] = []
         for n, k in chosen:
             first, stop = max(0, k - _SMALL_AROUND), min(len(self._clip.film), k + _SMALL_AROUND + 1)
@@ -327,7 +326,7 @@ class _Search:
         return Scene(scene.ref_first, Transform(_rows(found.matrix), *self._sizes), sure, found.kind)
 
 
-def _rows(matrix: Matrix) -> Any:
+def _rows(matrix: Float64Array) -> Any:
     (a, b, c), (d, e, f), (g, h, i) = (matrix / matrix[2, 2]).tolist()
     return ((a, b, c), (d, e, f), (g, h, i))
 

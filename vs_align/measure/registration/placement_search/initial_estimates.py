@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
 from vs_align.enums import PlaceMethod
-from vs_align.measure.images.field import Matrix, neutral_matrix
-from vs_align.measure.images.views import Luma, normalised, scaled, size_of, still_weight
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.field import neutral_matrix
+from vs_align.measure.images.views import normalised, scaled, size_of, still_weight
 from vs_align.measure.registration.features.multi_frame import pooled
 from vs_align.measure.registration.features.sift import SiftDetector
 from vs_align.measure.registration.placement_search.anchor_frames import NearPictures
@@ -25,8 +25,8 @@ _FEATURE_PAIRS = 8
 
 
 def small_starts(
-    clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, sizes: Sizes, scale: float | None
-) -> Iterator[Matrix]:
+    clip: Sequence[Float32Array], ref: Sequence[Float32Array], windows: Windows, sizes: Sizes, scale: float | None
+) -> Iterator[Float64Array]:
     """Places that small pictures tell, by normalised correlation over all shifts and many scales.
 
     The first is what correlation says; those after it take longer, for that they are followed with their moments.
@@ -49,7 +49,7 @@ def small_starts(
         yield outward @ each.matrix @ inward
 
 
-def plain_starts(method: PlaceMethod, pictures: NearPictures, sizes: Sizes) -> list[Matrix]:
+def plain_starts(method: PlaceMethod, pictures: NearPictures, sizes: Sizes) -> list[Float64Array]:
     """Places to begin with that need no small pictures.
 
     Args:
@@ -64,7 +64,7 @@ def plain_starts(method: PlaceMethod, pictures: NearPictures, sizes: Sizes) -> l
     return [neutral_matrix(*sizes), centred(*sizes)]
 
 
-def centred(clip_size: tuple[int, int], ref_size: tuple[int, int], scale: float | None = None) -> Matrix:
+def centred(clip_size: tuple[int, int], ref_size: tuple[int, int], scale: float | None = None) -> Float64Array:
     """Ref's middle on clip's, at its size or made smaller to fit; whole pixels where nothing is scaled."""
     fitting = min(1.0, clip_size[0] / ref_size[0], clip_size[1] / ref_size[1]) if scale is None else scale
     left, top = ((outer - fitting * inner) / 2 for outer, inner in zip(clip_size, ref_size, strict=True))
@@ -76,7 +76,7 @@ def centred(clip_size: tuple[int, int], ref_size: tuple[int, int], scale: float 
     )
 
 
-def _by_features(pictures: NearPictures) -> list[Matrix]:
+def _by_features(pictures: NearPictures) -> list[Float64Array]:
     """One transform for all anchors, by SIFT."""
     detector = SiftDetector()
     excluded = [weight == 0 for weight in pictures.weights]
@@ -92,7 +92,7 @@ def _by_features(pictures: NearPictures) -> list[Matrix]:
     return [pictures.outer(found.matrix)] if found.found else []
 
 
-def _by_phase(pictures: NearPictures, sizes: Sizes) -> Matrix:
+def _by_phase(pictures: NearPictures, sizes: Sizes) -> Float64Array:
     """A shift at equal scale, in pixels of clip.
 
     Source: C. Kuglin and D. Hines, The phase correlation image alignment method, IEEE Conference on Cybernetics and
@@ -115,7 +115,7 @@ def _by_phase(pictures: NearPictures, sizes: Sizes) -> Matrix:
     return out
 
 
-def _first_pairs(pictures: NearPictures) -> list[tuple[Luma, tuple[float, float, float, float]]]:
+def _first_pairs(pictures: NearPictures) -> list[tuple[Float32Array, tuple[float, float, float, float]]]:
     """A picture of clip and one of ref for each anchor, one after the other."""
     out = []
     for n, window in enumerate(pictures.windows):
@@ -124,10 +124,10 @@ def _first_pairs(pictures: NearPictures) -> list[tuple[Luma, tuple[float, float,
     return out
 
 
-def _at_step(picture: Luma, box: tuple[float, float, float, float], step: float) -> npt.NDArray[np.float32]:
+def _at_step(picture: Float32Array, box: tuple[float, float, float, float], step: float) -> Float32Array:
     """A picture of even contrast at so many pixels of the whole picture for each of its own, fading at its edges."""
     size = max(8, round(box[2] / step)), max(8, round(box[3] / step))
     small = scaled(picture, size)
     even = normalised(small, np.ones_like(small), _RADIUS)
-    out: npt.NDArray[np.float32] = even * np.outer(np.hanning(size[1]), np.hanning(size[0])).astype(np.float32)
+    out: Float32Array = even * np.outer(np.hanning(size[1]), np.hanning(size[0])).astype(np.float32)
     return out

@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import savgol_filter
 
-from vs_align.measure.images.field import Matrix
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.registration.esm import AFFINE, UNIFORM
 from vs_align.measure.registration.placement_search.anchor_frames import (
     NearPictures,
@@ -33,8 +32,6 @@ _BELIEVED, _MOVES = 0.2, 0.75
 _SMOOTHED = 5
 # By how much another moment must explain the pictures better: at least, and as a part of what stays unexplained.
 _CLEARLY, _CLEARLY_SHARE = 0.002, 0.1
-
-Edges = npt.NDArray[np.float64]
 
 
 def scanned(
@@ -101,8 +98,8 @@ def _followed(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], scene
 
 
 def _tracked(
-    pictures: NearPictures, given: Sequence[int], matrix: Matrix, ref_size: tuple[int, int]
-) -> tuple[Edges, Edges]:
+    pictures: NearPictures, given: Sequence[int], matrix: Float64Array, ref_size: tuple[int, int]
+) -> tuple[Float64Array, Float64Array]:
     """Edges of ref in clip at each look, and how well the pictures agree: from the best look on to either side."""
     sequences = Sequences(pictures.clip, pictures.ref, *pictures.weights, pictures.size, _RADIUS)
     start = pictures.inner(matrix)
@@ -121,7 +118,9 @@ def _tracked(
     return edges, alike
 
 
-def _look(sequences: Sequences, pictures: NearPictures, i: int, given: int, start: Matrix) -> tuple[Matrix, float]:
+def _look(
+    sequences: Sequences, pictures: NearPictures, i: int, given: int, start: Float64Array
+) -> tuple[Float64Array, float]:
     """The place at one look and how well the pictures agree.
 
     Where all moves alike, another moment is as good as another place: the moment that was given counts, unless one
@@ -138,15 +137,15 @@ def _look(sequences: Sequences, pictures: NearPictures, i: int, given: int, star
     return matrix, agreement
 
 
-def _smooth(edges: Edges) -> Edges:
+def _smooth(edges: Float64Array) -> Float64Array:
     """The path without trembling: local parabolas (A. Savitzky and M. Golay, Analytical Chemistry 36, 1964)."""
     length = min(_SMOOTHED, len(edges) - 1 + len(edges) % 2)
     if length < 3:
         return edges
-    out: Edges = savgol_filter(edges, length, min(2, length - 1), axis=0)
+    out: Float64Array = savgol_filter(edges, length, min(2, length - 1), axis=0)
     return out
 
 
-def _transform(matrix: Matrix, example: Transform) -> Transform:
+def _transform(matrix: Float64Array, example: Transform) -> Transform:
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     return Transform(((a, b, c), (d, e, f), (g, h, i)), example.clip_size, example.ref_size)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from vs_align.io.array_types import Float64Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.esm import AFFINE, UNIFORM
 from vs_align.measure.registration.sequence.alternation import corner_distance
 from vs_align.measure.registration.sequence.sequence_pair import Sequences
@@ -25,7 +25,7 @@ _ABRUPT = 0.25
 _LOST = 0.3
 
 
-def misplaced(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Matrix) -> float:
+def misplaced(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> float:
     """Return by how many pixels of the small pictures a scene lies elsewhere.
 
     Args:
@@ -49,7 +49,7 @@ def misplaced(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matri
     return corner_distance(inner, closer, size)
 
 
-def unseen_changes(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Matrix) -> list[int]:
+def unseen_changes(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> list[int]:
     """Find ref frames at which a transform begins or ends to explain the pictures, which are cuts that nobody saw.
 
     Args:
@@ -85,7 +85,7 @@ def unseen_changes(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], 
     return found
 
 
-def agreements(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Matrix) -> npt.NDArray[np.float64]:
+def agreements(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> Float64Array:
     """Return how well small pictures of each pair agree under a transform, (n,), -1..1."""
     size = WIDTH, HEIGHT
     whole = np.ones((HEIGHT, WIDTH), np.float32)

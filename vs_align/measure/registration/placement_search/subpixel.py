@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float64Array, Int64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.esm import AFFINE, HOMOGRAPHY, SHIFT, SIMILARITY, STRETCH, UNIFORM
 from vs_align.measure.registration.placement_search.anchor_frames import NearPictures
 from vs_align.measure.registration.sequence.alternation import (
@@ -61,11 +61,11 @@ class FinePlace:
             their pictures where there are few; infinite where there is none.
     """
 
-    matrix: Matrix
+    matrix: Float64Array
     kind: str
     agreement: float
     covered: int
-    moments: npt.NDArray[np.int64]
+    moments: Int64Array
     spread: float
 
     @property
@@ -77,9 +77,9 @@ class FinePlace:
 
 def fine_place(
     pictures: NearPictures,
-    start: Matrix,
+    start: Float64Array,
     sizes: tuple[tuple[int, int], tuple[int, int]],
-    known: Sequence[Matrix] = (),
+    known: Sequence[Float64Array] = (),
 ) -> FinePlace:
     """Find the exact place near a start.
 
@@ -107,7 +107,7 @@ def fine_place(
 
 
 def _as_known(
-    pictures: NearPictures, sizes: tuple[tuple[int, int], tuple[int, int]], known: Sequence[Matrix]
+    pictures: NearPictures, sizes: tuple[tuple[int, int], tuple[int, int]], known: Sequence[Float64Array]
 ) -> FinePlace | None:
     """A known place where it explains the pictures so well that there is no need to look any further."""
     sequences = _sequences(pictures, pictures.size)
@@ -155,7 +155,7 @@ class _Judge:
         self._clip_size, self._ref_size = sizes
         self._known: dict[bytes, Matched] = {}
 
-    def unless_moved(self, outer: Matrix) -> FinePlace | None:
+    def unless_moved(self, outer: Float64Array) -> FinePlace | None:
         """A place, if nothing near it explains the pictures better."""
         inner = self._pictures.inner(outer)
         closer = self._brought(inner, None, AFFINE)
@@ -164,7 +164,7 @@ class _Judge:
             return None
         return self._finished(outer, "known")
 
-    def simplest(self, inner: Matrix, known: Sequence[Matrix]) -> FinePlace:
+    def simplest(self, inner: Float64Array, known: Sequence[Float64Array]) -> FinePlace:
         """Of all kinds of transforms the one with the fewest numbers that explains the pictures as well."""
         best, kind = inner, "affine"
         bent = self._brought(inner, None, HOMOGRAPHY)
@@ -183,7 +183,7 @@ class _Judge:
             outer = self._snapped(outer, kind, flexible)
         return self._finished(outer, kind)
 
-    def _finished(self, outer: Matrix, kind: str) -> FinePlace:
+    def _finished(self, outer: Float64Array, kind: str) -> FinePlace:
         matched = self._matched(self._pictures.inner(outer))
         covered = int((self._sequences.covered(self._pictures.inner(outer)) * self._pictures.weights[1] > 0).sum())
         spread = self._spread(outer, kind)
@@ -193,17 +193,19 @@ class _Judge:
     def _sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self._clip_size, self._ref_size
 
-    def _is_worse(self, simple: Matrix, flexible: Matrix) -> bool:
+    def _is_worse(self, simple: Float64Array, flexible: Float64Array) -> bool:
         """Whether a transform leaves more disagreement than another one, and does so on most anchors alike."""
         return self._matched(simple).is_worse_than(self._matched(flexible), _GRAIN, _SLACK)
 
-    def _matched(self, inner: Matrix) -> Matched:
+    def _matched(self, inner: Float64Array) -> Matched:
         key = np.ascontiguousarray(inner, np.float64).tobytes()
         if key not in self._known:
             self._known[key] = self._sequences.matched(inner, self._windows)
         return self._known[key]
 
-    def _brought(self, inner: Matrix, basis: Matrix | None, parameters: int, chosen: slice = slice(None)) -> Matrix:
+    def _brought(
+        self, inner: Float64Array, basis: Float64Array | None, parameters: int, chosen: slice = slice(None)
+    ) -> Float64Array:
         """A transform brought closer in what may change, on some of the anchors."""
         for _ in range(_ROUNDS):
             pairs = even_pairs(self._matched(inner), FINE_PAIRS)[chosen]
@@ -212,7 +214,7 @@ class _Judge:
             inner = self._sequences.refined(inner, pairs, parameters, _STEPS, basis)
         return inner
 
-    def _simpler(self, inner: Matrix) -> Iterator[tuple[str, Matrix, Matrix | None]]:
+    def _simpler(self, inner: Float64Array) -> Iterator[tuple[str, Float64Array, Float64Array | None]]:
         """Kinds of transforms, the simplest first: a name, where to begin, and what may change."""
         outer = self._pictures.outer(inner)
         yield "stretch", self._pictures.inner(neutral_matrix(*self._sizes)), None
@@ -233,16 +235,16 @@ class _Judge:
         turned = even * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         yield "similarity", self._placed(middle, centre, turned), SIMILARITY
 
-    def _about(self, middle: Matrix, centre: Matrix, wide: float, high: float) -> Matrix:
+    def _about(self, middle: Float64Array, centre: Float64Array, wide: float, high: float) -> Float64Array:
         return self._placed(middle, centre, np.diag([wide, high]))
 
-    def _placed(self, middle: Matrix, centre: Matrix, linear: Matrix) -> Matrix:
+    def _placed(self, middle: Float64Array, centre: Float64Array, linear: Float64Array) -> Float64Array:
         outer = np.eye(3)
         outer[:2, :2] = linear
         outer[:2, 2] = middle - linear @ centre
         return self._pictures.inner(outer)
 
-    def _snapped(self, outer: Matrix, kind: str, flexible: Matrix) -> Matrix:
+    def _snapped(self, outer: Float64Array, kind: str, flexible: Float64Array) -> Float64Array:
         """The transform with its edges on whole pixels of clip where they nearly are, if it is as good."""
         edges = np.array(edges_of(outer, self._ref_size))
         whole = np.rint(edges)
@@ -258,7 +260,7 @@ class _Judge:
             return tried
         return outer if self._is_worse(self._pictures.inner(tried), flexible) else tried
 
-    def _spread(self, outer: Matrix, kind: str) -> float:
+    def _spread(self, outer: Float64Array, kind: str) -> float:
         """By how much the place differs when it is found from every other anchor only."""
         basis = {"shift": SHIFT, "scale": UNIFORM, "stretch": STRETCH, "similarity": SIMILARITY}.get(kind)
         parameters = HOMOGRAPHY if kind == "homography" else AFFINE
@@ -275,7 +277,7 @@ class _Judge:
         return corner_difference(halves[0], halves[1], self._ref_size)
 
     def _spread_of_parts(
-        self, outer: Matrix, pairs: Sequence[tuple[int, int]], parameters: int, basis: Matrix | None
+        self, outer: Float64Array, pairs: Sequence[tuple[int, int]], parameters: int, basis: Float64Array | None
     ) -> float:
         """By how much the place differs when it is found from every other tile of the pictures only."""
         inner, (width, height) = self._pictures.inner(outer), self._pictures.size
@@ -297,21 +299,21 @@ def confidence_of(agreement: float, spread: float = 0.0) -> float:
     return round(alike / (1 + (spread / _SPREAD) ** 2), 4)
 
 
-def edges_of(matrix: Matrix, ref_size: tuple[int, int]) -> tuple[float, float, float, float]:
+def edges_of(matrix: Float64Array, ref_size: tuple[int, int]) -> tuple[float, float, float, float]:
     """Left, top, right and bottom edge of ref in clip, in clip pixels from its edges, where nothing turns."""
     (width, height), (kx, ky) = ref_size, (matrix[0, 0], matrix[1, 1])
     left, top = matrix[0, 2] - (kx - 1) / 2, matrix[1, 2] - (ky - 1) / 2
     return float(left), float(top), float(left + kx * width), float(top + ky * height)
 
 
-def placed_on(edges: Sequence[float] | npt.NDArray[np.float64], ref_size: tuple[int, int]) -> Matrix:
+def placed_on(edges: Sequence[float] | Float64Array, ref_size: tuple[int, int]) -> Float64Array:
     """The transform that lays ref's edges on some lines of clip."""
     left, top, right, bottom = (float(edge) for edge in edges)
     kx, ky = (right - left) / ref_size[0], (bottom - top) / ref_size[1]
     return np.array([[kx, 0, left + (kx - 1) / 2], [0, ky, top + (ky - 1) / 2], [0, 0, 1]], np.float64)
 
 
-def corner_difference(one: Matrix, other: Matrix, ref_size: tuple[int, int]) -> float:
+def corner_difference(one: Float64Array, other: Float64Array, ref_size: tuple[int, int]) -> float:
     """By how many clip pixels two transforms differ at the corners of ref, at most."""
     width, height = ref_size
     corners = np.array([(x, y, 1) for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])

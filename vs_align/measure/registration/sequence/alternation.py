@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from vs_align.measure.images.field import Matrix, neutral_matrix
+from vs_align.io.array_types import Float64Array
+from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.esm import AFFINE
 from vs_align.measure.registration.sequence.sequence_pair import Matched, Sequences, Windows
 
@@ -18,8 +19,8 @@ _STABLE = 1e-4
 
 
 def moved_in_time(
-    coarse: Sequences, matrix: Matrix, matched: Matched, windows: Windows, step: int
-) -> tuple[Matrix, Matched]:
+    coarse: Sequences, matrix: Float64Array, matched: Matched, windows: Windows, step: int
+) -> tuple[Float64Array, Matched]:
     """Take all moments a frame later or earlier as long as frames agree better then.
 
     In a pan by less than a pixel of the first search both lead to a stable end, the right one and those beside it.
@@ -36,7 +37,9 @@ def moved_in_time(
     return matrix, matched
 
 
-def settled(sequences: Sequences, matrix: Matrix, windows: Windows, rounds: int, pairs: int) -> tuple[Matrix, Matched]:
+def settled(
+    sequences: Sequences, matrix: Float64Array, windows: Windows, rounds: int, pairs: int
+) -> tuple[Float64Array, Matched]:
     """Match and register in turn until nothing moves any more, or nothing gets better."""
     matched = sequences.matched(matrix, windows)
     for _ in range(rounds):
@@ -74,14 +77,14 @@ def even_pairs(matched: Matched, count: int) -> list[tuple[int, int]]:
     return [(n, int(matched.candidates[n])) for n in best if matched.agreements[n] >= floor]
 
 
-def resized(matrix: Matrix, size: tuple[int, int], other: tuple[int, int]) -> Matrix:
+def resized(matrix: Float64Array, size: tuple[int, int], other: tuple[int, int]) -> Float64Array:
     """A transform between pictures of one size, for pictures of another one."""
     moved = neutral_matrix(other, size) @ matrix @ neutral_matrix(size, other)
-    out: Matrix = moved / moved[2, 2]
+    out: Float64Array = moved / moved[2, 2]
     return out
 
 
-def corner_distance(one: Matrix, other: Matrix, size: tuple[int, int]) -> float:
+def corner_distance(one: Float64Array, other: Float64Array, size: tuple[int, int]) -> float:
     """By how many pixels two transforms differ at the corners, at most."""
     width, height = size
     corners = np.array([(0, 0, 1), (width - 1, 0, 1), (0, height - 1, 1), (width - 1, height - 1, 1)], np.float64)

@@ -7,10 +7,9 @@ from itertools import groupby
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Matrix
-from vs_align.measure.images.views import Luma, size_of, still_weight, warped_plane
+from vs_align.io.array_types import Float32Array, Float64Array, IntpArray
+from vs_align.measure.images.views import size_of, still_weight, warped_plane
 from vs_align.measure.registration.sequence.joint_search import JointRegistration, joint
 from vs_align.measure.registration.sequence.sequence_pair import Windows
 
@@ -37,9 +36,9 @@ class Geometry:
         agreement: Mean correlation of the two under the transform, -1..1.
     """
 
-    matrix: Matrix
-    clip_weight: Luma
-    ref_weight: Luma
+    matrix: Float64Array
+    clip_weight: Float32Array
+    ref_weight: Float32Array
     agreement: float
 
     @cached_property
@@ -48,7 +47,7 @@ class Geometry:
         areas = (np.packbits(weight > 0).tobytes() for weight in (self.clip_weight, self.ref_weight))
         return b"".join([np.ascontiguousarray(self.matrix, np.float64).tobytes(), *areas])
 
-    def seen(self, picture: Luma, shift: tuple[float, float] = (0.0, 0.0)) -> Luma:
+    def seen(self, picture: Float32Array, shift: tuple[float, float] = (0.0, 0.0)) -> Float32Array:
         """Return a picture of clip as it lies on ref; outside its edges are repeated.
 
         Args:
@@ -61,21 +60,21 @@ class Geometry:
         return warped_plane(picture, matrix, size_of(picture), cv2.BORDER_REPLICATE)
 
     @cached_property
-    def common(self) -> npt.NDArray[np.intp]:
+    def common(self) -> IntpArray:
         """The pixels that both cover, counted along the rows of ref."""
         covered = warped_plane(self.clip_weight, self.matrix, size_of(self.ref_weight))
-        out: npt.NDArray[np.intp] = np.flatnonzero((covered > 0.999) & (self.ref_weight > 0))
+        out: IntpArray = np.flatnonzero((covered > 0.999) & (self.ref_weight > 0))
         return out
 
 
 def geometries(
-    clip: Sequence[Luma],
-    ref: Sequence[Luma],
+    clip: Sequence[Float32Array],
+    ref: Sequence[Float32Array],
     windows: Windows,
     pause: Callable[[], object] | None = None,
-    starts: Sequence[Matrix] = (),
+    starts: Sequence[Float64Array] = (),
     shapes: Sequence[float] = (),
-    others: Sequence[Matrix] = (),
+    others: Sequence[Float64Array] = (),
 ) -> list[Geometry]:
     """Find the transforms of a stretch of video: one that explains most of it, and others for what it leaves.
 
@@ -143,5 +142,5 @@ def neutral_geometry(size: tuple[int, int]) -> Geometry:
     return Geometry(np.eye(3), whole, whole, 0.0)
 
 
-def _geometry(found: JointRegistration, weights: tuple[Luma, Luma]) -> Geometry:
+def _geometry(found: JointRegistration, weights: tuple[Float32Array, Float32Array]) -> Geometry:
     return Geometry(found.matrix, *weights, found.matched.agreement)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
-from vs_align.measure.images.field import Matrix
-from vs_align.measure.images.views import Excluded, Luma, analysis_size, normalised, scaled, size_of, warped_plane
+from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.measure.images.views import Excluded, analysis_size, normalised, scaled, size_of, warped_plane
 from vs_align.measure.registration.esm import AFFINE, STRETCH, UNIFORM
 from vs_align.measure.registration.features.detector import Features, Matches
 from vs_align.measure.registration.features.robust_estimation import best_estimate
@@ -66,19 +65,19 @@ class JointRegistration:
         matched: The best candidate of each ref frame, and how well the two agree.
     """
 
-    matrix: Matrix
+    matrix: Float64Array
     found: bool
     matched: Matched
 
 
 def joint(
-    clip: Sequence[Luma],
-    ref: Sequence[Luma],
+    clip: Sequence[Float32Array],
+    ref: Sequence[Float32Array],
     windows: Windows,
     excluded_clip: Excluded = None,
     excluded_ref: Excluded = None,
     pause: Callable[[], object] | None = None,
-    starts: Sequence[Matrix] = (),
+    starts: Sequence[Float64Array] = (),
     shapes: Sequence[float] = (),
 ) -> JointRegistration:
     """Find one transform for some frames of ref, each of which has a counterpart somewhere in its window.
@@ -131,8 +130,8 @@ def joint(
 
 
 def _followed(
-    coarse: Sequences, starts: Sequence[Matrix], size: tuple[int, int], windows: Windows
-) -> tuple[Matrix, Matched]:
+    coarse: Sequences, starts: Sequence[Float64Array], size: tuple[int, int], windows: Windows
+) -> tuple[Float64Array, Matched]:
     """Follow each start until it is stable; return the one that explains the most."""
     ends = [settled(coarse, resized(s, size, coarse.size), windows, ROUNDS, COARSE_PAIRS) for s in starts]
     matrix, matched = max(ends, key=lambda end: end[1].explained)
@@ -141,13 +140,13 @@ def _followed(
     return matrix, matched
 
 
-def _objects(matrix: Matrix, size: tuple[int, int], shapes: Sequence[float], is_part: bool) -> bool:
+def _objects(matrix: Float64Array, size: tuple[int, int], shapes: Sequence[float], is_part: bool) -> bool:
     """Whether a transform cannot be. Pictures of other shapes were stretched to one, and parts may be small."""
     stretch = LARGEST_STRETCH * max((max(shape, 1 / shape) for shape in shapes), default=1.0)
     return bool(objection(matrix, size, size, stretch, _REACH_OF_PARTS if is_part else 1.0))
 
 
-def _simplified(fine: Sequences, matrix: Matrix, windows: Windows, shapes: Sequence[float]) -> Matrix:
+def _simplified(fine: Sequences, matrix: Float64Array, windows: Windows, shapes: Sequence[float]) -> Float64Array:
     """The simplest transform that is as good: what is free fits noise, and motion where moments are not exact."""
     matched = fine.matched(matrix, windows)
     if _objects(matrix, fine.size, shapes, True):
@@ -171,8 +170,12 @@ def _simplified(fine: Sequences, matrix: Matrix, windows: Windows, shapes: Seque
 
 
 def _shifted(
-    clip: Sequence[Luma], ref: Sequence[Luma], weights: tuple[Luma, Luma], windows: Windows, base: Matrix
-) -> list[Matrix]:
+    clip: Sequence[Float32Array],
+    ref: Sequence[Float32Array],
+    weights: tuple[Float32Array, Float32Array],
+    windows: Windows,
+    base: Float64Array,
+) -> list[Float64Array]:
     """The shifts on top of a transform that explain the most, each ref frame with the moment that suits the shift."""
     size = size_of(ref[0])
     small = analysis_size(size, _SHIFT_LONGEST)
@@ -191,7 +194,7 @@ def _shifted(
             total += fft.irfft2(spectra[[place[k] for k in window]] * targets[n], shape).max(axis=0)
     ys = np.arange(-reach, reach + 1)
     scores = total[np.ix_(ys, ys)]
-    starts: list[Matrix] = []
+    starts: list[Float64Array] = []
     highest = float(scores.max())
     for _ in range(_HYPOTHESES):
         y, x = np.unravel_index(int(scores.argmax()), scores.shape)
@@ -204,7 +207,7 @@ def _shifted(
     return starts
 
 
-def _spot(picture: Luma, weight: Luma, moved: Matrix | None = None) -> npt.NDArray[np.float32]:
+def _spot(picture: Float32Array, weight: Float32Array, moved: Float64Array | None = None) -> Float32Array:
     """A tiny picture of unit length, of the size of its weight, that fades out towards its edges."""
     size = size_of(weight)
     small = scaled(picture, size)
@@ -214,20 +217,22 @@ def _spot(picture: Luma, weight: Luma, moved: Matrix | None = None) -> npt.NDArr
     fade = np.sqrt(np.outer(np.hanning(size[1] + 2)[1:-1], np.hanning(size[0] + 2)[1:-1]))
     even = even * fade.astype(np.float32)
     even -= even.mean()
-    out: npt.NDArray[np.float32] = even / max(float(np.sqrt(np.square(even).sum())), 1e-3)
+    out: Float32Array = even / max(float(np.sqrt(np.square(even).sum())), 1e-3)
     return out
 
 
-def _spot_weight(weight: Luma, size: tuple[int, int], moved: Matrix | None = None) -> Luma:
+def _spot_weight(weight: Float32Array, size: tuple[int, int], moved: Float64Array | None = None) -> Float32Array:
     """What counts in tiny pictures; what a transform leaves uncovered repeats the edge and does."""
     small = scaled(weight, size)
     if moved is not None:
         small = warped_plane(small, moved, size, cv2.BORDER_REPLICATE)
-    out: Luma = np.where(small > 0.999, np.float32(1), np.float32(0))
+    out: Float32Array = np.where(small > 0.999, np.float32(1), np.float32(0))
     return out
 
 
-def _by_features(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, asked: Sequence[int]) -> Matrix | None:
+def _by_features(
+    clip: Sequence[Float32Array], ref: Sequence[Float32Array], windows: Windows, asked: Sequence[int]
+) -> Float64Array | None:
     """A transform that SIFT sees between some ref frames and candidates near in time. Its shift may be the motion's."""
     detector = SiftDetector()
     known: dict[int, Features] = {}
@@ -248,7 +253,7 @@ def _by_features(clip: Sequence[Luma], ref: Sequence[Luma], windows: Windows, as
     return None if estimate.reason else estimate.matrix
 
 
-def _counting(excluded: Excluded, size: tuple[int, int]) -> Luma:
+def _counting(excluded: Excluded, size: tuple[int, int]) -> Float32Array:
     """The weight of a sequence of which some areas do not count."""
     whole = np.ones((size[1], size[0]), np.float32)
     return whole if excluded is None else np.where(scaled(excluded.astype(np.float32), size) > 0.01, 0, whole)

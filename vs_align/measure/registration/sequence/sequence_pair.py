@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from vs_align.measure.images.field import Matrix
-from vs_align.measure.images.views import Luma, View, normalised, scaled, warped_plane
+from vs_align.io.array_types import Float32Array, Float64Array, Int64Array, IntpArray
+from vs_align.measure.images.views import View, normalised, scaled, warped_plane
 from vs_align.measure.registration.esm import Targets, refined_together, targets_of
 from vs_align.measure.registration.esm_kernels import products
 
@@ -29,8 +28,8 @@ class Matched:
         agreements: (refs,) correlation of the two, -1..1; 0 where the window is empty.
     """
 
-    candidates: npt.NDArray[np.int64]
-    agreements: npt.NDArray[np.float64]
+    candidates: Int64Array
+    agreements: Float64Array
 
     @property
     def agreement(self) -> float:
@@ -83,10 +82,10 @@ class Sequences:
 
     def __init__(
         self,
-        clip: Sequence[Luma],
-        ref: Sequence[Luma],
-        clip_weight: Luma,
-        ref_weight: Luma,
+        clip: Sequence[Float32Array],
+        ref: Sequence[Float32Array],
+        clip_weight: Float32Array,
+        ref_weight: Float32Array,
         size: tuple[int, int],
         radius: int,
         pause: Callable[[], object] | None = None,
@@ -102,7 +101,7 @@ class Sequences:
         self._ref = [normalised(scaled(picture, size), self._ref_weight, radius) for picture in ref]
         self._targets: dict[int, Targets] = {}
 
-    def seen(self, matrix: Matrix, candidate: int, covered: Luma | None = None) -> View:
+    def seen(self, matrix: Float64Array, candidate: int, covered: Float32Array | None = None) -> View:
         """Look at a frame of clip through a transform from pixels of ref to pixels of clip, made ready in its place.
 
         Args:
@@ -116,11 +115,11 @@ class Sequences:
         around = self._ones if self._clip_is_whole else weight
         return View(normalised(picture, around, self._radius), weight)
 
-    def covered(self, matrix: Matrix) -> Luma:
+    def covered(self, matrix: Float64Array) -> Float32Array:
         """Return where clip is seen through a transform, 1 or 0; pixels that are half outside do not count."""
         return _whole_only(warped_plane(self._clip_weight, matrix, self.size, cv2.BORDER_CONSTANT))
 
-    def matched(self, matrix: Matrix, windows: Windows) -> Matched:
+    def matched(self, matrix: Float64Array, windows: Windows) -> Matched:
         """Find for each ref frame the candidate in its window that correlates best under a transform."""
         nothing = Matched(np.full(len(windows), -1, np.int64), np.zeros(len(windows)))
         alike = self.correlations(matrix, windows)
@@ -132,7 +131,7 @@ class Sequences:
         found[known], scores[known] = best, alike[known, best]
         return nothing
 
-    def correlations(self, matrix: Matrix, windows: Windows) -> Luma:
+    def correlations(self, matrix: Float64Array, windows: Windows) -> Float32Array:
         """Return how well each ref frame agrees with each of its candidates under a transform.
 
         Returns:
@@ -154,7 +153,9 @@ class Sequences:
         out[:, asked] = alike
         return out
 
-    def _pictures(self, matrix: Matrix, candidates: Sequence[int], covered: Luma) -> Iterator[Luma]:
+    def _pictures(
+        self, matrix: Float64Array, candidates: Sequence[int], covered: Float32Array
+    ) -> Iterator[Float32Array]:
         for i, k in enumerate(candidates):
             if self._pause is not None and i % _BREATH == 0:
                 self._pause()
@@ -162,12 +163,12 @@ class Sequences:
 
     def refined(
         self,
-        matrix: Matrix,
+        matrix: Float64Array,
         pairs: Sequence[tuple[int, int]],
         parameters: int,
         steps: int,
-        basis: Matrix | None = None,
-    ) -> Matrix:
+        basis: Float64Array | None = None,
+    ) -> Float64Array:
         """Bring a transform closer on pairs of (ref frame, candidate) that show the same moment."""
         for n, _ in pairs:
             if n not in self._targets:
@@ -176,13 +177,13 @@ class Sequences:
         return refined_together(lambda i, m: self.seen(m, pairs[i][1]), targets, matrix, parameters, steps, basis)
 
 
-def _whole_only(weight: Luma) -> Luma:
+def _whole_only(weight: Float32Array) -> Float32Array:
     """The weight without pixels that are half outside."""
-    out: Luma = np.where(weight > 0.999, np.float32(1), np.float32(0))
+    out: Float32Array = np.where(weight > 0.999, np.float32(1), np.float32(0))
     return out
 
 
-def _unit(pictures: Iterator[Luma], count: int, inside: npt.NDArray[np.intp]) -> Luma:
+def _unit(pictures: Iterator[Float32Array], count: int, inside: IntpArray) -> Float32Array:
     """Some pixels of each picture without their mean, of unit length; zeros where there is no contrast."""
     out = np.empty((count, inside.size), np.float32)
     for row, picture in zip(out, pictures, strict=True):
