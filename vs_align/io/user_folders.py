@@ -44,7 +44,7 @@ def ready_numba_cache() -> None:
     It keeps it beside the code, else in the user's cache. Where it can do neither, the folder goes when the process
     ends; programs that are started meanwhile share it.
     """
-    if os.environ.get("NUMBA_CACHE_DIR") or os.name == "nt" or os.access(Path(__file__).parent, os.W_OK):
+    if os.environ.get("NUMBA_CACHE_DIR") or os.name == "nt" or os.access(Path(__file__).parents[1], os.W_OK):
         return
     from platformdirs import user_cache_path
 
