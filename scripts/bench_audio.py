@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.measure.audio.audio_signals import RATE, as_sound, film, microphone, music, pitch_kept, sampled_at, speech
 from vs_align.io.array_types import Float64Array
-from vs_align.measure.audio.matching import SoundMatch, match_sound
-from vs_align.media.audio_track import Sound, read_sound
+from vs_align.measure.audio.matching import AudioMatch, match_audio
+from vs_align.media.audio_track import MonoAudio, read_audio
 from vs_align.media.ffmpeg import find_ffmpeg
 
 LATE = 37
@@ -45,11 +45,11 @@ class Case:
     """A pair of sounds and what is true of them."""
 
     name: str
-    make: Callable[[], tuple[Sound, Sound]]
+    make: Callable[[], tuple[MonoAudio, MonoAudio]]
     truth: Truth
 
 
-def encoded(wave: Float64Array, codec: list[str], suffix: str, rate: int = 44_100) -> Sound:
+def encoded(wave: Float64Array, codec: list[str], suffix: str, rate: int = 44_100) -> MonoAudio:
     """The wave after an encoder, with a picture beside it."""
     with tempfile.TemporaryDirectory() as folder:
         plain, target = Path(folder) / "plain.wav", Path(folder) / f"coded{suffix}"
@@ -61,7 +61,7 @@ def encoded(wave: Float64Array, codec: list[str], suffix: str, rate: int = 44_10
         command = [str(find_ffmpeg()), "-v", "error", "-f", "lavfi", "-i", "color=size=64x48:rate=25", "-i", str(plain)]
         command += ["-shortest", "-c:v", "mpeg4", "-ar", str(rate), *codec, str(target)]
         subprocess.run(command, check=True)
-        return read_sound(target)
+        return read_audio(target)
 
 
 @cache
@@ -159,14 +159,14 @@ def other_cases(n: float) -> Iterator[Case]:
     yield Case("silence", lambda: (as_sound(np.zeros(int(n * RATE))), as_sound(late_film(n)[1])), ())
 
 
-def errors(found: SoundMatch, truth: Truth) -> tuple[float | None, float | None, float | None]:
+def errors(found: AudioMatch, truth: Truth) -> tuple[float | None, float | None, float | None]:
     """Largest error of a stretch in ms, of an edge in s, and of a speed in ppm; None where too few were found."""
     if not truth:
         return None, None, None
     worst = edge = rate = 0.0
     for start, end, clip, speed in truth:
         middle = (start + end) / 2
-        right = [s for s in found.stretches if s.ref_start <= middle < s.ref_end]
+        right = [s for s in found.intervals if s.ref_start <= middle < s.ref_end]
         if not right:
             return None, None, None
         s = right[0]
@@ -178,19 +178,19 @@ def errors(found: SoundMatch, truth: Truth) -> tuple[float | None, float | None,
     return worst, edge, rate
 
 
-def tidy_join(parts: int, seconds: float, seed: int) -> Sound:
+def tidy_join(parts: int, seconds: float, seed: int) -> MonoAudio:
     """A long sound, made in parts so that its making needs no more memory than its comparison."""
     samples = np.empty(round(parts * seconds) * RATE, np.int16)
     for k in range(parts):
         part = np.clip(film(seconds, seed + 3 * k) * 12_000, -32768, 32767).astype(np.int16)
         samples[k * len(part) : (k + 1) * len(part)] = part
-    return Sound(samples, RATE)
+    return MonoAudio(samples, RATE)
 
 
-def show(name: str, found: SoundMatch, truth: Truth, seconds: float) -> None:
+def show(name: str, found: AudioMatch, truth: Truth, seconds: float) -> None:
     """Print one line of the table, as soon as it is known."""
     shown = [("-" if value is None else f"{value:.3f}") for value in errors(found, truth)]
-    cells = [*shown, f"{found.confidence:.2f}", str(len(found.stretches)), f"{seconds:.2f}"]
+    cells = [*shown, f"{found.confidence:.2f}", str(len(found.intervals)), f"{seconds:.2f}"]
     print(_ROW.format(name, *cells), found.reason, flush=True)
 
 
@@ -201,13 +201,13 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=2.0, help="length of the last case; 0 leaves it out")
     parser.add_argument("--minutes", type=float, default=5.0, help="length of the others")
     args = parser.parse_args()
-    match_sound(as_sound(film(20, 1)), as_sound(film(20, 1)))  # compiles
+    match_audio(as_sound(film(20, 1)), as_sound(film(20, 1)))  # compiles
     print(_ROW.format("case", "ms", "edge s", "ppm", "sure", "parts", "s"), "reason")
     for case in cases(args.minutes):
         if any(word in case.name for word in args.only):
             clip, ref = case.make()
             began = time.perf_counter()
-            found = match_sound(clip, ref)
+            found = match_audio(clip, ref)
             show(case.name, found, case.truth, time.perf_counter() - began)
     if args.hours and any(word in "long pair" for word in args.only):
         parts = max(1, round(args.hours * 12))
@@ -215,10 +215,10 @@ def main() -> None:
         gone = 400 * RATE
         noise = np.random.default_rng(1).integers(-200, 200, len(ref.samples) - gone, np.int16)
         noise += ref.samples[gone:] // 2
-        clip = Sound(noise, RATE)
+        clip = MonoAudio(noise, RATE)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.perf_counter()
-        found = match_sound(clip, ref)
+        found = match_audio(clip, ref)
         took, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         name = f"long pair, {args.hours:g} h, {peak / 1024:.0f} MiB at most ({before / 1024:.0f} before)"
         show(name, found, ((400.0, ref.duration, 0.0, 1.0),), took)

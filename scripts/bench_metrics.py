@@ -29,9 +29,9 @@ from rich.table import Table
 
 from vs_align.enums import Device
 from vs_align.io.array_types import UInt8Array
-from vs_align.measure.metrics.best_match_search import Found, Slack, search
+from vs_align.measure.metrics.best_match_search import BestMatch, find_best_match
 from vs_align.measure.metrics.feature_cache import FeatureCache
-from vs_align.measure.metrics.metric import Metric
+from vs_align.measure.metrics.metric import Metric, ScoreTolerance
 from vs_align.measure.metrics.registry import METRICS, build
 from vs_align.nodes.rgb import rgb_of
 
@@ -109,9 +109,10 @@ def run_scene(
     )
     mine, theirs = wrapped(candidates, metric), wrapped(refs, metric)
 
-    def window(n: int, offset: int) -> Found:
+    def window(n: int, offset: int) -> BestMatch:
         reach = range(n - args.tr, n + args.tr + 1)
-        return search(metric, theirs[n], {k: mine[k] for k in reach}, n, n + offset, Slack(args.slack, args.slack / 2))
+        exact = ScoreTolerance(args.slack, args.slack / 2)
+        return find_best_match(metric, theirs[n], {k: mine[k] for k in reach}, n, n + offset, exact)
 
     window(first - 1, 0)  # prepares the window that later ones only add to
     times, found, offset = [], [], 0

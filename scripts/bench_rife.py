@@ -30,12 +30,13 @@ import vapoursynth as vs
 from rich.console import Console
 from rich.table import Table
 
+from tests.measure.flow.rife.reference import align, reference_passes
 from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
-from vs_align.measure.flow.rife.reference import align, reference_passes
-from vs_align.measure.images.field import compose, neutral_matrix
+from vs_align.measure.images.field import compose
+from vs_align.measure.networks.download import locate
 from vs_align.measure.networks.ifnet import IFNet, load_ifnet
-from vs_align.measure.networks.weights import locate
+from vs_align.placement.homography import resize_matrix
 
 MOTIONS = {  # shift px, rotation degrees, scale, amplitude px of the local warp
     "still": (0.0, 0.0, 1.0, 0.0),
@@ -153,7 +154,7 @@ def quality(field: Float32Array, picture: Any, pair: Pair) -> dict[str, float]:
 
 def measure(engine: RifeEngine, network: IFNet, pair: Pair, precision: int, device: str) -> dict[str, dict[str, float]]:
     """Run both procedures on a pair."""
-    neutral = neutral_matrix(pair.clip.shape[1::-1], pair.ref.shape[1::-1])
+    neutral = resize_matrix(pair.clip.shape[1::-1], pair.ref.shape[1::-1])
     began, cpu = time.perf_counter(), time.process_time()
     field, picture = reference_field(network, pair, precision, device)
     middle, cpu_middle = time.perf_counter(), time.process_time()

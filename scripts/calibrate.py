@@ -25,9 +25,10 @@ import vapoursynth as vs
 from scipy.optimize import minimize
 
 import vs_align
-from vs_align.decide.matching.confidence import calibration, confidence
+from vs_align.decide.matching.decision import confidence
 from vs_align.decide.matching.match_report import SURE
 from vs_align.io.array_types import AnyArray, Float64Array, UInt8Array
+from vs_align.measure.metrics.registry import METRICS
 
 _HIGHEST_BASE = 0.3  # a good score alone does not make a match sure
 _LATE = 5  # frames by which the copy that is not jittered begins before
@@ -278,7 +279,7 @@ def sample_of(props: Any, metric: str, right: bool, related: bool, degradation: 
     """Return what a match says of itself, and what is true."""
     sure, margin, unrest = (float(props[f"VSAlign{name}"]) for name in ("Confidence", "Margin", "Unrest"))
     score = float(props["VSAlignScore"])
-    trust = min(1.0, sure / max(confidence(margin, score, metric, unrest), 1e-30))
+    trust = min(1.0, sure / max(confidence(margin, score, METRICS[metric].calibration, unrest), 1e-30))
     return Sample(sure, margin, unrest, score, right, related, trust, degradation)
 
 
@@ -298,7 +299,7 @@ def print_reliability(samples: list[Sample]) -> None:
 
 def print_fit(samples: list[Sample], metric: str, wrong_counts: float) -> None:
     """Print the constants of a logistic regression on these samples, of which wrong ones count that often."""
-    unit = calibration(metric).unit
+    unit = METRICS[metric].calibration.typical_score
     sides = np.array(
         [(1, np.log1p(min(s.margin, 1e3)), -np.log1p(s.score / unit), -np.log1p(s.unrest)) for s in samples]
     )
@@ -314,7 +315,7 @@ def print_fit(samples: list[Sample], metric: str, wrong_counts: float) -> None:
 
     bounds = [(None, _HIGHEST_BASE), (0, None), (0, None), (0, None)]
     base, margin, level, unrest = minimize(loss, np.ones(4), bounds=bounds).x
-    print(f"fit: base={base:.2f}, margin={margin:.2f}, level={level:.2f}, unit={unit}, unrest={unrest:.2f}")
+    print(f"fit: base={base:.2f}, margin={margin:.2f}, score={level:.2f}, typical_score={unit}, jitter={unrest:.2f}")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def score(output: Path, scene: Scene) -> Score:
     place, scale = _registered(pictures, scene)
     times = np.array(frame_seconds(output))
     return Score(
-        "" if has_sound or case.sound == "none" else "no sound",
+        "" if has_sound or case.sound == "none" else "no audio",
         len(pictures),
         wanted,
         1 - (wrong + max(0, wanted - len(pictures))) / wanted,

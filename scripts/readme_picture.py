@@ -61,7 +61,7 @@ def match() -> Strips:
         ref, clip, result, found = (folder / f for f in ("ref.mkv", "clip.mkv", "result.mkv", "timeline.json"))
         write_ref(footage, ref)
         write_clip(footage, clip)
-        temporal(clip, ref, result, timeline=found)
+        temporal(clip=clip, ref=ref, out=result, timeline=found)
         frame_map = Timeline.load(found).frame_map
         return Strips(footage, frame_map, *(_decode(path) for path in (clip, ref, result)))
 

@@ -38,6 +38,9 @@ LENGTH = 60
 LATER = 7
 """Frames by which clip begins later than ref."""
 
+DURATIONS = ("seconds", "elapsed", "fps", "fps_done")
+"""Keys of JSON files that tell how long the work took, which is left out."""
+
 Record = dict[str, Any]
 
 
@@ -65,6 +68,15 @@ def frames_of(clip: vs.VideoNode) -> list[Record]:
         props = {str(key): plain(value) for key, value in frame.props.items()}
         found.append({"planes": digest.hexdigest(), "props": dict(sorted(props.items()))})
     return found
+
+
+def audio_of(node: vs.AudioNode) -> Record:
+    """Return the format, the length in samples and the hash of the samples."""
+    digest = hashlib.sha256()
+    for frame in node.frames():
+        for channel in range(frame.num_channels):
+            digest.update(np.ascontiguousarray(frame[channel]).tobytes())
+    return {"rate": node.sample_rate, "samples": node.num_samples, "data": digest.hexdigest()}
 
 
 def plain(value: Any) -> Any:
@@ -130,6 +142,20 @@ def function_calls(folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
                 vs_align.overlay(ref, part[10:50], timing=t, cache=False)
             ),
         )
+    audio = vs.core.bs.AudioSource(str(next(folder.glob("bbb*.mkv"))), cachemode=0)
+    for prefer in ("fg", "bg", "mix"):
+        yield (
+            f"overlay-audio-{prefer}",
+            lambda p=prefer: audio_of(  # type: ignore[misc]
+                vs_align.overlay_audio(
+                    audio[: 3 * audio.sample_rate],
+                    audio[audio.sample_rate // 2 : 2 * audio.sample_rate],
+                    vs_align.sync(ref, part[10:50], cache=False),
+                    p,
+                    cache=False,
+                )
+            ),
+        )
 
 
 def write_inputs(folder: Path, work: Path) -> None:
@@ -182,9 +208,7 @@ def run_command(line: str, work: Path) -> Record:
 def without_paths(value: Any) -> Any:
     """Return JSON without the values that differ between two runs: paths, and seconds of work."""
     if isinstance(value, dict):
-        return {
-            key: without_paths(each) for key, each in value.items() if key not in ("seconds", "elapsed", "fps_done")
-        }
+        return {key: without_paths(each) for key, each in value.items() if key not in DURATIONS}
     if isinstance(value, list):
         return [without_paths(each) for each in value]
     return Path(value).name if isinstance(value, str) and os.sep in value else value
@@ -222,15 +246,15 @@ def record(target: Path, folder: Path, only: str) -> None:
 
 
 def numbers(text: str) -> str:
-    """Return the numbers of a text, without those that tell how long something took."""
-    kept = re.sub(r"[\d.]+ ?(?:fps|x|s)\b(?: of work)?", "", text)
+    """Return the numbers of a text, without those that tell how long something took, and without paths."""
+    kept = re.sub(r"[\d.]+ ?(?:fps|x|s)\b(?: of work)?|\b\d\d:\d\d\b|/\S+", "", text)
     return " ".join(re.findall(r"-?\d+(?:\.\d+)?", kept))
 
 
 def differences(before: Any, after: Any, where: str, words: bool) -> Iterator[str]:
     """Yield the places at which two records differ."""
     if isinstance(before, dict) and isinstance(after, dict):
-        for key in before.keys() | after.keys():
+        for key in (before.keys() | after.keys()) - set(DURATIONS):
             if key not in before or key not in after:
                 yield f"{where}/{key}: only {'before' if key in before else 'after'}"
             else:

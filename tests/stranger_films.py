@@ -11,9 +11,10 @@ import numpy as np
 import vapoursynth as vs
 
 from tests.media.films import write_film
+from tests.memory_fingerprints import fingerprints_of
 from tests.sync_films import RATE, SIZE, ShotFilm
 from vs_align.io.array_types import UInt8Array
-from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints, fingerprints_of
+from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
 
 
 def _flat(level: int, seconds: float) -> list[UInt8Array]:

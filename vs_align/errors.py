@@ -1,9 +1,13 @@
 """Errors. Each is a `vs.Error`, which scripts and previewers expect, and the builtin that fits its cause."""
 
-import vapoursynth as vs
+try:
+    from vapoursynth import Error as _Base
+except ModuleNotFoundError:
+    # a Timeline or a Placement can be read and changed where VapourSynth is not installed
+    _Base = Exception
 
 
-class AlignError(vs.Error):
+class AlignError(_Base):
     """Base of every error that vs_align raises on purpose."""
 
 

@@ -44,17 +44,7 @@ RELOAD = """
 import gc
 import numpy as np
 import vapoursynth as vs
-
-
-class Policy(vs.EnvironmentPolicy):
-    def on_policy_registered(self, api): self.api, self.current = api, None
-    def on_policy_cleared(self): self.current = None
-    def get_current_environment(self): return self.current
-    def set_environment(self, environment): old, self.current = self.current, environment; return old
-
-
-policy = Policy()
-vs.register_policy(policy)
+from tests.previewer import policy
 import vs_align  # stays imported over reloads, like in a previewer
 from tests.synth import clip_of, coloured, grid, moving_pictures, numbered_clip, rgb_clip_of, texture
 
@@ -148,7 +138,7 @@ def test_importing_is_cheap_and_silent() -> None:
 def test_every_public_name_loads() -> None:
     import vs_align
 
-    for name in vs_align.__all__:
+    for name in dir(vs_align):
         assert getattr(vs_align, name) is not None
     # a file never bears its function's name, whoever imports what first
     assert callable(vs_align.temporal)

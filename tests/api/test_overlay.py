@@ -26,7 +26,7 @@ from tests.synth import numbered_clip
 from vs_align.api.overlay import overlay
 from vs_align.enums import Timing
 from vs_align.placement.placement import Placement, Scene, Transform
-from vs_align.render.overlay.frame_order import arranged, filled
+from vs_align.render.overlay.frame_order import filled, reorder_frames
 
 
 def test_every_frame_of_fg_on_the_frame_of_bg_that_shows_the_same() -> None:
@@ -310,6 +310,6 @@ def test_any_order_of_frames(seed: int) -> None:
         step = int(rng.choice([1, 1, 1, 0, -1, 2]))
         numbers += [first + step * i for i in range(length)]
         numbers = [min(max(int(n), 0), 49) for n in numbers]
-    result = arranged(numbered_clip(50), numbers)
+    result = reorder_frames(numbered_clip(50), numbers)
     assert result.num_frames == len(numbers)
     assert [int(np.asarray(frame[0])[0, 0]) for frame in result.frames(close=True)] == numbers

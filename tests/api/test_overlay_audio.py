@@ -1,4 +1,4 @@
-"""Sounds with known samples, demanded back at the times of an overlay."""
+"""Audio with known samples at the times of an overlay."""
 
 import logging
 from collections.abc import Sequence
@@ -119,7 +119,7 @@ def test_trimmed_to_what_is_matched(tmp_path: Path) -> None:
 
 
 def test_bg_goes_on_where_bg_has_the_time(tmp_path: Path) -> None:
-    """Fg of 4 s begins 2 s into bg of 10 s: bg's sound is whole, fg's stands in silence."""
+    """Fg of 4 s begins 2 s into bg of 10 s: bg's audio is unchanged, fg's lies in silence."""
     under, over = noise(10), noise(4, seed=2)
     bg, fg = node_of(tmp_path, under), node_of(tmp_path, over)
     timeline = line([Segment(0, 99, 50)], 250)
@@ -152,7 +152,7 @@ def test_fg_begins_before_bg(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [S16, FLOAT], ids=["16", "float"])
 def test_pal_speed(tmp_path: Path, form: dict[str, Any]) -> None:
-    """Fg runs at 25, bg at 24000/1001: what bg sounds like comes sooner by 24000/25025, from start to end."""
+    """Fg runs at 25, bg at 24000/1001: bg's audio is sped up by 24000/25025, from start to end."""
     times = [0.2 + 0.711 * k for k in range(28)]
     bg = node_of(tmp_path, clicks(20.02, times, 2), **form)
     timeline = line([Segment(0, 479, 0)], 480, Fraction(24_000, 1001), 25)
@@ -166,7 +166,7 @@ def test_pal_speed(tmp_path: Path, form: dict[str, Any]) -> None:
 
 
 def test_speed_changes_at_segments(tmp_path: Path) -> None:
-    """Frame for frame at first, then bg at 1.25 times its speed: clicks at both ends of both pieces."""
+    """Frame for frame at first, then bg at 1.25 times its speed: clicks at both ends of both segments."""
     times = [0.1, 3.9, 4.1, 8.9]
     bg = node_of(tmp_path, clicks(9.2, times))
     timeline = line([Segment(0, 99, 0), Segment(100, 199, 100, 1.25)], 230)
@@ -182,7 +182,7 @@ def test_a_rest_below_a_frame_moves_bg(tmp_path: Path) -> None:
 
 
 def test_more_frames_leave_bg_alone(tmp_path: Path) -> None:
-    """Bg at 24 and fg at 30 on bg's time: the result has 30 frames a second, and bg's sound is what it was."""
+    """Bg at 24 and fg at 30 on bg's time: the result has 30 frames a second, and bg's audio is unchanged."""
     frames = [4 * n // 5 for n in range(300)]
     timeline = Timeline.from_frame_map(frames, clip_rate=24, ref_rate=30, clip_length=288)
     wave = noise(12)
@@ -246,7 +246,7 @@ def test_a_short_sound_ends_in_silence(tmp_path: Path) -> None:
 
 
 def test_computed_once(tmp_path: Path) -> None:
-    """The second time the file is there; another sound or another cut has another one; seeking gives the same."""
+    """The second time the file is cached; other audio or another cut has another file; seeking gives the same."""
     bg = node_of(tmp_path, noise(16.8), **S16)
     cache = tmp_path / "cache"
     first = overlay_audio(bg, None, CUT, cache=cache)
@@ -283,7 +283,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         ((None, None, CUT), {}, "fg_audio must be given where bg_audio is not, got None"),
         ((video, node, CUT), {}, "bg_audio must be an audio node or None, got VideoNode"),
         ((node, video, CUT), {}, "fg_audio must be an audio node or None, got VideoNode"),
-        ((node, node, 7), {}, "timeline must be a Timeline or the path of its file, got int"),
+        ((node, node, 7), {}, "timeline must be a Timeline or the path of its JSON file, got int"),
         ((node, node, CUT, "none"), {}, "prefer must be one of fg, bg, mix, got 'none'"),
         ((node, node, CUT, "both"), {}, "prefer must be"),
         ((node, node, CUT), {"timing": "now"}, "timing must be"),

@@ -60,17 +60,7 @@ RELOAD = (
     """
 import gc
 import vapoursynth as vs
-
-
-class Policy(vs.EnvironmentPolicy):
-    def on_policy_registered(self, api): self.api, self.current = api, None
-    def on_policy_cleared(self): self.current = None
-    def get_current_environment(self): return self.current
-    def set_environment(self, environment): old, self.current = self.current, environment; return old
-
-
-policy = Policy()
-vs.register_policy(policy)
+from tests.previewer import policy
 """
     + SCENE.replace("{width}", "400").replace("{height}", "240")
     + """

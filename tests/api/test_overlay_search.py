@@ -2,10 +2,10 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,47 +23,53 @@ from tests.overlay_clips import (
     timeline,
 )
 from vs_align.api.overlay import overlay
+from vs_align.decide.synchronization.options import SyncOptions
 from vs_align.errors import ArgumentError
+from vs_align.measure.video import Video
 from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
 
 
+def replace_sync(monkeypatch: pytest.MonkeyPatch, found: Callable[..., Timeline]) -> None:
+    for module in ("overlay", "overlay_search"):
+        monkeypatch.setattr(sys.modules[f"vs_align.api.{module}"], "sync_videos", found)
+
+
 def test_nothing_is_found_anew_when_the_script_is_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is searched for where none is given, with the options that were given, and only once."""
-    from vs_align.api import overlay as overlay_compositing
+    calls: list[tuple[tuple[int, int], SyncOptions, Path | None]] = []
 
-    calls: list[dict[str, Any]] = []
+    def found(clip: Video, ref: Video, options: SyncOptions, cache: Path | None, _: object = None) -> Timeline:
+        calls.append(((clip.length, ref.length), options, cache))
+        return timeline(list(range(ref.length)), clip.length)
 
-    def found(clip: vs.VideoNode, ref: vs.VideoNode, **options: Any) -> Timeline:
-        calls.append({"lengths": (clip.num_frames, ref.num_frames), **options})
-        return timeline(list(range(ref.num_frames)), clip.num_frames)
-
-    monkeypatch.setattr(overlay_compositing, "sync", found)
+    replace_sync(monkeypatch, found)
     result = overlay(
         background(30), foreground(20), placement=PLACED, engine="border", margin=12, window=50, cache=tmp_path
     )
     assert seen(result) == [(n, n) for n in range(20)]
     assert len(calls) == 1
-    assert calls[0]["lengths"] == (30, 20)
-    assert (calls[0]["engine"], calls[0]["margin"], calls[0]["window"]) == ("border", 12, 50)
-    assert calls[0]["cache"] == tmp_path
+    ((lengths, options, cache),) = calls
+    assert lengths == (30, 20)
+    assert (options.engine, options.margin, options.window) == ("border", 12, 50)
+    assert cache == tmp_path
     ref = core.std.BlankClip(width=8, height=8, length=15)
     overlay(background(30), foreground(20), placement=PLACED, timing="ref", ref=ref, margin=0)
-    assert [call["lengths"] for call in calls[1:]] == [(30, 15), (20, 15)]
-    assert calls[1]["margin"] == 8
+    assert [call[0] for call in calls[1:]] == [(30, 15), (20, 15)]
+    assert calls[1][1].margin == 8
 
 
 @pytest.mark.parametrize("timing", ["fg", "bg", "ref"])
 def test_the_place_is_asked_for_with_what_was_given(
     timing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[vs.VideoNode, vs.VideoNode, Timeline, dict[str, Any]]] = []
+    calls: list[tuple[Any, ...]] = []
 
-    def found(clip: vs.VideoNode, ref: vs.VideoNode, given: Timeline, **options: Any) -> Placement:
-        calls.append((clip, ref, given, options))
+    def found(*arguments: Any) -> Placement:
+        calls.append(arguments)
         return PLACED
 
-    monkeypatch.setitem(sys.modules, "vs_align.api.register", SimpleNamespace(register=found))
+    monkeypatch.setattr("vs_align.api.overlay_search.register_videos", found)
     bg, fg, ref = background(40), foreground(20), core.std.BlankClip(width=8, height=8, length=25)
     fg_mask, bg_mask = (core.std.BlankClip(clip, format=vs.GRAY8, color=255, length=1) for clip in (fg, bg))
     direct = timeline(list(range(7, 27)), 40)
@@ -74,28 +80,24 @@ def test_the_place_is_asked_for_with_what_was_given(
         scale=1, mask=fg_mask, bg_mask=bg_mask, track="scan", cache=tmp_path,
     )  # fmt: skip
     assert seen(result) == [(n + 7, n) for n in range(20)]
-    ((clip, other, given, options),) = calls
-    assert (clip, other) == (bg, fg)
+    ((clip, other, frames, place, scale, track, cache, _),) = calls
+    assert (clip.node, other.node) == (bg, fg)
     # against a third clip, the way from bg to fg leads over it
-    assert given.frame_map == direct.frame_map
-    assert options["method"] == (LEFT, TOP)
-    assert (options["scale"], options["track"], options["cache"]) == (1, "scan", tmp_path)
-    # what is not shown of fg is not looked at; what may not be covered of bg is there to be seen nevertheless
-    assert "mask" not in options
-    with options["ref_mask"].get_frame(0) as hidden:
+    assert frames == direct.frame_map
+    assert (place, scale, track, cache) == ((LEFT, TOP), 1, "scan", tmp_path)
+    # hidden parts of fg are ignored; what may not be covered of bg is visible nevertheless
+    assert clip.mask is None
+    with other.mask.get_frame(0) as hidden:
         assert not np.asarray(hidden[0]).any()
 
 
 def test_doubts_are_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from vs_align.api import overlay as overlay_compositing
+    def found(clip: Video, ref: Video, *_: object) -> Timeline:
+        segments = timeline(list(range(ref.length)), clip.length).segments
+        rate = Fraction(24)
+        return Timeline(segments, rate, rate, clip.length, ref.length, verdict="doubtful", reasons=("fog",))
 
-    def found(clip: vs.VideoNode, ref: vs.VideoNode, **_options: Any) -> Timeline:
-        segments = timeline(list(range(ref.num_frames)), clip.num_frames).segments
-        return Timeline(
-            segments, Fraction(24), Fraction(24), clip.num_frames, ref.num_frames, verdict="doubtful", reasons=("fog",)
-        )
-
-    monkeypatch.setattr(overlay_compositing, "sync", found)
+    replace_sync(monkeypatch, found)
     with caplog.at_level(logging.WARNING):
         result = overlay(background(30), foreground(20), placement=PLACED)
     assert "sync(bg, fg) is doubtful: fog" in caplog.text

@@ -311,7 +311,11 @@ LINE = Timeline.from_frame_map([0, 1, 2, 3], clip_rate=24, ref_rate=24, clip_len
         ((CLIP, None), {}, r"register: ref must be .*"),
         ((CLIP, OTHER), {"method": "magic"}, r"register: method must be .*magic"),
         ((CLIP, OTHER), {"method": 3}, r"register: method must be .*3"),
-        ((CLIP, OTHER), {"method": (1,)}, r"register: method must have two or three numbers: x, y and scale.*\(1,\)"),
+        (
+            (CLIP, OTHER),
+            {"method": (1,)},
+            r"method must be the name of a method, \(x, y\) or \(x, y, scale\).*\(1,\)",
+        ),
         ((CLIP, OTHER), {"method": (1, "a")}, r"register: method must be .*a"),
         ((CLIP, OTHER), {"method": (nan, 0)}, r"register: method must be a number, got nan"),
         ((CLIP, OTHER), {"method": (inf, 0)}, r"register: method must have x and y within 1e\+06 pixels.*inf"),
@@ -328,9 +332,21 @@ LINE = Timeline.from_frame_map([0, 1, 2, 3], clip_rate=24, ref_rate=24, clip_len
         ((CLIP, OTHER), {"mask": 1}, r"register: mask must be .*"),
         ((CLIP, OTHER), {"ref_mask": 1}, r"register: ref_mask must be .*"),
         ((CLIP, OTHER), {"cache": 3}, r"register: cache must be .*3"),
-        ((CLIP, OTHER, 3), {}, r"register: timeline must be a Timeline or the path of its JSON file.*int"),
-        ((CLIP, CLIP, LINE), {}, r"register: ref must be as long as the timeline's ref \(4 frames\).*5"),
-        ((OTHER, CLIP, LINE), {}, r"register: clip must be as long .*Use timeline.inverse\(\).*4"),
+        (
+            (CLIP, OTHER, 3),
+            {},
+            r"register: timeline must be a Timeline of sync\(clip, ref\) or the path.*int",
+        ),
+        (
+            (CLIP, CLIP, LINE),
+            {},
+            r"register: timeline must be .* from 5 frames of clip to 5 of ref, got .* 5 frames to 4\.$",
+        ),
+        (
+            (OTHER, CLIP, LINE),
+            {},
+            r"register: timeline must be .* made by sync\(ref, clip\)\? Use \.inverse\(\)",
+        ),
     ],
 )
 def test_messages_name_what_is_wrong(arguments: Any, options: dict[str, Any], message: str) -> None:

@@ -38,12 +38,12 @@ def moved(x: float, y: float) -> Places:
     return lambda u, v: (u + x, v + y)
 
 
-def turned(degrees: float, scale: float, centre: tuple[float, float]) -> Places:
+def turned(degrees: float, scale: float, center: tuple[float, float]) -> Places:
     cos, sin = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
 
     def places(u: Float64Array, v: Float64Array) -> tuple[Float64Array, Float64Array]:
-        x, y = u - centre[0], v - centre[1]
-        return centre[0] + cos * x - sin * y, centre[1] + sin * x + cos * y
+        x, y = u - center[0], v - center[1]
+        return center[0] + cos * x - sin * y, center[1] + sin * x + cos * y
 
     return places
 
@@ -185,13 +185,13 @@ def test_the_grade_does_not_matter(graded: str, grade: Callable[[Float64Array], 
 
 
 @pytest.mark.parametrize("format_id", FORMATS.values(), ids=FORMATS.keys())
-def test_a_flat_colour_stays_exactly(format_id: int) -> None:
+def test_a_flat_color_stays_exactly(format_id: int) -> None:
     peak = 1 if format_id in (vs.RGBH, vs.RGBS) else 2 ** core.get_video_format(format_id).bits_per_sample - 1
-    colour = [0.25, 0.5, 0.75] if peak == 1 else [peak // 3, peak // 2, peak]
-    clip = core.std.BlankClip(width=64, height=48, format=format_id, color=colour, length=1)
+    color = [0.25, 0.5, 0.75] if peak == 1 else [peak // 3, peak // 2, peak]
+    clip = core.std.BlankClip(width=64, height=48, format=format_id, color=color, length=1)
     result = frame_of(align(clip, rgb_clip_of([painted(size=(80, 50))])))
     # the weights of the kernel add up to 1 but for the last bit of a single float
-    assert np.abs(result - colour).max() <= (1e-6 if format_id == vs.RGBS else 0)
+    assert np.abs(result - color).max() <= (1e-6 if format_id == vs.RGBS else 0)
 
 
 def test_over_range_values_are_not_clipped() -> None:
@@ -240,7 +240,7 @@ RESIZED = {
 
 @pytest.mark.parametrize("clip_size", RESIZED.values(), ids=RESIZED.keys())
 def test_a_clip_of_another_size(clip_size: tuple[int, int]) -> None:
-    """Both show one picture edge on edge, but for a small shift; shared detail is what the smaller one can hold."""
+    """Both show one image edge on edge, but for a small shift; shared detail is what the smaller one can hold."""
     kx, ky = clip_size[0] / 160, clip_size[1] / 90
     ref = coloured(texture(*grid(160, 90), finest=12))
     u, v = grid(*clip_size)

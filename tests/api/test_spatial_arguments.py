@@ -131,7 +131,7 @@ def test_dis_on_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
 def test_rife_without_torch_says_what_to_install() -> None:
-    with pytest.raises(vs_align.MissingDependencyError, match=r"pip install 'vs_align\[torch\]'"):
+    with pytest.raises(vs_align.MissingDependencyError, match=r"pip install torch timm kornia"):
         vs_align.spatial(untouchable(), untouchable(), engine="rife")
 
 

@@ -35,7 +35,7 @@ def inside(left: int, top: int, right: int, bottom: int) -> BoolArray:
 
 
 def covered(picture: Float64Array, where: BoolArray, seed: int = 9) -> Float64Array:
-    """Lay something else over a part of a picture."""
+    """Lay something else over a part of an image."""
     return np.where(where[..., None], painted(seed=seed), picture)
 
 
@@ -47,7 +47,7 @@ def mask_clip(areas: list[BoolArray], format_id: int = vs.GRAY8) -> vs.VideoNode
 
 
 def off_by(result: vs.VideoNode, truth: Float64Array, where: BoolArray) -> float:
-    """99th percentile of the distance from the truth over an area, away from the edge of the picture."""
+    """99th percentile of the distance from the truth over an area, away from the edge of the image."""
     away = inside(6, 6, WIDTH - 6, HEIGHT - 6)
     return float(np.percentile(np.abs(planes_of(result.get_frame(0)) - truth).max(axis=-1)[where & away], 99))
 
@@ -103,11 +103,11 @@ def test_masks_of_any_format_and_size_do_the_same(format_name: str, scale: float
     assert np.abs(result - expected).max() < (1e-6 if scale == 1 else 0.02)
 
 
-def test_grey_of_less_than_half_is_not_masked() -> None:
+def test_gray_of_less_than_half_is_not_masked() -> None:
     clip, ref = rgb_clip_of([painted()]), rgb_clip_of([painted(*SHIFT)])
     plain = planes_of(align(clip, ref).get_frame(0))
-    grey = core.std.BlankClip(width=WIDTH, height=HEIGHT, format=vs.GRAYS, color=0.4, length=1)
-    assert np.array_equal(planes_of(align(clip, ref, grey).get_frame(0)), plain)
+    gray = core.std.BlankClip(width=WIDTH, height=HEIGHT, format=vs.GRAYS, color=0.4, length=1)
+    assert np.array_equal(planes_of(align(clip, ref, gray).get_frame(0)), plain)
 
 
 def test_masks_still_moving_and_too_short() -> None:
@@ -191,7 +191,7 @@ def test_unaligned_masks_an_object_that_differs() -> None:
         assert told[core_of_it].mean() > 0.8
         assert told[far].mean() < 0.02
         assert (np.asarray(kept.props["_Alpha"][0])[inside(6, 6, WIDTH - 6, HEIGHT - 6)] == 1).all()
-        # the picture is the same
+        # the image is the same
         assert np.array_equal(planes_of(masked), planes_of(kept))
 
 

@@ -12,16 +12,16 @@ from tests.measure.registration.scenes import pair, turned
 from tests.synth import coloured, grid, planes_of, props_of, rgb_clip_of, texture
 from vs_align import Placement, Scene, Transform
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.features.sift import SiftDetector
 from vs_align.nodes.clips import tiny_clip
 from vs_align.nodes.resize import luma_of
+from vs_align.placement.homography import resize_matrix
 from vs_align.render.spatial.coarse import (
     CoarseInputs,
     clip_transforms,
     frame_transforms,
+    read_transform,
     scene_transforms,
-    transform_in,
 )
 
 core = vs.core
@@ -48,11 +48,11 @@ def inputs(clip: vs.VideoNode, ref: vs.VideoNode, wide: bool = False, lanes: int
 
 
 def matrices(transforms: vs.VideoNode) -> list[Float64Array]:
-    return [transform_in(frame) for frame in transforms.frames(close=True)]
+    return [read_transform(frame) for frame in transforms.frames(close=True)]
 
 
 def shifts(transforms: vs.VideoNode) -> Float64Array:
-    """Where the middle of the picture goes, per frame."""
+    """Where the middle of the image goes, per frame."""
     middle = np.array([(SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2, 1])
     return np.array([(m @ middle)[:2] / (m @ middle)[2] - middle[:2] for m in matrices(transforms)])
 
@@ -120,11 +120,11 @@ def test_a_long_clip_has_sections() -> None:
     clip, ref = (rgb_clip_of([side[s] for s in scene]) for side in clips)
     found = scene_transforms(inputs(clip, ref))
     for n in (499, 0, 99, 100, 239, 240, 242, 243, 300, 379, 380, 480):
-        m = transform_in(found.get_frame(n))
+        m = read_transform(found.get_frame(n))
         x, y = ((m @ (23.5, 15.5, 1))[:2] - (23.5, 15.5)).tolist()
         assert (x, y) == pytest.approx(moves[scene[n]], abs=0.6), n
     # one transform for all frames between two cuts or ends of sections
-    same = [transform_in(found.get_frame(n)).tobytes() for n in (100, 170, 239)]
+    same = [read_transform(found.get_frame(n)).tobytes() for n in (100, 170, 239)]
     assert len(set(same)) == 1
 
 
@@ -173,7 +173,7 @@ def test_wide_search(
     assert props["VSAlignRotation"] == pytest.approx(told.rotation, abs=0.1)
     assert props["VSAlignScaleX"] == pytest.approx(told.scale_x, rel=0.003)
     assert props["VSAlignScaleY"] == pytest.approx(told.scale_y, rel=0.003)
-    # what comes back is the picture that the true transform fetches: 0.1 px make a difference of this size
+    # what comes back is the image that the true transform fetches: 0.1 px make a difference of this size
     ideal = align(rgb(clip), rgb(ref), placement=_only(told), mask=_white(ref_size), alpha=True).get_frame(0)
     exact, shown = planes_of(ideal)[..., 0], np.asarray(ideal.props["_Alpha"][0]) > 0
     assert shown.mean() > 0.2
@@ -194,7 +194,7 @@ def _white(size: tuple[int, int]) -> vs.VideoNode:
 FLAT = np.full((180, 320), 0.3, np.float32)
 
 
-def test_a_frame_that_tells_nothing_borrows_from_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_tells_nothing_borrows_from_its_neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vs_align.measure.networks.weights.available", lambda name: None)
     first, second = pair(3, turned(10, 0.8)), pair(4, turned(-8, 0.9))
     flat = [False, True, False, True, True, True, True, True]
@@ -210,7 +210,7 @@ def test_a_frame_that_tells_nothing_borrows_from_its_neighbours(monkeypatch: pyt
     assert np.array_equal(seen[1], seen[0])
     assert not np.array_equal(seen[1], seen[2])
     assert np.array_equal(seen[4], seen[2])
-    assert np.array_equal(seen[7], neutral_matrix((320, 180), (320, 180)))
+    assert np.array_equal(seen[7], resize_matrix((320, 180), (320, 180)))
 
 
 @pytest.mark.parametrize("options", [{}, {"stabilize": "scene"}, {"stabilize": "clip"}], ids=str)

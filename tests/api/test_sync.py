@@ -211,7 +211,7 @@ def test_nothing_is_kept_where_nothing_should_be(tmp_path: Path, monkeypatch: py
 
 
 def test_sound_files_tell_what_is_left_below_a_frame(tmp_path: Path) -> None:
-    """Clip's sound is late by 12 ms against its picture, which is no frame."""
+    """Clip's audio is late by 12 ms against its picture, which is no frame."""
     film, wave = ShotFilm(1), sound(400 / 24)
     late = np.concatenate([np.zeros(round(0.012 * SOUND_RATE)), wave])[50 * A_FRAME :]
     clip_file = write_film(tmp_path / "clip.mkv", [0] * 10, wave=late)
@@ -222,7 +222,7 @@ def test_sound_files_tell_what_is_left_below_a_frame(tmp_path: Path) -> None:
     assert found.residual_ms == pytest.approx(12, abs=1)
     alone = vs_align.sync(clip, ref, engine="audio", audio=clip_file, ref_audio=ref_file, cache=False)
     assert share(alone, [None] * 50 + list(range(300))) > 0.99
-    assert "by sound alone" in alone.reasons[0]
+    assert "by audio alone" in alone.reasons[0]
 
 
 def test_audio_nodes(tmp_path: Path) -> None:
@@ -278,17 +278,7 @@ assert found.frame_map == (None,) * 20 + tuple(range(100)), found.frame_map
 RELOAD = """
 import gc
 import vapoursynth as vs
-
-
-class Policy(vs.EnvironmentPolicy):
-    def on_policy_registered(self, api): self.api, self.current = api, None
-    def on_policy_cleared(self): self.current = None
-    def get_current_environment(self): return self.current
-    def set_environment(self, environment): old, self.current = self.current, environment; return old
-
-
-policy = Policy()
-vs.register_policy(policy)
+from tests.previewer import policy
 import vs_align  # stays imported over reloads, like in a previewer
 from tests.sync_films import ShotFilm
 from tests.synth import first_pixels, numbered_clip

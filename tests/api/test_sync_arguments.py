@@ -41,9 +41,15 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no margin": ({"margin": 0}, "margin must be at least 1, got 0."),
     "margin as truth": ({"margin": True}, "margin must be a whole number, got True."),
     "cache as number": ({"cache": 3}, "cache must be a folder, True or False, got 3."),
-    "one sound": ({"audio": "sound"}, "ref_audio must be given too, one sound alone says nothing, got None."),
-    "the other sound": ({"ref_audio": "sound"}, "audio must be given too, one sound alone says nothing, got None."),
-    "no sound": ({"engine": "audio"}, "audio must be given for the engine 'audio', got None."),
+    "one sound": (
+        {"audio": "sound"},
+        "ref_audio must be given too, one side alone says nothing, got None.",
+    ),
+    "the other sound": (
+        {"ref_audio": "sound"},
+        "audio must be given too, one side alone says nothing, got None.",
+    ),
+    "no audio": ({"engine": "audio"}, "audio must be given for the engine 'audio', got None."),
 }
 
 
@@ -80,7 +86,7 @@ def test_sound_file_that_cannot_be_read(tmp_path: Path) -> None:
     missing, mute = tmp_path / "missing.wav", write_film(tmp_path / "mute.mkv", range(3))
     with pytest.raises(vs_align.MediaError, match=r"missing\.wav .*(does not exist|cannot be read)"):
         vs_align.sync(untouchable(), untouchable(), audio=missing, ref_audio=missing, cache=False)
-    with pytest.raises(vs_align.MediaError, match=r"mute\.mkv has no sound"):
+    with pytest.raises(vs_align.MediaError, match=r"mute\.mkv has no audio"):
         vs_align.sync(untouchable(), untouchable(), audio=mute, ref_audio=str(mute), cache=False)
 
 

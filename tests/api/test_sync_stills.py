@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
+from tests.memory_fingerprints import fingerprints_of
 from tests.sync_films import RATE, SIZE, ShotFilm
 from tests.synth import clip_of
 from vs_align.api.sync import sync
 from vs_align.enums import SyncEngine
-from vs_align.measure.fingerprints.fingerprint import fingerprints_of
 from vs_align.timeline.timeline import Timeline
 
 FILM = ShotFilm(seed=3)
@@ -96,11 +96,11 @@ def test_other_engines_take_a_still_too(whole: vs.VideoNode) -> None:
 def test_films_of_one_moment_are_a_guess() -> None:
     """A still that lasts: pictures do not tell times, so nothing is said of speed, and it is not good."""
     from vs_align.decide.synchronization.options import SyncOptions
-    from vs_align.decide.synchronization.pipeline import sync_films
+    from vs_align.decide.synchronization.pipeline import synchronize_videos
 
     luma = np.stack([FILM.picture(5, 96, 54)] * 60)
     clip, ref = (fingerprints_of(luma[:count], Fraction(rate)) for count, rate in ((50, 24), (60, 25)))
-    found = sync_films(clip, ref, SyncOptions(engine=SyncEngine.AUTO))
+    found = synchronize_videos(clip, ref, SyncOptions(engine=SyncEngine.AUTO))
     assert found.verdict == "doubtful"
     text = found.explain()
     assert "a guess" in text

@@ -1,4 +1,4 @@
-"""`temporal`: known answers, formats, edges, ties, props."""
+"""`temporal`: known results, formats, borders, ties, frame props."""
 
 import random
 import threading
@@ -353,13 +353,16 @@ def test_debug_names_method_match_and_scores() -> None:
 
 
 def test_debug_scores_are_those_of_the_window() -> None:
-    from vs_align.decide.matching.decision import SearchWindow
-    from vs_align.render.temporal.planestats_search import search_matches
+    from vs_align.decide.matching.search_window import SearchWindow
+    from vs_align.measure.metrics.registry import METRICS
+    from vs_align.render.temporal.planestats_search import planestats_matches
+    from vs_align.render.temporal.search_request import SearchRequest
 
     pictures = moving_pictures(20, 20, 20)
     clip = clip_of(pictures)
-    window = SearchWindow(2, 20, 20)
-    matches = search_matches(clip, clip, window, (Fraction(24), Fraction(24)), all_scores=True)
+    window, fps = SearchWindow(2, 20, 20), (Fraction(24), Fraction(24))
+    request = SearchRequest(clip, clip, window, fps, METRICS["planestats"], smooth=False, all_scores=True)
+    matches = planestats_matches(request)
     expected = [core.std.PlaneStats(clip[c], clip[1]).get_frame(0).props["PlaneStatsDiff"] for c in range(4)]
     with matches.get_frame(1) as frame:
         assert frame.props["VSAlignWindowFirst"] == -1

@@ -1,4 +1,4 @@
-"""`temporal`: every broken rule is one clear error, before any frame is asked for."""
+"""`temporal`: every broken rule raises one clear error, before any frame is requested."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_nothing_is_computed_before_the_first_frame() -> None:
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
 def test_cuda_without_torch_says_what_to_install() -> None:
-    with pytest.raises(vs_align.MissingDependencyError, match=r"pip install 'vs_align\[torch\]'"):
+    with pytest.raises(vs_align.MissingDependencyError, match=r"pip install torch timm kornia"):
         vs_align.temporal(blank(), blank(), precision=2, device="cuda")
 
 

@@ -1,4 +1,4 @@
-"""`temporal` where one of the two is far longer than the other: what lies behind the end of clip, in any order."""
+"""`temporal` with clips of very different lengths: ref frames beyond the end of clip, in any order."""
 
 import random
 from collections.abc import Callable
@@ -13,10 +13,10 @@ import vs_align
 from tests.footage import Shot
 from tests.structure_cases import grey
 from tests.synth import numbered_clip
-from vs_align.decide.matching.decision import SearchWindow
-from vs_align.measure.metrics.butteraugli import plugins as butteraugli_plugins
+from vs_align.decide.matching.search_window import SearchWindow
 from vs_align.measure.metrics.registry import METRICS
-from vs_align.render.temporal.metric_search import metric_matches
+from vs_align.render.temporal import metric_search
+from vs_align.render.temporal.search_request import SearchRequest
 
 core = vs.core
 
@@ -102,8 +102,9 @@ def test_metrics_of_plugins(lengths: tuple[int, int], monkeypatch: pytest.Monkey
 
         return measured.std.ModifyFrame(measured, scored)
 
-    monkeypatch.setattr(butteraugli_plugins, "plugin_scores", compared)
+    monkeypatch.setattr(metric_search, "plugin_scores", compared)
     clip, ref = pair(lengths)
     window, row = SearchWindow(3, lengths[1], lengths[0]), METRICS["butteraugli:julek"]
-    result = metric_matches(clip, ref, window, (Fraction(24), Fraction(24)), None, row, None)
+    request = SearchRequest(clip, ref, window, (Fraction(24), Fraction(24)), row)
+    result = metric_search.plugin_matches(request)
     check(shuffled(result), lengths, 3)

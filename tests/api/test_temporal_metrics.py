@@ -41,20 +41,28 @@ def test_the_metric_sets_the_default_threshold(monkeypatch: pytest.MonkeyPatch) 
         assert sum(map(int, map(str, props_of(result, "VSAlignFallback")))) == missing
 
 
+def test_a_metric_is_a_file_and_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(
+        registry.METRICS["butteraugli:3norm"],
+        name="toy",
+        factory="tests.measure.metrics.toy:MeanDifference",
+        cuda_factory="",
+        options={"early": False},
+    )
+    monkeypatch.setitem(registry.METRICS, "toy", row)
+    pictures = moving_pictures(14, 41, 33)
+    clip, ref = rgb_clip_of(pictures[3:], vs.RGB24), rgb_clip_of(pictures, vs.RGB24)
+    result = vs_align.temporal(clip, ref, tr=4, out=numbered_clip(11), metric="Toy")
+    assert first_pixels(result)[3:] == list(range(11))
+    assert props_of(result, "VSAlignMetric") == ["toy"] * 14
+    assert props_of(result, "VSAlignScore")[3:] == [0.0] * 11
+    assert min(float(str(c)) for c in props_of(result, "VSAlignConfidence")[4:]) > 0.5
+
+
 RELOAD = """
 import gc
 import vapoursynth as vs
-
-
-class Policy(vs.EnvironmentPolicy):
-    def on_policy_registered(self, api): self.api, self.current = api, None
-    def on_policy_cleared(self): self.current = None
-    def get_current_environment(self): return self.current
-    def set_environment(self, environment): old, self.current = self.current, environment; return old
-
-
-policy = Policy()
-vs.register_policy(policy)
+from tests.previewer import policy
 import vs_align  # stays imported over reloads, like in a previewer
 from tests.synth import coloured, moving_pictures, rgb_clip_of
 

@@ -1,4 +1,4 @@
-"""`temporal(metric="structure", placement=...)`: a transform that is known, and scenes that lie differently."""
+"""`temporal(metric="structure", placement=...)`: a known transform, and scenes with different ones."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
-"""`temporal(smooth=True)`: the offset is steady where pictures do not tell, and right where they do."""
+"""`temporal(smooth=True)`: the offset is steady if frames look alike, and right if they differ."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,13 +83,13 @@ def test_lost_and_repeated_frames_are_found(seed: int) -> None:
 
 
 def test_every_chunk_and_order_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vs_align.render.temporal import planestats_search as frame_search
+    from vs_align.render.temporal import planestats_search
 
     pictures = noise_pictures(70, 24, 18, seed=1, strength=0.05)
     clip, ref = clip_of(pictures[2:]), clip_of(noise_pictures(70, 24, 18, seed=2, strength=0.05))
     expected = [dict(f.props) for f in vs_align.temporal(clip, ref, tr=7, out=clip).frames(close=True)]
     for most, order in ((2, range(70)), (3, range(69, -1, -1)), (17, random.Random(0).sample(range(70), 70))):
-        monkeypatch.setattr(frame_search, "_MOST_REFS", most)
+        monkeypatch.setattr(planestats_search, "LIMITS", replace(planestats_search.LIMITS, max_refs=most))
         result = vs_align.temporal(clip, ref, tr=7, out=clip)
         for n in order:
             with result.get_frame(n) as frame:
@@ -97,23 +98,23 @@ def test_every_chunk_and_order_gives_the_same(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("format_id", [vs.GRAY8, vs.GRAY16, vs.GRAYS])
 @pytest.mark.parametrize("tr", [2, 30])
-def test_the_search_knows_what_the_vote_wants_to_know(format_id: int, tr: int) -> None:
-    """The same answer comes of knowing all scores exactly, which `debug` asks for."""
+def test_smoothing_needs_no_more_scores_than_the_search_gives_exactly(format_id: int, tr: int) -> None:
+    """The result is the same if all scores are exact, as with `debug`."""
     from fractions import Fraction
 
-    from vs_align.decide.matching.decision import SearchWindow
-    from vs_align.render.temporal.planestats_search import search_matches
+    from vs_align.decide.matching.search_window import SearchWindow
+    from vs_align.measure.metrics.registry import METRICS
+    from vs_align.render.temporal.planestats_search import planestats_matches
+    from vs_align.render.temporal.search_request import SearchRequest
 
     clip = clip_of(noise_pictures(60, 40, 30, seed=1, strength=0.02), format_id)
     ref = clip_of([*moving_pictures(20, 40, 30), *noise_pictures(40, 40, 30, seed=2, strength=0.02)], format_id)
     window, fps = SearchWindow(tr, 60, 60), (Fraction(24), Fraction(24))
+    request = SearchRequest(clip, ref, window, fps, METRICS["planestats"])
     names = ("VSAlignMatch", "VSAlignScore", "VSAlignConfidence", "VSAlignRunnerUp")
     found = [
         [{name: f.props.get(name) for name in names} for f in matches.frames(close=True)]
-        for matches in (
-            search_matches(clip, ref, window, fps, smooth=True),
-            search_matches(clip, ref, window, fps, smooth=True, all_scores=True),
-        )
+        for matches in (planestats_matches(request), planestats_matches(replace(request, all_scores=True)))
     ]
     assert found[0] == found[1]
 
@@ -127,7 +128,7 @@ def test_confidence_tells_clear_matches_from_none() -> None:
     assert min(map(float, map(str, sure))) > max(map(float, map(str, guessed)))
 
 
-def test_props_of_the_vote_are_there_with_it_only() -> None:
+def test_props_of_smoothing_are_there_with_it_only() -> None:
     clip = clip_of(moving_pictures(10, 20, 16))
     with vs_align.temporal(clip, clip, tr=3).get_frame(4) as frame:
         assert frame.props["VSAlignMetric"] == "planestats"

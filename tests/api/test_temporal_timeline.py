@@ -1,4 +1,4 @@
-"""`temporal(timeline=...)`: a map is rendered and nothing is searched."""
+"""`temporal(timeline=...)`: a timeline is rendered, and nothing is searched."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -68,9 +68,10 @@ def test_a_map_without_any_match() -> None:
     assert props_of(result, "VSAlignFallback") == [1, 1, 1]
 
 
-@pytest.mark.parametrize(("clip", "ref", "name"), [(11, 8, "clip"), (10, 7, "ref")])
-def test_a_timeline_of_other_clips(clip: int, ref: int, name: str) -> None:
-    with pytest.raises(vs_align.ArgumentError, match=rf"vs_align\.temporal: {name} must be as long as the timeline's"):
+@pytest.mark.parametrize(("clip", "ref"), [(11, 8), (10, 7)])
+def test_a_timeline_of_other_clips(clip: int, ref: int) -> None:
+    message = rf"temporal: timeline must be .* from {clip} frames of clip to {ref} of"
+    with pytest.raises(vs_align.ArgumentError, match=message):
         vs_align.temporal(never_asked(clip), never_asked(ref), timeline=timeline([0] * 8, 10))
 
 

@@ -113,13 +113,13 @@ def test_truncated_mp4_with_index_in_front(refusal: Refusal, film: Path, talkie:
 
 
 def test_no_sound_where_it_is_asked_for(refusal: Refusal, film: Path, talkie: Path) -> None:
-    assert "--audio clip: film.mkv has no sound." in refusal(film, talkie, "--audio", "clip")
-    assert "--audio ref: film.mkv has no sound." in refusal(talkie, film, "--audio", "ref")
+    assert "--audio clip: film.mkv has no audio." in refusal(film, talkie, "--audio", "clip")
+    assert "--audio ref: film.mkv has no audio." in refusal(talkie, film, "--audio", "ref")
 
 
 def test_no_sound_by_default_is_a_note(tmp_path: Path, film: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert call("temporal", film, film, "-o", tmp_path / "out.mkv", "--preset", "ultrafast") == 0
-    assert "note: film.mkv has no sound, so the result has none." in capfd.readouterr().err.splitlines()
+    assert "note: film.mkv has no audio, so the result has none." in capfd.readouterr().err.splitlines()
 
 
 def test_missing_plugin(refusal: Refusal, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from vs_align.cli import show_versions
 from vs_align.cli.app import app
 from vs_align.errors import MissingDependencyError
+from vs_align.io.install_advice import install_command
 from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.vspipe import find_vspipe
 
@@ -78,11 +79,11 @@ def test_missing_plugin_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     found, code = findings()
     assert code == 1
     assert found["plugin: bs"]["state"] == "missing"
-    assert found["plugin: bs"]["mend"] == "pip install vapoursynth-bestsource"
+    assert found["plugin: bs"]["mend"] == install_command("vapoursynth-bestsource")
     assert found["plugin: akarin"]["state"] == "optional"
     table = run()
     assert table.exit_code == 1
-    assert "plugin: bs: pip install vapoursynth-bestsource" in table.stdout.splitlines()
+    assert f"plugin: bs: {install_command('vapoursynth-bestsource')}" in table.stdout.splitlines()
     assert table.stdout.splitlines()[-1] == "1 needed but missing."
 
 
@@ -90,8 +91,8 @@ def test_missing_optional_plugin_is_no_failure(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(vs, "core", WithoutPlugins("akarin", "vszip"))
     found, code = findings()
     assert code == 0
-    assert found["plugin: akarin"]["mend"] == "pip install vapoursynth-akarin"
-    assert found["plugin: vszip"]["mend"] == "pip install vapoursynth-vszip"
+    assert found["plugin: akarin"]["mend"] == install_command("vapoursynth-akarin")
+    assert found["plugin: vszip"]["mend"] == install_command("vapoursynth-vszip")
 
 
 def test_missing_ffmpeg_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def offer(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     fetched: list[str] = []
 
-    def fetch(model: weights.Model, progress: download.Progress | None = None) -> Path:
+    def fetch(model: weights.Model, progress: download.DownloadProgress | None = None) -> Path:
         fetched.append(model.name)
         assert progress is not None
         assert model.size is not None
@@ -94,7 +94,7 @@ def test_a_size_that_is_not_published(
     assert call("models", "list") == 0
     assert "None" not in capsys.readouterr().out
 
-    def fetch(model: weights.Model, progress: download.Progress | None = None) -> Path:
+    def fetch(model: weights.Model, progress: download.DownloadProgress | None = None) -> Path:
         assert progress is not None
         progress.total = 0  # what pooch says where the server does not
         progress.total = len(CONTENT)

@@ -219,7 +219,7 @@ def test_placement_brings_what_lies_far_away(tmp_path: Path, placed: bool, capfd
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["verdict"] == ("good" if placed else "doubtful")
     said = capfd.readouterr().err
-    assert "note: clip.mkv has no sound, so the result has none." in said
+    assert "note: clip.mkv has no audio, so the result has none." in said
     assert ("try --wide-search" in said) is not placed
     assert (report["shift_x"]["median"] == pytest.approx(far, abs=0.1)) is placed
 

@@ -67,8 +67,8 @@ def test_placements_that_are_none(refusal: Refusal, film: Path) -> None:
 
 def test_no_sound_where_it_is_asked_for(refusal: Refusal, film: Path) -> None:
     talkie = write_film(refusal.folder / "talkie.mkv", range(10), wave=sound(0.4))
-    assert "--audio clip: film.mkv has no sound." in refusal(film, talkie, "--audio", "clip")
-    assert "--audio ref: film.mkv has no sound." in refusal(talkie, film, "--audio", "ref")
+    assert "--audio clip: film.mkv has no audio." in refusal(film, talkie, "--audio", "clip")
+    assert "--audio ref: film.mkv has no audio." in refusal(talkie, film, "--audio", "ref")
 
 
 def test_outputs_over_inputs(refusal: Refusal, film: Path) -> None:

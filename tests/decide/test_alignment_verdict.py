@@ -11,7 +11,7 @@ SMALL, HD = (320, 180), (1920, 1080)
 GOOD = FrameAlignment((3.3, -2.1), 0.4, (1.01, 1.01), 0.05, 0.978, 0, "dis")
 IN_PLACE = FrameAlignment((0, 0), 0, (1, 1), 0.0, 1.0, 0, "dis")
 # What unlike footage gave.
-UNLIKE = FrameAlignment((0, 0), 0, (1, 1), 6.5, 0.05, 3, "dis", "the pictures show different things")
+UNLIKE = FrameAlignment((0, 0), 0, (1, 1), 6.5, 0.05, 3, "dis", "the images show different things")
 
 
 def test_exact() -> None:
@@ -44,7 +44,7 @@ def test_unlike_footage() -> None:
     found = judge_alignment([UNLIKE] * 10, HD)
     assert found.verdict == "doubtful"
     assert "vs-align temporal" in found.reason
-    assert "the pictures show different things" in found.reason
+    assert "the images show different things" in found.reason
 
 
 def test_some_unlike_frames_are_named() -> None:

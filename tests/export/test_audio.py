@@ -12,11 +12,11 @@ import pytest
 from tests.media.films import SOUND_RATE, lag, sound, write_film
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.export.audio import write_sound
+from vs_align.export.audio import retime_audio
 from vs_align.io.array_types import Float64Array
 from vs_align.media.probe import probe
 from vs_align.media.source import Source, open_source
-from vs_align.render.audio.time_stretch_kernels import stretched
+from vs_align.render.audio.time_stretch_kernels import overlap_add
 from vs_align.timeline.timeline import Segment, Timeline
 
 ONE_STEP = 1.01 / 32768
@@ -52,7 +52,7 @@ type Silent = Callable[..., Source]
 
 @pytest.fixture(scope="module")
 def silent(tmp_path_factory: pytest.TempPathFactory) -> Silent:
-    """Gives films without sound, of a length and a rate."""
+    """Makes films without audio, of a length and a rate."""
     folder, made = tmp_path_factory.mktemp("silent"), dict[tuple[int, Fraction | int], Source]()
 
     def film(length: int = 300, rate: Fraction | int = RATE) -> Source:
@@ -64,7 +64,7 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Silent:
 
 
 def decoded(path: Path) -> tuple[Float64Array, float]:
-    """Sound of a file from its time 0 on, the first channel, and the time of its first sample."""
+    """First audio channel of a file from its time 0 on, and the time of its first sample."""
     with av.open(str(path)) as container:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
         frames = list(container.decode(audio=0))
@@ -112,9 +112,9 @@ def wanted_after_cut() -> list[float]:
 @pytest.mark.parametrize("name", ["sound.wav", "sound.flac", "sound.mka"])
 def test_cuts_and_inserts_are_exact_to_the_sample(name: str, clip: Source, tmp_path: Path, silent: Silent) -> None:
     ref = silent()
-    report = write_sound(timeline(CUT, ref, clip), clip, ref, tmp_path / name)
-    assert (report.copied, report.pieces, report.silent, report.speed) == (False, 3, 2.0, 1.0)
-    assert report.reason == "3 pieces are heard"
+    report = retime_audio(timeline(CUT, ref, clip), clip, ref, tmp_path / name)
+    assert (report.copied, report.segments, report.silent, report.speed) == (False, 3, 2.0, 1.0)
+    assert report.reason == "3 segments are heard"
     wave, first = decoded(tmp_path / name)
     assert (len(wave), first) == (12 * SOUND_RATE, 0)
     found, wanted = clicks_in(wave), wanted_after_cut()
@@ -129,7 +129,7 @@ def test_samples_are_those_of_clip(tmp_path: Path, silent: Silent) -> None:
     wave = sound(SECONDS)
     clip, ref = source(tmp_path / "c.mkv", 300, wave=wave), silent(250)
     segments = [Segment(0, 49, None, kind=SegmentKind.INSERT), Segment(50, 249, 60)]
-    write_sound(timeline(segments, ref, clip), clip, ref, tmp_path / "s.wav")
+    retime_audio(timeline(segments, ref, clip), clip, ref, tmp_path / "s.wav")
     found, _ = decoded(tmp_path / "s.wav")
     assert len(found) == 10 * SOUND_RATE
     assert not found[: 2 * SOUND_RATE].any()
@@ -143,7 +143,7 @@ def test_samples_are_those_of_clip(tmp_path: Path, silent: Silent) -> None:
 def test_pal_speed_with_the_pitch_changed(clip_first: int, clip: Source, tmp_path: Path, silent: Silent) -> None:
     """Film frames played at 25: each click comes later by 25025/24000, and the pitch falls by as much."""
     ref = silent(280, Fraction(24000, 1001))
-    report = write_sound(timeline([Segment(0, 279, clip_first)], ref, clip), clip, ref, tmp_path / "s.flac")
+    report = retime_audio(timeline([Segment(0, 279, clip_first)], ref, clip), clip, ref, tmp_path / "s.flac")
     assert not report.copied
     assert report.speed == pytest.approx(24000 / 25025)
     wave, _ = decoded(tmp_path / "s.flac")
@@ -158,7 +158,7 @@ def test_resampling_changes_nothing_but_time(tmp_path: Path, silent: Silent) -> 
     """A tone of 1000 Hz becomes one of 959 Hz, as clean as before."""
     tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(12 * SOUND_RATE) / SOUND_RATE)
     clip, ref = source(tmp_path / "c.mkv", 300, wave=tone), silent(300, Fraction(24000, 1001))
-    write_sound(timeline([Segment(0, 299, 0)], ref, clip), clip, ref, tmp_path / "s.flac")
+    retime_audio(timeline([Segment(0, 299, 0)], ref, clip), clip, ref, tmp_path / "s.flac")
     wave, _ = decoded(tmp_path / "s.flac")
     places = np.arange(1000, len(wave) - 1000)
     wanted = 0.5 * np.sin(2 * np.pi * 1000 * 24000 / 25025 * places / SOUND_RATE)
@@ -171,7 +171,7 @@ def test_pitch_is_kept_where_asked(tmp_path: Path, silent: Silent) -> None:
     gate = (np.arange(12 * SOUND_RATE) // (SOUND_RATE // 2)) % 2
     clip = source(tmp_path / "c.mkv", 300, wave=tone * gate)
     ref = silent(300, Fraction(24000, 1001))
-    write_sound(timeline([Segment(0, 299, 0)], ref, clip), clip, ref, tmp_path / "s.flac", pitch="keep")
+    retime_audio(timeline([Segment(0, 299, 0)], ref, clip), clip, ref, tmp_path / "s.flac", pitch="keep")
     wave, _ = decoded(tmp_path / "s.flac")
     assert len(wave) == round(300 * 1001 / 24000 * SOUND_RATE)
     loud = np.convolve(np.abs(wave), np.ones(480) / 480, "same") > 0.16
@@ -191,7 +191,7 @@ def test_stretched_tones_stay_whole(speed: float) -> None:
     samples = np.stack([chord, 0.5 * chord], axis=1).astype(np.float32)
     hop, reach = 960, 384
     wanted = 4000 + np.rint(hop * (np.arange(200) + 1) * speed - hop).astype(np.int64)
-    made, behind = stretched(samples, 4000, wanted, hop, reach)
+    made, behind = overlap_add(samples, 4000, wanted, hop, reach)
     assert made.shape == (200 * hop, 2)
     assert abs(behind - hop - wanted[-1]) <= reach + 4
     np.testing.assert_allclose(made[:, 1], 0.5 * made[:, 0], atol=1e-6)
@@ -208,7 +208,7 @@ def test_small_drift_is_followed_exactly(tmp_path: Path, silent: Silent) -> None
     clip, ref = source(tmp_path / "c.mkv", 301, wave=clicking(12.04, CLICKS)), silent()
     line = timeline([Segment(0, 299, 0, rate)], ref, clip)
     for pitch in ("change", "keep"):
-        write_sound(line, clip, ref, tmp_path / "s.wav", pitch=pitch)
+        retime_audio(line, clip, ref, tmp_path / "s.wav", pitch=pitch)
         wave, _ = decoded(tmp_path / "s.wav")
         np.testing.assert_allclose(clicks_in(wave), np.array(CLICKS) / rate, atol=1.01 / SOUND_RATE)
 
@@ -216,7 +216,7 @@ def test_small_drift_is_followed_exactly(tmp_path: Path, silent: Silent) -> None
 def test_rest_below_a_frame_moves_the_sound(clip: Source, tmp_path: Path, silent: Silent) -> None:
     ref = silent()
     line = timeline([Segment(0, 299, 0)], ref, clip, residual_ms=12.5)
-    write_sound(line, clip, ref, tmp_path / "s.wav")
+    retime_audio(line, clip, ref, tmp_path / "s.wav")
     wave, _ = decoded(tmp_path / "s.wav")
     np.testing.assert_allclose(clicks_in(wave), np.array(CLICKS) - 0.0125, atol=1.01 / SOUND_RATE)
 
@@ -227,8 +227,8 @@ def test_one_offset_is_copied(name: str, clip_first: int, noisy: Source, tmp_pat
     """AAC of clip, packet by packet, in its place."""
     ref = silent(250)
     segments = [Segment(0, 49, None, kind=SegmentKind.INSERT), Segment(50, 249, clip_first)]
-    report = write_sound(timeline(segments, ref, noisy), noisy, ref, tmp_path / name)
-    assert (report.copied, report.codec, report.pieces) == (True, "aac", 1)
+    report = retime_audio(timeline(segments, ref, noisy), noisy, ref, tmp_path / name)
+    assert (report.copied, report.codec, report.segments) == (True, "aac", 1)
     with av.open(str(tmp_path / name)) as made, av.open(str(noisy.file.path)) as given:
         packets = [bytes(packet) for packet in made.demux(audio=0) if packet.size]
         assert len(packets) > 300
@@ -250,7 +250,7 @@ def test_copying_is_not_forced(noisy: Source, tmp_path: Path, silent: Silent) ->
         ("s.mka", {"copy": False}, "copying was not wanted"),
         ("s.opus", {}, ".opus does not take packets of aac and keep their times"),
     ):
-        report = write_sound(line, noisy, ref, tmp_path / name, **options)  # type: ignore[arg-type]
+        report = retime_audio(line, noisy, ref, tmp_path / name, **options)  # type: ignore[arg-type]
         assert (report.copied, report.reason) == (False, reason)
         wave, _ = decoded(tmp_path / name)
         late, likeness = lag(sound(SECONDS)[: 10 * SOUND_RATE], wave[: 10 * SOUND_RATE])
@@ -261,8 +261,8 @@ def test_copying_is_not_forced(noisy: Source, tmp_path: Path, silent: Silent) ->
 def test_nothing_matched_is_silence(clip: Source, tmp_path: Path, silent: Silent) -> None:
     ref = silent(50)
     line = timeline([Segment(0, 49, None, kind=SegmentKind.INSERT)], ref, clip)
-    report = write_sound(line, clip, ref, tmp_path / "s.flac")
-    assert (report.pieces, report.silent, report.reason) == (0, 2.0, "nothing is heard")
+    report = retime_audio(line, clip, ref, tmp_path / "s.flac")
+    assert (report.segments, report.silent, report.reason) == (0, 2.0, "nothing is heard")
     wave, _ = decoded(tmp_path / "s.flac")
     assert len(wave) == 2 * SOUND_RATE
     assert not wave.any()
@@ -271,15 +271,15 @@ def test_nothing_matched_is_silence(clip: Source, tmp_path: Path, silent: Silent
 def test_what_cannot_be(clip: Source, tmp_path: Path, silent: Silent) -> None:
     ref = silent()
     line = timeline([Segment(0, 299, 0)], ref, clip)
-    with pytest.raises(ArgumentError, match=r"write_sound: pitch must be 'change' or 'keep', got 'up'"):
-        write_sound(line, clip, ref, tmp_path / "s.wav", pitch="up")
-    with pytest.raises(ArgumentError, match=r"write_sound: target must end in one of \.wav, .* got 's\.txt'"):
-        write_sound(line, clip, ref, tmp_path / "s.txt")
-    with pytest.raises(ArgumentError, match=r"write_sound: clip must have sound, got ref-\d\.mkv"):
-        write_sound(timeline([Segment(0, 299, 0)], ref, ref), ref, ref, tmp_path / "s.wav")
+    with pytest.raises(ArgumentError, match=r"retime_audio: pitch must be 'change' or 'keep', got 'up'"):
+        retime_audio(line, clip, ref, tmp_path / "s.wav", pitch="up")
+    with pytest.raises(ArgumentError, match=r"retime_audio: target must end in one of \.wav, .* got 's\.txt'"):
+        retime_audio(line, clip, ref, tmp_path / "s.txt")
+    with pytest.raises(ArgumentError, match=r"retime_audio: clip must have an audio track, got ref-\d\.mkv"):
+        retime_audio(timeline([Segment(0, 299, 0)], ref, ref), ref, ref, tmp_path / "s.wav")
     short = Timeline((Segment(0, 9, 0),), clip.rate, ref.rate, clip.length, 10)
-    with pytest.raises(ArgumentError, match=r"write_sound: ref must have as many frames .*\(10\), got 300"):
-        write_sound(short, clip, ref, tmp_path / "s.wav")
+    with pytest.raises(ArgumentError, match=r"retime_audio: ref must have as many frames .*\(10\), got 300"):
+        retime_audio(short, clip, ref, tmp_path / "s.wav")
     with pytest.raises(MediaError, match="does not exist"):
-        write_sound(line, clip, ref, tmp_path / "nowhere" / "s.wav")
+        retime_audio(line, clip, ref, tmp_path / "nowhere" / "s.wav")
     assert not list(tmp_path.iterdir())

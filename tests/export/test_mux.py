@@ -1,4 +1,4 @@
-"""Ref's picture with clip's sound in one file."""
+"""Ref's video and clip's retimed audio in one file."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from tests.media.films import SOUND_RATE, heard, lag, sound, write_film
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.export.mux import mux_sound
+from vs_align.export.mux import mux_audio
 from vs_align.media.probe import probe
 from vs_align.media.source import Source, open_source
 from vs_align.timeline.timeline import Timeline
@@ -33,7 +33,7 @@ def test_sound_is_heard_where_its_picture_is(tmp_path: Path, suffix: str, copied
     timeline = Timeline.from_frame_map(frames, clip_rate=25, ref_rate=25, clip_length=100)
     out = tmp_path / f"out{suffix}"
     out.write_text("something older")
-    report = mux_sound(timeline, clip, ref, out)
+    report = mux_audio(timeline, clip, ref, out)
     assert report.copied == copied
     assert packets(out) == packets(ref.file.path)
     found = heard(out, 1.7)
@@ -49,12 +49,12 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     clip, ref = opened(tmp_path / "clip.mkv", 20, wave=sound(0.8)), opened(tmp_path / "ref.mkv", 20)
     timeline = Timeline.from_frame_map(range(20), clip_rate=25, ref_rate=25, clip_length=20)
     with pytest.raises(
-        ArgumentError, match=r"mux_sound: target must end in one of \.mkv, \.mp4, \.webm, got 'out\.avi'"
+        ArgumentError, match=r"mux_audio: target must end in one of \.mkv, \.mp4, \.webm, got 'out\.avi'"
     ):
-        mux_sound(timeline, clip, ref, tmp_path / "out.avi")
+        mux_audio(timeline, clip, ref, tmp_path / "out.avi")
     with pytest.raises(MediaError, match="is one of the inputs"):
-        mux_sound(timeline, clip, ref, tmp_path / "ref.mkv")
+        mux_audio(timeline, clip, ref, tmp_path / "ref.mkv")
     # H.264 does not go into WebM
     with pytest.raises(MediaError, match=r"cannot be copied to \.webm"):
-        mux_sound(timeline, clip, ref, tmp_path / "out.webm")
+        mux_audio(timeline, clip, ref, tmp_path / "out.webm")
     assert len(list(tmp_path.iterdir())) == 2

@@ -14,7 +14,7 @@ from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.export.edl import check_rate, reel_name, write_edl
 from vs_align.export.fcpxml import write_fcpxml
-from vs_align.export.otio import MediaFile, editorial, write_otio
+from vs_align.export.otio import MediaFile, otio_timeline, write_otio
 from vs_align.timeline.timeline import Segment, Timeline
 
 otio = pytest.importorskip("opentimelineio", reason="the extra 'export' is not installed")
@@ -161,7 +161,7 @@ def test_frames_left_out_make_no_events() -> None:
     kept = [n for n in range(1000) if n % 50 != 49]
     line = Timeline.from_frame_map(kept, clip_rate=25, ref_rate=25, clip_length=1000)
     clip, ref = MediaFile(Path("c.mkv"), Fraction(25), 1000), MediaFile(Path("r.mkv"), Fraction(25), 980)
-    (track,) = editorial(line, clip, ref).tracks
+    (track,) = otio_timeline(line, clip, ref).tracks
     (event,) = track
     assert event.metadata["vs_align"]["dropped"] == 19
     assert event.effects[0].time_scalar == pytest.approx(1000 / 980, rel=1e-3)
@@ -231,7 +231,7 @@ def test_variable_rate_is_counted_by_time(tmp_path: Path) -> None:
     times = [n / 25 + (2 if n >= 300 else 0) for n in range(1000)]
     timeline, clip, ref = files(Fraction(25), Fraction(25))
     line = Timeline(SEGMENTS, timeline.clip_rate, timeline.ref_rate, 1000, 600, clip_times=tuple(times))
-    (video, _) = editorial(line, clip, ref).tracks
+    (video, _) = otio_timeline(line, clip, ref).tracks
     assert [source for _, _, source in events_in(video)] == [50, 350, 670, 750]
 
 
@@ -240,11 +240,11 @@ def test_what_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ArgumentError, match=r"write_fcpxml: clip\.length must be .* \(1000\), got 600"):
         write_fcpxml(timeline, ref, ref, tmp_path / "cut.fcpxml")
     still = MediaFile(clip.path, Fraction(0), 1000)
-    with pytest.raises(ArgumentError, match=r"editorial: clip\.rate must be above 0, got 0"):
-        editorial(timeline, still, ref)
+    with pytest.raises(ArgumentError, match=r"otio_timeline: clip\.rate must be above 0, got 0"):
+        otio_timeline(timeline, still, ref)
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
     for write in (write_edl, write_otio):
-        with pytest.raises(MissingDependencyError, match=r"pip install 'vs_align\[export\]'"):
+        with pytest.raises(MissingDependencyError, match=r"pip install opentimelineio "):
             write(timeline, clip, ref, tmp_path / "cut")
     assert not list(tmp_path.iterdir())
 
@@ -281,7 +281,7 @@ def test_nothing_of_clip_is_used_twice_by_rounding(tmp_path: Path) -> None:
         ("asset-clip", 286 * frame, 0),
         ("asset-clip", frame, Fraction(715, 60)),
     ]
-    (track,) = editorial(line, clip, ref).tracks
+    (track,) = otio_timeline(line, clip, ref).tracks
     assert events_in(track) == [(0, 286, 0), (286, 1, 715)]
     assert [type(effect).__name__ for item in track for effect in item.effects] == ["FreezeFrame"]
     write_edl(line, clip, ref, tmp_path / "cut.edl")

@@ -14,9 +14,10 @@ from tests.media.films import SOUND_RATE, heard, shown_numbers, write_audio, wri
 from vs_align.decide.schedule.schedule import schedule_of
 from vs_align.enums import OverlayAudio, SegmentKind, Timing
 from vs_align.errors import MediaError
-from vs_align.export.overlay_audio import SoundSide, SoundSummary, add_overlay_sound
+from vs_align.export.overlay_audio import AudioSummary, add_overlay_audio
+from vs_align.export.stream_copy import AudioInput
 from vs_align.io.array_types import Float64Array
-from vs_align.media.audio_reader import SoundReader, sound_format
+from vs_align.media.audio_reader import AudioReader, audio_format
 from vs_align.media.probe import probe
 from vs_align.media.remux import TrackCopy, remux
 from vs_align.timeline.timeline import Segment, Timeline
@@ -53,8 +54,8 @@ def side(
     frames: int = FRAMES,
     fps: Fraction | int = 25,
     late: float = 0.0,
-) -> SoundSide:
-    """A film whose sound, the same in all channels, begins `late` seconds after its first picture."""
+) -> AudioInput:
+    """A film whose audio, the same in all channels, begins `late` seconds after its first frame."""
     codec = "libvpx" if name.endswith("webm") else "libx264"
     picture = folder / f"picture-{name}"
     write_film(picture, [0] * frames, fps, size=(32, 16), codec=codec)
@@ -67,12 +68,12 @@ def side(
     start = max(0.0, -late)
     remux(folder / name, [TrackCopy(picture, 0, start), TrackCopy(encoded, 0, start + late)])
     file = probe(folder / name)
-    return SoundSide(file, file.video_start, Fraction(fps), frames)
+    return AudioInput(file, file.video_start, Fraction(fps), frames)
 
 
-def silent_side(folder: Path, frames: int = FRAMES, fps: Fraction | int = 25) -> SoundSide:
+def silent_side(folder: Path, frames: int = FRAMES, fps: Fraction | int = 25) -> AudioInput:
     file = probe(write_film(folder / f"silent-{frames}.mkv", [0] * frames, fps, size=(32, 16)))
-    return SoundSide(file, file.video_start, Fraction(fps), frames)
+    return AudioInput(file, file.video_start, Fraction(fps), frames)
 
 
 def line(segments: Sequence[Segment], bg_length: int, bg_rate: Any = 25, fg_rate: Any = 25) -> Timeline:
@@ -86,14 +87,14 @@ CUT = line([Segment(0, 99, 10), Segment(100, 149, None, kind=SegmentKind.INSERT)
 
 def make(
     timeline: Timeline,
-    bg: SoundSide | None,
-    fg: SoundSide | None,
+    bg: AudioInput | None,
+    fg: AudioInput | None,
     target: Path,
     which: OverlayAudio = OverlayAudio.FG,
     timing: Timing = Timing.FG,
     trim: bool = True,
     **more: Any,
-) -> SoundSummary:
+) -> AudioSummary:
     schedule = schedule_of(timeline, timing, trim)
     folder = target.parent / "logs"
     folder.mkdir(exist_ok=True)
@@ -101,13 +102,13 @@ def make(
     name = folder / f"picture{target.suffix}"
     numbers = [k % 7 for k in range(len(schedule))]
     video = write_film(name, numbers, schedule.bg.ref_rate, codec=codec, size=(80, 46))
-    summary = add_overlay_sound(schedule, bg, fg, which, video, target, 192_000, folder, **more)
+    summary = add_overlay_audio(schedule, bg, fg, which, video, target, 192_000, folder, **more)
     assert [path.name for path in target.parent.glob(".*")] == []
     return summary
 
 
 def found_clicks(path: Path, seconds: float, threshold: float = 0.12) -> list[float]:
-    """When clicks are heard, in seconds after the first picture."""
+    """When clicks are heard, in seconds after the first frame."""
     wave, times = np.abs(heard(path, seconds)), list[float]()
     for i in np.flatnonzero(wave > threshold).tolist():
         if wave[i] == wave[max(0, i - 960) : i + 961].max() and (not times or i / SOUND_RATE - times[-1] > 0.02):
@@ -132,7 +133,7 @@ def test_whole_sound_is_copied(tmp_path: Path, name: str, end: str) -> None:
         assert summary.words.endswith(".mp4 does not take packets of pcm_s24le and keep their times")
     else:
         assert (summary.copied, summary.codec) == (True, codec)
-        assert summary.words == f"sound: fg's, copied ({codec})"
+        assert summary.words == f"audio: fg's, copied ({codec})"
         made, given = packets(target), packets(fg.file.path)
         # what the encoder put behind the last picture may be left out
         assert len(made) > 50
@@ -151,7 +152,7 @@ def test_a_trimmed_beginning(tmp_path: Path, end: str) -> None:
     summary = make(timeline, None, fg, tmp_path / f"out{end}")
     assert summary.copied == (end != ".mkv")
     assert summary.codec == "aac"
-    assert summary.copied or summary.words == "sound: fg's, encoded (aac): it begins within a packet"
+    assert summary.copied or summary.words == "audio: fg's, encoded (aac): it begins within a packet"
     if summary.copied:
         made, given = packets(tmp_path / f"out{end}"), packets(fg.file.path)
         first = given.index(made[0])
@@ -182,17 +183,17 @@ def wanted_after_cut() -> list[float]:
 
 @pytest.mark.parametrize("end", [".mp4", ".mkv", ".webm"])
 def test_bg_is_cut(tmp_path: Path, end: str) -> None:
-    """Pieces with silence between, in AAC or Opus: clicks to the millisecond in each."""
+    """Segments with silence between, in AAC or Opus: clicks to the millisecond in each."""
     times = [0.5, 2.2, 4.3, 5.0, 5.7, 9.5]
     bg = side(tmp_path, "ac3.mkv", clicks(times), layout="stereo")
     summary = make(CUT, bg, silent_side(tmp_path), tmp_path / f"out{end}", trim=False)
     codec = "opus" if end == ".webm" else "aac"
     assert (summary.heard, summary.copied, summary.codec) == (OverlayAudio.BG, False, codec)
-    said = "sound: bg's (2 pieces, 2.00 s of silence), encoded"
-    assert summary.words == f"{said} ({codec}): 2 pieces are heard"
+    said = "audio: bg's (2 segments, 2.00 s of silence), encoded"
+    assert summary.words == f"{said} ({codec}): 2 segments are heard"
     found = found_clicks(tmp_path / f"out{end}", SECONDS)
     np.testing.assert_allclose(found, [0.1, 1.8, 3.9, 6.1, 9.9], atol=0.001)
-    form = sound_format(tmp_path / f"out{end}")
+    form = audio_format(tmp_path / f"out{end}")
     assert (form.rate, form.layout) == (48_000, "stereo")
 
 
@@ -204,10 +205,10 @@ def test_matroska_keeps_what_is_without_loss(tmp_path: Path, rate: int, layout: 
     bg = side(tmp_path, "pcm.mkv", wave, rate=rate, layout=layout)
     summary = make(CUT, bg, None, tmp_path / "out.mkv", OverlayAudio.BG, trim=False)
     assert (summary.copied, summary.codec) == (False, "flac")
-    reader = SoundReader(tmp_path / "out.mkv")
+    reader = AudioReader(tmp_path / "out.mkv")
     assert (reader.format.rate, reader.format.layout, reader.format.deep) == (
         rate,
-        sound_format(bg.file.path).layout,
+        audio_format(bg.file.path).layout,
         True,
     )
     with av.open(str(tmp_path / "out.mkv")) as container:
@@ -226,7 +227,7 @@ def test_pal_speed(tmp_path: Path, end: str) -> None:
     bg = side(tmp_path, "flac.mkv", clicks(times), frames=240, fps=Fraction(24_000, 1001), rate=SOUND_RATE)
     timeline = line([Segment(0, 239, 0)], 240, Fraction(24_000, 1001), 25)
     summary = make(timeline, bg, None, tmp_path / f"out{end}")
-    assert summary.words.startswith("sound: bg's (104.271 % of its speed), encoded")
+    assert summary.words.startswith("audio: bg's (104.271 % of its speed), encoded")
     assert summary.words.endswith("it runs at another speed")
     wanted = np.array(times) * 24_000 / 25_025
     np.testing.assert_allclose(found_clicks(tmp_path / f"out{end}", 9.6), wanted, atol=0.001)
@@ -241,7 +242,7 @@ def test_fg_in_the_time_of_bg(tmp_path: Path, name: str, end: str) -> None:
     timeline = line([Segment(0, 199, 50)], 500)
     summary = make(timeline, bg, fg, tmp_path / f"out{end}", timing=Timing.BG, trim=False)
     assert summary.copied
-    assert summary.words == f"sound: fg's (12.00 s of silence), copied ({summary.codec})"
+    assert summary.words == f"audio: fg's (12.00 s of silence), copied ({summary.codec})"
     np.testing.assert_allclose(found_clicks(tmp_path / f"out{end}", 20), [2.06, 7.02, 9.9], atol=0.001)
 
 
@@ -255,9 +256,9 @@ def test_a_mix(tmp_path: Path, rate: int, layout: str) -> None:
     target = tmp_path / "out.mkv"
     summary = make(timeline, bg, fg, target, OverlayAudio.MIX, trim=False, on_progress=told.append)
     assert (summary.heard, summary.codec, summary.copied) == (OverlayAudio.MIX, "flac", False)
-    assert summary.words.startswith("sound: fg's and bg's")
+    assert summary.words.startswith("audio: fg's and bg's")
     assert summary.words.endswith("encoded (flac): it is a mix")
-    form = sound_format(target)
+    form = audio_format(target)
     assert (form.rate, form.layout) == (48_000, "stereo")
     found = found_clicks(target, 9.48, 0.05)
     np.testing.assert_allclose(found, [0.3, 2.4, 2.48, 5.0, 9.38], atol=0.001)
@@ -268,14 +269,14 @@ def test_a_mix(tmp_path: Path, rate: int, layout: str) -> None:
 def test_a_mix_does_not_clip(tmp_path: Path) -> None:
     bg, fg = side(tmp_path, "pcm.mkv", clicks(TIMES)), side(tmp_path, "flac.mkv", clicks(TIMES[:2]))
     summary = make(WHOLE, bg, fg, tmp_path / "out.mkv", OverlayAudio.MIX)
-    assert summary.words == "sound: fg's and bg's, 5.1 dB lower, encoded (flac): it is a mix"
+    assert summary.words == "audio: fg's and bg's, 5.1 dB lower, encoded (flac): it is a mix"
     wave = heard(tmp_path / "out.mkv", SECONDS)
     peaks = [wave[round(time * SOUND_RATE)] for time in TIMES]
     np.testing.assert_allclose(peaks, [1, 1, 0.5, 0.5], atol=1e-3)
 
 
 def test_who_is_heard(tmp_path: Path) -> None:
-    """The side that was asked for if it has sound, else the other; and nobody."""
+    """The requested side if it has audio, else the other; and none."""
     with_sound, without = side(tmp_path, "aac.mp4"), silent_side(tmp_path)
     for sides, which, wanted in (
         ((with_sound, without), OverlayAudio.FG, OverlayAudio.BG),
@@ -286,8 +287,8 @@ def test_who_is_heard(tmp_path: Path) -> None:
     ):
         assert make(WHOLE, sides[0], sides[1], tmp_path / "out.mp4", which).heard is wanted
     for given, which, said in (
-        ((with_sound, with_sound), OverlayAudio.NONE, "no sound: not wanted"),
-        ((without, None), OverlayAudio.FG, "no sound: neither has any"),
+        ((with_sound, with_sound), OverlayAudio.NONE, "no audio: not wanted"),
+        ((without, None), OverlayAudio.FG, "no audio: neither has any"),
     ):
         summary = make(WHOLE, given[0], given[1], tmp_path / "out.mp4", which)
         assert (summary.heard, summary.copied, summary.codec) == (OverlayAudio.NONE, False, None)
@@ -302,7 +303,7 @@ def test_rates_that_only_the_file_knows(tmp_path: Path) -> None:
     schedule = schedule_of(WHOLE, Timing.FG, True)
     schedule = replace(schedule, bg=replace(schedule.bg, clip_rate=Fraction(0)))
     video = write_film(tmp_path / "picture.mp4", [0] * FRAMES)
-    add_overlay_sound(schedule, bg, None, OverlayAudio.BG, video, tmp_path / "out.mp4", 192_000, tmp_path)
+    add_overlay_audio(schedule, bg, None, OverlayAudio.BG, video, tmp_path / "out.mp4", 192_000, tmp_path)
     np.testing.assert_allclose(found_clicks(tmp_path / "out.mp4", SECONDS), TIMES, atol=0.001)
 
 
@@ -315,6 +316,6 @@ def test_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     for which in OverlayAudio.FG, OverlayAudio.NONE:
         with pytest.raises(MediaError, match=r"broken\.mp4 was written, but cannot be read back"):
-            add_overlay_sound(schedule, None, fg, which, tmp_path / "broken.mp4", target, 192_000, tmp_path)
+            add_overlay_audio(schedule, None, fg, which, tmp_path / "broken.mp4", target, 192_000, tmp_path)
     assert [path.name for path in target.parent.iterdir()] == ["out.mp4"]
     assert target.read_bytes() == b"old"

@@ -1,6 +1,6 @@
-"""What an overlay's file has of both sides besides picture and audio, and what it says that it has not."""
+"""Tracks, chapters and tags of both sides in an overlay's file, and the list of what is left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from tests.media.films import write_film
 from tests.media.rich_films import CHAPTERS, TITLE, chapter_times, held, packet_bytes, write_rich
 from vs_align.enums import OverlayAudio, SegmentKind, Timing
 from vs_align.errors import MediaError
-from vs_align.export import audio as sound
-from vs_align.export.mux import mux_sound
-from vs_align.export.overlay_audio import SoundSide
+from vs_align.export import audio, audio_encoding
+from vs_align.export.mux import mux_audio
+from vs_align.export.stream_copy import AudioInput
+from vs_align.io.array_types import Float32Array
 from vs_align.media import assembly, verification
-from vs_align.media import audio_reader as audio
 from vs_align.media.probe import probe
 from vs_align.media.remux import remux
 from vs_align.media.source import open_source
@@ -27,9 +27,9 @@ TIMES = [(chapter.start, chapter.end, chapter.title) for chapter in CHAPTERS]
 SECOND = "audio track 2 (eng, aac, Track eng)"
 
 
-def rich_side(folder: Path, **options: Any) -> SoundSide:
+def rich_side(folder: Path, **options: Any) -> AudioInput:
     file = probe(write_rich(folder / "rich.mkv", **options))
-    return SoundSide(file, file.video_start, file.fps, 40)
+    return AudioInput(file, file.video_start, file.fps, 40)
 
 
 WHOLE = line([Segment(0, 39, 0)], 40)
@@ -60,7 +60,7 @@ def test_a_side_that_is_copied(tmp_path: Path, end: str, which: OverlayAudio) ->
 
 
 def test_a_side_that_is_cut(tmp_path: Path) -> None:
-    """One track is encoded, with its language; chapters move with their pictures, and the rest is named."""
+    """One track is encoded, with its language; chapters move with their frames, and the rest is listed."""
     bg = rich_side(tmp_path)
     out = tmp_path / "out.mkv"
     summary = make(CUT, bg, silent_side(tmp_path, 40), out, OverlayAudio.BG, trim=False)
@@ -80,7 +80,7 @@ def test_a_part_is_shown(tmp_path: Path) -> None:
     fg = rich_side(tmp_path)
     (tmp_path / "bg").mkdir()
     bg_file = probe(write_rich(tmp_path / "bg" / "bg.mkv", 60))
-    bg = SoundSide(bg_file, bg_file.video_start, bg_file.fps, 60)
+    bg = AudioInput(bg_file, bg_file.video_start, bg_file.fps, 60)
     out = tmp_path / "out.mkv"
     summary = make(timeline, bg, fg, out, timing=Timing.BG, trim=False)
     assert chapter_times(out) == [(0.4, 1.2, "One"), (1.2, 2.0, "Two")]
@@ -140,20 +140,24 @@ def test_lost_audio_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     clip = open_source(probe(write_rich(tmp_path / "clip.mkv")))
     ref = open_source(probe(write_film(tmp_path / "ref.mkv", range(40))))
     timeline = Timeline.from_frame_map(range(40), clip_rate=25, ref_rate=25, clip_length=40)
-    report = sound.write_sound(timeline, clip, ref, tmp_path / name)
+    report = audio.retime_audio(timeline, clip, ref, tmp_path / name)
     assert report.copied == copied
     assert report.left_out == (f"clip: {SECOND}",)
     whole = (tmp_path / name).read_bytes()
-    monkeypatch.setattr(sound, "verify", lossy(verification.verify, halved))
+    monkeypatch.setattr(audio, "verify", lossy(verification.verify, halved))
     with pytest.raises(MediaError, match=rf"^{name} was written, but not as it was meant.*audio track 1"):
-        sound.write_sound(timeline, clip, ref, tmp_path / name)
+        audio.retime_audio(timeline, clip, ref, tmp_path / name)
     assert (tmp_path / name).read_bytes() == whole
 
 
 def test_an_encoder_that_stops_early_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bg = rich_side(tmp_path)
-    poured = audio.pour
-    monkeypatch.setattr(audio, "pour", lambda command, blocks, folder: poured(command, list(blocks)[:1], folder))
+    write = audio_encoding.write_encoded
+
+    def one_block(path: Path, blocks: Iterable[Float32Array], *rest: Any) -> None:
+        write(path, list(blocks)[:1], *rest)
+
+    monkeypatch.setattr(audio_encoding, "write_encoded", one_block)
     with pytest.raises(MediaError, match=r"audio track 1 ends at 0\.4.* instead of 1\.600 s"):
         make(CUT, bg, None, tmp_path / "out.mp4", OverlayAudio.BG, trim=False)
 
@@ -164,9 +168,9 @@ def test_flac_is_copied_where_it_can_be(tmp_path: Path, suffix: str, copied: boo
     clip = open_source(probe(write_film(tmp_path / "clip.mkv", range(40), wave=noise(1.6))))
     ref = open_source(probe(write_film(tmp_path / "ref.mkv", range(40))))
     timeline = Timeline.from_frame_map(range(40), clip_rate=25, ref_rate=25, clip_length=40)
-    report = sound.write_sound(timeline, clip, ref, tmp_path / f"out{suffix}")
+    report = audio.retime_audio(timeline, clip, ref, tmp_path / f"out{suffix}")
     assert (report.copied, report.codec) == (copied, "flac" if copied else "aac")
     if suffix == ".mp4":
-        muxed = mux_sound(timeline, clip, ref, tmp_path / "muxed.mp4")
+        muxed = mux_audio(timeline, clip, ref, tmp_path / "muxed.mp4")
         assert muxed.copied
         assert packet_bytes(tmp_path / "muxed.mp4", "audio") == packet_bytes(clip.file.path, "audio")

@@ -67,7 +67,7 @@ def test_variable_rates_begin_there_too(tmp_path: Path) -> None:
 
 
 def test_cues_before_the_first_image(tmp_path: Path) -> None:
-    """They go along with the sound, as long as ref's clock has begun."""
+    """They go along with the audio, as long as ref's clock has begun."""
     text = "1\n00:00:00,100 --> 00:00:00,300\nintro\n\n2\n00:00:00,400 --> 00:00:01,000\nover the start\n"
     assert times_in(retimed(text, SAME, tmp_path, "srt", clip_start=0.5, ref_start=0.75)) == [
         "00:00:00,350 --> 00:00:00,550", "00:00:00,650 --> 00:00:01,250",

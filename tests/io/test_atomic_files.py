@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from vs_align.errors import MediaError
-from vs_align.io.atomic_files import LONGEST_NAME, beside, is_device, part_path, parts, replace, save_bytes
+from vs_align.io.atomic_files import MAX_NAME_BYTES, beside, is_device, part_path, replace, save_bytes, temporary_paths
 
 _HELD = """
 import sys, time
 from pathlib import Path
-from vs_align.io.atomic_files import parts
-with parts(Path(sys.argv[1])) as (part,):
+from vs_align.io.atomic_files import temporary_paths
+with temporary_paths(Path(sys.argv[1])) as (part,):
     part.write_text("half")
-    with parts(part) as (inner,):  # as when a writer of sound is given the part of a video
+    with temporary_paths(part) as (inner,):  # as when a writer of sound is given the part of a video
         inner.write_text("half of a half")
         print("held", flush=True)
         time.sleep(60)
@@ -42,15 +42,15 @@ def test_leftovers_of_a_killed_process_are_removed_and_no_others(tmp_path: Path)
         running.stdout.readline()
         before = hidden(tmp_path)
         assert len(before) == len(mine) + 3
-        with parts(target):
+        with temporary_paths(target):
             assert set(before) < set(hidden(tmp_path))  # nothing of a process that runs is touched
-        with parts(tmp_path / "other.mkv"):
+        with temporary_paths(tmp_path / "other.mkv"):
             pass
         running.send_signal(signal.SIGKILL)
     assert hidden(tmp_path) == before
-    with parts(tmp_path / "film2.mkv"):
+    with temporary_paths(tmp_path / "film2.mkv"):
         assert set(before) < set(hidden(tmp_path))  # it is not beside this output that they lie
-    with parts(target) as (part,):
+    with temporary_paths(target) as (part,):
         assert [name for name in hidden(tmp_path) if name.endswith(".lock")] == sorted(
             [mine[2].name, part.name.replace(".part.mkv", ".lock")]
         )
@@ -73,7 +73,7 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 
 
 def lent(target: Path) -> None:
-    with parts(target) as (part,):
+    with temporary_paths(target) as (part,):
         part.write_bytes(b"results")
         replace(part, target)
 
@@ -90,7 +90,7 @@ def test_a_full_device_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "é", "映", "🎬"])
 def test_names_are_as_long_as_a_file_system_takes(tmp_path: Path, letter: str) -> None:
-    stem = letter * ((LONGEST_NAME - 4) // len(letter.encode()))
+    stem = letter * ((MAX_NAME_BYTES - 4) // len(letter.encode()))
     target = tmp_path / f"{stem}.mkv"
     lent(target)
     assert target.read_bytes() == b"results"
@@ -98,8 +98,8 @@ def test_names_are_as_long_as_a_file_system_takes(tmp_path: Path, letter: str) -
         path = beside(target, suffix)
         path.touch()
         assert path.name.endswith(suffix)
-        assert len(os.fsencode(path.name)) > LONGEST_NAME - 4
-    assert len(os.fsencode(part_path(target).name)) <= LONGEST_NAME
+        assert len(os.fsencode(path.name)) > MAX_NAME_BYTES - 4
+    assert len(os.fsencode(part_path(target).name)) <= MAX_NAME_BYTES
     # an ending that is no ending
     odd = tmp_path / f"a.{letter * (200 // len(letter.encode()))}"
     lent(odd)
@@ -112,7 +112,7 @@ def test_short_names_stay() -> None:
 
 def test_folders_are_made_and_removed_where_nothing_was_written(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "er" / "a.txt"
-    with pytest.raises(KeyError), parts(target) as (part,):
+    with pytest.raises(KeyError), temporary_paths(target) as (part,):
         part.touch()
         raise KeyError
     assert list(tmp_path.iterdir()) == []

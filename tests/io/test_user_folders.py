@@ -12,7 +12,7 @@ import vapoursynth as vs
 import vs_align
 from tests.sync_films import ShotFilm
 from vs_align.io import user_folders
-from vs_align.io.user_folders import is_writable, ready_numba_cache, writable_cache
+from vs_align.io.user_folders import is_writable, prepare_numba_cache, writable_cache
 from vs_align.media.source import index_folder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="folders of the user are elsewhere")
@@ -62,7 +62,7 @@ def test_numba_has_a_place_for_what_it_compiles(no_home: Path, monkeypatch: pyte
     monkeypatch.setattr(os, "access", lambda path, mode: writable if Path(path) == package else real(path, mode))
     # set first, so that it is taken back after the test
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
-    ready_numba_cache()
+    prepare_numba_cache()
     named = os.environ["NUMBA_CACHE_DIR"]
     assert named == ("" if writable else str(user_folders.temporary_home() / "numba"))
     assert no_home.parent.is_file()
@@ -72,8 +72,9 @@ def test_a_disk_that_is_full_by_then_loses_no_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from tests.sync_films import ShotFilm
+    from vs_align.api.sync import sync_videos
+    from vs_align.api.video import FileVideo
     from vs_align.decide.synchronization.options import SyncOptions
-    from vs_align.decide.synchronization.pipeline_files import sync_files
     from vs_align.measure.fingerprints.fingerprint_file import FingerprintWriter
     from vs_align.media.probe import probe
     from vs_align.timeline.timeline import Timeline
@@ -93,7 +94,7 @@ def test_a_disk_that_is_full_by_then_loses_no_finding(
     monkeypatch.setattr(FingerprintWriter, "add", full)
     monkeypatch.setattr(Timeline, "save", unsaved)
     with caplog.at_level(logging.WARNING, "vs_align"):
-        found = sync_files(film, film, SyncOptions(), folder)
+        found = sync_videos(FileVideo(film, folder), FileVideo(film, folder), SyncOptions(), folder)
     assert found.frame_map == tuple(range(60))
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         f"the fingerprints of film.mkv are not kept in {folder}",

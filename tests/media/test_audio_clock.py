@@ -1,12 +1,12 @@
-"""Time stamps of sound on one continuous clock."""
+"""Time stamps of audio on one continuous clock."""
 
 import pytest
 
-from vs_align.media.audio_clock import SoundClock
+from vs_align.media.audio_clock import AudioClock
 
 
 def test_time_stamps_are_kept_and_gaps_too() -> None:
-    clock = SoundClock()
+    clock = AudioClock()
     assert clock.continuous(0.5, None) == (0.5, True)
     assert clock.continuous(0.531, 0.53) == (0.531, False)
     assert clock.continuous(9.0, 0.55) == (9.0, True)
@@ -15,7 +15,7 @@ def test_time_stamps_are_kept_and_gaps_too() -> None:
 
 
 def test_the_picture_says_how_the_clock_goes_on() -> None:
-    clock = SoundClock((6.0, 4.5))
+    clock = AudioClock((6.0, 4.5))
     assert clock.continuous(1.4, None)[0] == 1.4
     assert clock.continuous(7.39, 7.4) == (7.39, False)
     # a gap of the same clock is no new one
@@ -26,7 +26,7 @@ def test_the_picture_says_how_the_clock_goes_on() -> None:
 
 
 def test_sound_alone_goes_on_where_it_was() -> None:
-    clock = SoundClock()
+    clock = AudioClock()
     clock.continuous(5.0, None)
     assert clock.continuous(1.0, 5.5) == (5.5, True)
     assert clock.continuous(1.1, 5.6)[0] == pytest.approx(5.6)

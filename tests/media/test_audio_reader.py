@@ -1,15 +1,13 @@
-"""Sound by the sample."""
+"""Random access to the samples of a file."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.media.films import SOUND_RATE, sound, write_film
-from vs_align.decide.cut_list.audio_piece import AudioPiece
 from vs_align.errors import MediaError
-from vs_align.media.audio_reader import SoundReader, piece_samples, sound_format
+from vs_align.media.audio_reader import AudioReader, audio_format
 
 ONE_STEP = 1.01 / 32768
 
@@ -20,12 +18,12 @@ def talkie(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_film(folder / "talkie.mkv", range(25), wave=sound(20.0))
 
 
-def read(reader: SoundReader, start: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def read(reader: AudioReader, start: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return reader.read(start, count)[:, 0]
 
 
 def test_any_stretch_in_any_order_is_exact(talkie: Path) -> None:
-    wave, reader = sound(20.0), SoundReader(talkie)
+    wave, reader = sound(20.0), AudioReader(talkie)
     rng = np.random.default_rng(3)
     starts = [0, 4000, 100_000, 100_100, 99_000, 0, 900_000, 12_345, *rng.integers(0, 900_000, 10).tolist()]
     for start in starts:
@@ -33,7 +31,7 @@ def test_any_stretch_in_any_order_is_exact(talkie: Path) -> None:
 
 
 def test_silence_around_the_sound(talkie: Path) -> None:
-    wave, reader = sound(20.0), SoundReader(talkie)
+    wave, reader = sound(20.0), AudioReader(talkie)
     early = read(reader, -100, 300)
     assert not early[:100].any()
     np.testing.assert_allclose(early[100:], wave[:200], atol=ONE_STEP)
@@ -45,27 +43,11 @@ def test_silence_around_the_sound(talkie: Path) -> None:
 
 def test_zero_is_where_the_picture_begins(talkie: Path) -> None:
     wave = sound(20.0)
-    np.testing.assert_allclose(read(SoundReader(talkie, zero=0.5), 0, 1000), wave[24000:25000], atol=ONE_STEP)
-
-
-def test_pieces_fit_to_the_sample(talkie: Path) -> None:
-    """Pieces of uneven length without an offset give the sound back, whole."""
-    wave, reader = sound(20.0), SoundReader(talkie)
-    edges = np.cumsum([0, 1 / 3, 0.04171, 2.00001, 1 / 24])
-    pieces = [AudioPiece(a, b, a) for a, b in pairwise(edges)]
-    joined = np.concatenate([block[:, 0] for piece in pieces for block in piece_samples(reader, piece)])
-    assert len(joined) == round(edges[-1] * SOUND_RATE)
-    np.testing.assert_allclose(joined, wave[: len(joined)], atol=ONE_STEP)
-
-
-def test_silent_piece(talkie: Path) -> None:
-    blocks = list(piece_samples(SoundReader(talkie), AudioPiece(1.0, 3.5, None)))
-    assert sum(map(len, blocks)) == 2.5 * SOUND_RATE
-    assert not any(block.any() for block in blocks)
+    np.testing.assert_allclose(read(AudioReader(talkie, zero=0.5), 0, 1000), wave[24000:25000], atol=ONE_STEP)
 
 
 def test_format(talkie: Path, tmp_path: Path) -> None:
-    found = sound_format(talkie)
+    found = audio_format(talkie)
     assert (found.rate, found.channels, found.layout, found.deep) == (SOUND_RATE, 1, "mono", False)
-    with pytest.raises(MediaError, match=r"The sound of film\.mkv cannot be read"):
-        sound_format(write_film(tmp_path / "film.mkv", range(2)))
+    with pytest.raises(MediaError, match=r"The audio of film\.mkv cannot be read"):
+        audio_format(write_film(tmp_path / "film.mkv", range(2)))

@@ -1,4 +1,4 @@
-"""The sound of a file as one row of samples, on the clock of its picture."""
+"""A whole audio track as one array, on the clock of the video."""
 
 import subprocess
 from fractions import Fraction
@@ -11,7 +11,7 @@ import pytest
 
 from tests.media.films import SOUND_RATE, lag, sound, write_film
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.media.audio_track import RATE, read_sound
+from vs_align.media.audio_track import RATE, read_audio
 from vs_align.media.ffmpeg import find_ffmpeg
 
 
@@ -28,9 +28,9 @@ def expected(seconds: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     [("film.mkv", None, 0.0), ("film.mp4", None, 0.0), ("film.mkv", "libmp3lame", 1.7), ("film.ts", None, 0.4)],
 )
 def test_encoders_and_starts_change_nothing(tmp_path: Path, name: str, codec: str | None, start: float) -> None:
-    """Neither the delay of an encoder nor when the picture begins in its file."""
+    """Neither the delay of an encoder nor when the video begins in its file."""
     path = write_film(tmp_path / name, range(25), wave=sound(3.0), start=start, wave_start=start, audio_codec=codec)
-    found = read_sound(path)
+    found = read_audio(path)
     samples = found.samples / 32768
     late, likeness = lag(expected(3.0), np.asarray(samples))
     late = late * SOUND_RATE / RATE + found.start
@@ -41,13 +41,13 @@ def test_encoders_and_starts_change_nothing(tmp_path: Path, name: str, codec: st
 
 
 def test_sound_that_begins_after_the_picture(tmp_path: Path) -> None:
-    found = read_sound(write_film(tmp_path / "film.mkv", range(50), wave=sound(1.0), wave_start=0.6))
+    found = read_audio(write_film(tmp_path / "film.mkv", range(50), wave=sound(1.0), wave_start=0.6))
     assert found.start == pytest.approx(0.6, abs=0.001)
     assert found.duration == pytest.approx(1.0, abs=0.001)
 
 
 def test_sound_before_the_picture(tmp_path: Path) -> None:
-    found = read_sound(write_film(tmp_path / "film.mkv", range(25), start=0.5, wave=sound(1.0)))
+    found = read_audio(write_film(tmp_path / "film.mkv", range(25), start=0.5, wave=sound(1.0)))
     assert found.start == pytest.approx(-0.5, abs=0.001)
 
 
@@ -57,7 +57,7 @@ def test_any_rate_and_layout(tmp_path: Path) -> None:
     tones = "|".join(f"0.9*sin(2*PI*{f}*t)" for f in (300, 300, 300, 60, 300, 300))
     source = f"aevalsrc={tones}:s=44100:d=1.5:c=5.1"
     subprocess.run([str(find_ffmpeg()), "-v", "error", "-f", "lavfi", "-i", source, str(path)], check=True)
-    found = read_sound(path, 8000)
+    found = read_audio(path, 8000)
     assert (found.rate, found.start) == (8000, 0.0)
     assert found.duration == pytest.approx(1.5, abs=0.001)
     power = np.abs(np.fft.rfft(found.samples[400:8400].astype(float)))
@@ -78,7 +78,7 @@ def test_gap_is_silence(tmp_path: Path) -> None:
                 container.mux(packet)
         for packet in stream.encode(None):
             container.mux(packet)
-    found = read_sound(path).samples / 32768
+    found = read_audio(path).samples / 32768
     want = expected(1.0)
     assert len(found) == pytest.approx(1.25 * RATE, abs=2)
     assert not found[8050:11950].any()
@@ -88,7 +88,7 @@ def test_gap_is_silence(tmp_path: Path) -> None:
 
 def test_progress_ends_at_all(tmp_path: Path) -> None:
     seen: list[float] = []
-    read_sound(write_film(tmp_path / "film.mkv", range(100), wave=sound(4.0)), on_progress=seen.append)
+    read_audio(write_film(tmp_path / "film.mkv", range(100), wave=sound(4.0)), on_progress=seen.append)
     assert len(seen) > 3
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
@@ -96,19 +96,19 @@ def test_progress_ends_at_all(tmp_path: Path) -> None:
 
 def test_what_is_no_sound(tmp_path: Path) -> None:
     mute = write_film(tmp_path / "mute.mkv", range(3))
-    with pytest.raises(MediaError, match=r"mute\.mkv has no sound track"):
-        read_sound(mute)
+    with pytest.raises(MediaError, match=r"mute\.mkv has no audio track"):
+        read_audio(mute)
     with pytest.raises(MediaError, match="does not exist"):
-        read_sound(tmp_path / "nothing.mkv")
+        read_audio(tmp_path / "nothing.mkv")
     text = tmp_path / "text.mkv"
     text.write_text("no film")
-    with pytest.raises(MediaError, match=r"The sound of text\.mkv cannot be read"):
-        read_sound(text)
+    with pytest.raises(MediaError, match=r"The audio of text\.mkv cannot be read"):
+        read_audio(text)
     talkie = write_film(tmp_path / "talkie.mkv", range(3), wave=sound(0.2))
     with pytest.raises(ArgumentError, match="rate must be from 8000 to 48000, got 96000"):
-        read_sound(talkie, 96_000)
+        read_audio(talkie, 96_000)
     with pytest.raises(ArgumentError, match=r"track must be from 0 to 0 in talkie\.mkv, got 1"):
-        read_sound(talkie, track=1)
+        read_audio(talkie, track=1)
 
 
 def test_damaged_packets_are_left_out(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_damaged_packets_are_left_out(tmp_path: Path) -> None:
     middle = len(data) // 2
     data[middle : middle + 4000] = np.random.default_rng(1).integers(0, 256, 4000, np.uint8).tobytes()
     path.write_bytes(data)
-    found = read_sound(path)
+    found = read_audio(path)
     late, likeness = lag(expected(3.0), np.asarray(found.samples / 32768))
     assert late * SOUND_RATE / RATE + found.start == pytest.approx(0, abs=0.0011)
     assert likeness > 0.8

@@ -16,8 +16,8 @@ from tests.cli.calling import call
 from tests.folders import REPOSITORY
 from tests.sync_films import WORN, ShotFilm
 from vs_align.errors import MediaError
-from vs_align.media.cache import remembered, remembered_placement
-from vs_align.media.thumbnails import small_pictures
+from vs_align.media.cache import memoized_placement, memoized_timeline
+from vs_align.media.thumbnails import read_thumbnails
 from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
 
@@ -42,14 +42,14 @@ def short_films(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files of all frames that are decoded."""
     names: list[str] = []
-    whole = small_pictures
+    whole = read_thumbnails
 
     def counting(path: Path, *arguments: Any) -> Iterator[Any]:
         for picture in whole(path, *arguments):
             names.append(path.name)
             yield picture
 
-    monkeypatch.setattr("vs_align.measure.fingerprints.extraction.small_pictures", counting)
+    monkeypatch.setattr("vs_align.measure.fingerprints.extraction.read_thumbnails", counting)
     return names
 
 
@@ -149,13 +149,13 @@ def test_nothing_is_kept_where_nothing_should_be(
 KILLED = """
 import os, signal, sys
 from vs_align.measure.fingerprints import extraction as fingerprinting
-whole = fingerprinting.small_pictures
+whole = fingerprinting.read_thumbnails
 def dying(*arguments):
     for n, picture in enumerate(whole(*arguments)):
         if n == 600:
             os.kill(os.getpid(), signal.{signal})
         yield picture
-fingerprinting.small_pictures = dying
+fingerprinting.read_thumbnails = dying
 from vs_align.cli import main
 main()
 """
@@ -222,13 +222,13 @@ def test_answers_are_remembered_by_their_questions(tmp_path: Path) -> None:
 
     folder = tmp_path / "not" / "yet"
     for _ in range(2):
-        assert remembered(folder, ("a", 1.5, None), answer) == ANSWER
+        assert memoized_timeline(folder, ("a", 1.5, None), answer) == ANSWER
     assert len(asked) == 1
-    assert remembered(folder, ("a", 2.5, None), lambda: OTHER) == OTHER
-    assert remembered(folder, ("a", 1.5, None), answer) == ANSWER
+    assert memoized_timeline(folder, ("a", 2.5, None), lambda: OTHER) == OTHER
+    assert memoized_timeline(folder, ("a", 1.5, None), answer) == ANSWER
     assert len(asked) == 1
     for _ in range(2):
-        assert remembered(None, ("a", 1.5, None), answer) == ANSWER
+        assert memoized_timeline(None, ("a", 1.5, None), answer) == ANSWER
     assert len(asked) == 3
 
 
@@ -240,46 +240,46 @@ def test_placements_are_remembered_beside_timelines(tmp_path: Path) -> None:
         return place
 
     for _ in range(2):
-        assert remembered_placement(tmp_path, ("a", 1.5, None), answer) == place
+        assert memoized_placement(tmp_path, ("a", 1.5, None), answer) == place
     assert len(asked) == 1
     # the same question about time is another one
-    assert remembered(tmp_path, ("a", 1.5, None), lambda: ANSWER) == ANSWER
+    assert memoized_timeline(tmp_path, ("a", 1.5, None), lambda: ANSWER) == ANSWER
     assert names_in(tmp_path) == [".placement.json", ".timeline.json"]
     other = Placement.neutral((64, 36), (32, 18))
-    assert remembered_placement(tmp_path, ("b", 1.5, None), lambda: other) == other
-    assert remembered_placement(tmp_path, ("a", 1.5, None), answer) == place
+    assert memoized_placement(tmp_path, ("b", 1.5, None), lambda: other) == other
+    assert memoized_placement(tmp_path, ("a", 1.5, None), answer) == place
     assert len(asked) == 1
     for path in tmp_path.glob("*.placement.json"):
         path.write_text(path.read_text()[:99])
-    assert remembered_placement(tmp_path, ("a", 1.5, None), answer) == place
+    assert memoized_placement(tmp_path, ("a", 1.5, None), answer) == place
     assert len(asked) == 2
     for _ in range(2):
-        assert remembered_placement(None, ("a", 1.5, None), answer) == place
+        assert memoized_placement(None, ("a", 1.5, None), answer) == place
     assert len(asked) == 4
 
 
 def test_old_placements_go_and_timelines_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vs_align.media.cache._MOST", 1)
-    remembered(tmp_path, ("a",), lambda: ANSWER)
+    monkeypatch.setattr("vs_align.media.cache._MAX_RESULTS", 1)
+    memoized_timeline(tmp_path, ("a",), lambda: ANSWER)
     for k in range(3):
-        remembered_placement(tmp_path, (k,), lambda: Placement.neutral((64, 36), (32, 18)))
+        memoized_placement(tmp_path, (k,), lambda: Placement.neutral((64, 36), (32, 18)))
     assert names_in(tmp_path) == [".placement.json", ".timeline.json"]
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MediaError, match="cannot be made"):
-        remembered(tmp_path / "file" / "in", ("a",), lambda: ANSWER)
+        memoized_timeline(tmp_path / "file" / "in", ("a",), lambda: ANSWER)
     with pytest.raises(MediaError):
-        remembered(tmp_path / "file", ("a",), lambda: ANSWER)
+        memoized_timeline(tmp_path / "file", ("a",), lambda: ANSWER)
 
 
 def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vs_align.media.cache._MOST", 3)
+    monkeypatch.setattr("vs_align.media.cache._MAX_RESULTS", 3)
     for k in range(5):
-        remembered(tmp_path, (k,), lambda: ANSWER)
+        memoized_timeline(tmp_path, (k,), lambda: ANSWER)
         for path in tmp_path.iterdir():
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 10))
     assert len(list(tmp_path.iterdir())) == 3
     # the last ones stayed
-    remembered(tmp_path, (4,), lambda: pytest.fail("it was forgotten"))
+    memoized_timeline(tmp_path, (4,), lambda: pytest.fail("it was forgotten"))

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from vs_align.errors import MediaError
+from vs_align.io.atomic_files import part_path, temporary_paths
 from vs_align.media import vspipe
-from vs_align.media.atomic_output import part_path, parts
-from vs_align.media.color import ColourTags
+from vs_align.media.color import ColorTags
 from vs_align.media.encode import EncodeJob, encode
 from vs_align.media.ffmpeg import VARIABLE, audio_encoder_arguments, find_encoder, find_ffmpeg, holds_audio
 from vs_align.media.frame_props import read_matches
 from vs_align.media.pixel_format import ffmpeg_format
-from vs_align.media.subprocesses import Children
+from vs_align.media.subprocesses import ChildProcesses
 
 GRADIENT = """
 import vapoursynth as vs
@@ -29,7 +29,7 @@ vs.core.std.BlankClip(format=vs.YUV420P8, width=64, height=48, length=10, fpsnum
 def job(folder: Path, script: str, codec: str = "ffv1") -> EncodeJob:
     path = folder / "script.vpy"
     path.write_text(script)
-    return EncodeJob(path, folder / "out.mkv", find_encoder(codec), Fraction(24000, 1001), ColourTags(), crf=20)
+    return EncodeJob(path, folder / "out.mkv", find_encoder(codec), Fraction(24000, 1001), ColorTags(), crf=20)
 
 
 def test_frames_are_counted_as_they_come(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_children_end_with_the_block(tmp_path: Path) -> None:
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     )
     started = time.monotonic()
-    with Children(tmp_path) as children:
+    with ChildProcesses(tmp_path) as children:
         willing = children.start([sys.executable, "-c", "import time; time.sleep(60)"])
         deaf = children.start([sys.executable, "-c", stubborn])
         assert deaf.stdout is not None
@@ -82,10 +82,10 @@ def test_children_end_with_the_block(tmp_path: Path) -> None:
 
 def test_last_words_leave_out_noise(tmp_path: Path) -> None:
     said = "first\\n\\nInformation: index 18%\\nsecond\\rthird\\n"
-    with Children(tmp_path) as children:
+    with ChildProcesses(tmp_path) as children:
         child = children.start([sys.executable, "-c", f"import sys; sys.stderr.write('{said}')"])
         child.wait()
-        assert children.last_words(child) == "first / second / third"
+        assert children.stderr_tail(child) == "first / second / third"
 
 
 def test_frame_props(tmp_path: Path) -> None:
@@ -116,11 +116,11 @@ def test_colour_tags_from_props() -> None:
         "_SARNum": 8,
         "_SARDen": 9,
     }
-    tags = ColourTags.from_props(props, is_subsampled=True)
-    assert tags == ColourTags(matrix=1, primaries=9, full_range=False, chroma=0, sample_aspect=(8, 9))
+    tags = ColorTags.from_props(props, is_subsampled=True)
+    assert tags == ColorTags(matrix=1, primaries=9, full_range=False, chroma=0, sample_aspect=(8, 9))
     assert tags.filter() == "setparams=color_primaries=9:colorspace=1:range=limited,setsar=8/9"
     assert tags.encoder_arguments()[-2:] == ["-chroma_sample_location", "1"]
-    assert ColourTags.from_props({}, is_subsampled=True).filter() == ""
+    assert ColorTags.from_props({}, is_subsampled=True).filter() == ""
 
 
 def test_containers_and_sound() -> None:
@@ -134,7 +134,7 @@ def test_containers_and_sound() -> None:
 
 def test_parts_are_hidden_beside_the_target_and_removed(tmp_path: Path) -> None:
     target = tmp_path / ("é" * 120 + ".mkv")
-    with pytest.raises(KeyError), parts(target, 2) as names:
+    with pytest.raises(KeyError), temporary_paths(target, 2) as names:
         for name in names:
             assert (name.parent, name.suffix, name.name[0]) == (tmp_path, ".mkv", ".")
             name.touch()

@@ -10,15 +10,15 @@ import pytest
 from tests.media.films import SOUND_RATE, heard, lag, picture, shown_numbers, sound, write_film
 from tests.media.odd_files import COUNT, ENCODED, RATE, SECONDS, cut, encoded, ffmpeg, film, joined, packed
 from vs_align.errors import MediaError
-from vs_align.export.mux import mux_sound
+from vs_align.export.mux import mux_audio
 from vs_align.measure.fingerprints.extraction import file_fingerprints
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
-from vs_align.media.audio_reader import SoundReader
-from vs_align.media.audio_track import read_sound
+from vs_align.media.audio_reader import AudioReader
+from vs_align.media.audio_track import read_audio
 from vs_align.media.probe import probe
 from vs_align.media.restamped import write_restamped
 from vs_align.media.source import Source, open_source
-from vs_align.media.thumbnails import small_pictures
+from vs_align.media.thumbnails import read_thumbnails
 from vs_align.timeline.timeline import Timeline
 
 SIZE = (96, 54)
@@ -45,7 +45,7 @@ def has_encoder(name: str) -> bool:
 
 def assert_numbers(analysed: Fingerprints, numbers: list[int]) -> None:
     wanted = np.stack([picture(number, *SIZE) for number in range(COUNT)]).astype(np.int64)
-    found = analysed.pictures(0, len(analysed)).astype(np.int64)
+    found = analysed.thumbnails(0, len(analysed)).astype(np.int64)
     assert [int(np.abs(wanted - luma).mean(axis=(1, 2)).argmin()) for luma in found] == numbers
 
 
@@ -127,7 +127,7 @@ def test_a_clock_that_starts_anew_goes_on_in_picture_and_sound(tmp_path: Path) -
     assert "start anew at frame 40" in rendered.remarks[0]
     assert_heard(path, rendered)
     # a second reader of the same sound
-    whole = read_sound(path, 16000, zero=rendered.start, shifts=rendered.shifts)
+    whole = read_audio(path, 16000, zero=rendered.start, shifts=rendered.shifts)
     found = np.zeros(round(SECONDS * 16000))
     begin = max(0, round(-whole.start * 16000))
     part = whole.samples[begin : begin + len(found)]
@@ -141,7 +141,7 @@ def test_a_clock_that_starts_anew_goes_on_in_picture_and_sound(tmp_path: Path) -
 
 def assert_heard(path: Path, source: Source) -> None:
     """Sound is in its place before and behind the place where the clock starts anew, to half a millisecond."""
-    reader = SoundReader(path, source.start, shifts=source.shifts)
+    reader = AudioReader(path, source.start, shifts=source.shifts)
     samples = reader.read(0, round(SECONDS * SOUND_RATE))[:, 0].astype(np.float64)
     for begin, end in ((0.1, 1.5), (1.8, 3.9)):
         part = slice(round(begin * SOUND_RATE), round(end * SOUND_RATE))
@@ -154,16 +154,16 @@ def assert_heard(path: Path, source: Source) -> None:
 def test_sound_of_new_clocks_in_any_order(tmp_path: Path, order: tuple[int, ...]) -> None:
     path = joined(tmp_path, (0, 40), (40, 56))
     source = open_source(probe(path))
-    steady = SoundReader(path, source.start, shifts=source.shifts).read(0, round(SECONDS * SOUND_RATE))
-    reader = SoundReader(path, source.start, shifts=source.shifts)
+    steady = AudioReader(path, source.start, shifts=source.shifts).read(0, round(SECONDS * SOUND_RATE))
+    reader = AudioReader(path, source.start, shifts=source.shifts)
     for frame in order:
         assert np.array_equal(reader.read(frame * 2000, 2000), steady[frame * 2000 : (frame + 1) * 2000])
 
 
 def test_reading_goes_on_behind_a_new_clock(tmp_path: Path) -> None:
-    whole = list(small_pictures(joined(tmp_path, (0, 40), (40, 56)), SIZE))
+    whole = list(read_thumbnails(joined(tmp_path, (0, 40), (40, 56)), SIZE))
     for skip in (20, 40, 60):
-        rest = list(small_pictures(tmp_path / "joined.ts", SIZE, skip, whole[skip - 1].time))
+        rest = list(read_thumbnails(tmp_path / "joined.ts", SIZE, skip, whole[skip - 1].time))
         assert [each.time for each in rest] == [each.time for each in whole[skip:]]
         assert all(np.array_equal(a.luma, b.luma) for a, b in zip(rest, whole[skip:], strict=True))
 
@@ -190,9 +190,9 @@ def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
     frames = [30 + n for n in range(shown)]
     made = Timeline.from_frame_map(frames, clip_rate=RATE, ref_rate=RATE, clip_length=COUNT)
     with pytest.raises(MediaError, match=rf"cut\.mp4 stores \d+ frames and shows {shown}.*\.mkv cannot"):
-        mux_sound(made, *sources, tmp_path / "m.mkv")
+        mux_audio(made, *sources, tmp_path / "m.mkv")
     assert not (tmp_path / "m.mkv").exists()
-    mux_sound(made, *sources, tmp_path / "m.mp4")
+    mux_audio(made, *sources, tmp_path / "m.mp4")
     assert len(shown_numbers(tmp_path / "m.mp4", range(COUNT))) == shown
     assert shown_numbers(tmp_path / "m.mp4", range(COUNT))[:20] == frames[:20]
 
@@ -202,7 +202,7 @@ def test_sound_that_an_edit_list_hides_is_not_copied(tmp_path: Path) -> None:
     sources = open_source(probe(clip)), open_source(probe(ref))
     frames = [n - 30 if 30 <= n < 30 + sources[0].length else None for n in range(COUNT)]
     made = Timeline.from_frame_map(frames, clip_rate=RATE, ref_rate=RATE, clip_length=sources[0].length)
-    done = mux_sound(made, *sources, tmp_path / "m.mkv")
+    done = mux_audio(made, *sources, tmp_path / "m.mkv")
     assert (done.copied, done.reason) == (False, "an edit list hides how it begins")
     silence = heard(tmp_path / "m.mkv", 30 / RATE)[: round(1.2 * SOUND_RATE)]
     assert np.abs(silence).max() < 0.001

@@ -8,7 +8,7 @@ import pytest
 
 from tests.media.films import sound, write_film
 from vs_align.errors import MediaError
-from vs_align.media.containers import promised_bytes
+from vs_align.media.containers import declared_bytes
 from vs_align.media.probe import probe
 
 
@@ -18,7 +18,7 @@ def test_describes_a_file(tmp_path: Path) -> None:
     found = probe(film)
     assert (found.width, found.height, found.fps, found.frames) == (160, 90, rate, 24)
     assert found.video_start == pytest.approx(0.5, abs=0.001)
-    assert (found.audio_codec, found.audio_start, found.rotation) == ("aac", 0, 0)
+    assert (found.audio_codec, found.rotation) == ("aac", 0)
     assert not found.interlaced
 
 
@@ -30,7 +30,7 @@ def test_file_without_sound(tmp_path: Path) -> None:
 def test_whole_files_keep_their_promise(tmp_path: Path, suffix: str) -> None:
     codec = "libvpx" if suffix == ".webm" else "libx264"
     film = write_film(tmp_path / f"film{suffix}", range(12), codec=codec)
-    assert promised_bytes(film) == film.stat().st_size
+    assert declared_bytes(film) == film.stat().st_size
     assert probe(film).width == 160
 
 
@@ -50,7 +50,7 @@ def test_matroska_of_unknown_length_is_let_pass(tmp_path: Path) -> None:
     place = data.index(bytes.fromhex("18538067")) + 4
     data[place : place + 8] = bytes.fromhex("01ffffffffffffff")
     film.write_bytes(data[:-100])
-    assert promised_bytes(film) is None
+    assert declared_bytes(film) is None
     assert probe(film).width == 160
 
 
@@ -58,13 +58,13 @@ def test_boxes_with_64_bit_lengths(tmp_path: Path) -> None:
     path = tmp_path / "boxes.mp4"
     body = struct.pack(">I4s", 16, b"ftyp") + b"isom0000" + struct.pack(">I4sQ", 1, b"mdat", 5000)
     path.write_bytes(body)
-    assert promised_bytes(path) == 16 + 5000
+    assert declared_bytes(path) == 16 + 5000
 
 
 def test_last_box_may_reach_to_the_end(tmp_path: Path) -> None:
     path = tmp_path / "boxes.mp4"
     path.write_bytes(struct.pack(">I4s", 16, b"ftyp") + b"isom0000" + struct.pack(">I4s", 0, b"mdat") + bytes(100))
-    assert promised_bytes(path) == path.stat().st_size
+    assert declared_bytes(path) == path.stat().st_size
 
 
 def test_rubbish_behind_the_last_box_is_no_damage(tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_rubbish_behind_the_last_box_is_no_damage(tmp_path: Path) -> None:
 def test_other_kinds_promise_nothing(tmp_path: Path) -> None:
     path = tmp_path / "any.bin"
     path.write_bytes(b"\x47" * 400)
-    assert promised_bytes(path) is None
+    assert declared_bytes(path) is None

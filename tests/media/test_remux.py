@@ -14,7 +14,8 @@ from vs_align.errors import MediaError
 from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.remux import TrackCopy, remux
 from vs_align.media.tracks import read_tracks, shifted_chapters
-from vs_align.media.verification import MeantTrack, meant_audio, meant_video, verify
+from vs_align.media.verification import ExpectedTrack, expected_audio_track, verify
+from vs_align.media.verification import expected_video_track as video_track
 
 
 def audio_file(folder: Path, codec: str, suffix: str, seconds: float = 2.0) -> Path:
@@ -34,7 +35,7 @@ def test_every_container_keeps_picture_and_audio_together(tmp_path: Path, codec:
         start = float((stream.start_time or 0) * (stream.time_base or 0))
     out = tmp_path / f"out{end}"
     meant = remux(out, [TrackCopy(picture, 0, -start), TrackCopy(audio, 0)])
-    verify(out, [meant_video([n / 25 for n in range(50)], 0.04), *meant[1:]], out)
+    verify(out, [video_track([n / 25 for n in range(50)], 0.04), *meant[1:]], out)
     made, given = packet_bytes(out, "audio"), packet_bytes(audio, "audio")
     if end in (".mp4", ".mov", ".mkv"):
         assert made == given
@@ -128,16 +129,25 @@ def test_what_is_not_as_it_was_meant_is_found(tmp_path: Path) -> None:
     copies = [TrackCopy(picture, 0), TrackCopy(audio, 0)]
     video, heard_track = remux(out, copies)
     verify(out, [video, heard_track], out)
-    verify(out, [meant_video([n / 25 for n in range(25)], 0.04), meant_audio(1.0)], out)
+    verify(out, [video_track([n / 25 for n in range(25)], 0.04), expected_audio_track(1.0)], out)
     part = tmp_path / ".out.0123abcd.part.mkv"
     out.rename(part)
     for meant, said in (
         ([video], "its tracks should be video, but they are video, audio"),
         ([video, heard_track, heard_track], "its tracks should be video, audio, audio, but they are video, audio"),
-        ([meant_video([n / 25 for n in range(26)], 0.04), heard_track], "video track 1 has 25 packets instead of 26"),
-        ([meant_video([n / 24 for n in range(25)], 0.04), heard_track], "has its last packet at 0.960 s instead of 1"),
-        ([video, meant_audio(1.5)], "audio track 1 ends at"),
-        ([video, MeantTrack("audio", None, 0.4, None, 1.0)], r"audio track 1 begins at -0\.021 s instead of 0\.400 s"),
+        (
+            [video_track([n / 25 for n in range(26)], 0.04), heard_track],
+            "video track 1 has 25 packets instead of 26",
+        ),
+        (
+            [video_track([n / 24 for n in range(25)], 0.04), heard_track],
+            "has its last packet at 0.960 s instead of 1",
+        ),
+        ([video, expected_audio_track(1.5)], "audio track 1 ends at"),
+        (
+            [video, ExpectedTrack("audio", None, 0.4, None, 1.0)],
+            r"audio track 1 begins at -0\.021 s instead of 0\.400 s",
+        ),
     ):
         with pytest.raises(MediaError, match=rf"^out\.mkv was written, but not as it was meant.*{said}"):
             verify(part, meant, part)
@@ -162,7 +172,7 @@ def test_matroska_keeps_a_packet_before_the_picture(tmp_path: Path, codec: str, 
     out = tmp_path / "out.mkv"
     first = -0.15
     meant = remux(out, [TrackCopy(plain, 0, -lead), TrackCopy(plain, 1, -0.1 - lead, first=first)])
-    verify(out, [meant_video([n / 25 for n in range(50)], 0.04), *meant[1:]], out)
+    verify(out, [video_track([n / 25 for n in range(50)], 0.04), *meant[1:]], out)
     assert packet_bytes(out, "audio") == packet_bytes(plain, "audio")
     assert held(out)[1] == ("audio", "fre")
     seconds, likeness = lag(sound(2.0)[round(lead * SOUND_RATE) :][:48_000], heard(out, 1.0))

@@ -11,7 +11,7 @@ import vapoursynth as vs
 
 from tests.media.films import write_film
 from vs_align.media.probe import probe
-from vs_align.media.scripts.common import likely_matrix, timing_lines
+from vs_align.media.scripts.common import default_matrix, timing_lines
 from vs_align.media.scripts.temporal import TemporalScript, follows_clock
 from vs_align.media.source import Source, index_folder, open_source
 
@@ -74,8 +74,8 @@ def test_script_says_what_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_likely_matrix(tmp_path: Path) -> None:
-    assert likely_matrix(film(tmp_path, "small.mkv", 1)) == 6
-    assert likely_matrix(film(tmp_path, "large.mkv", 1, size=(1280, 720))) == 1
+    assert default_matrix(film(tmp_path, "small.mkv", 1)) == 6
+    assert default_matrix(film(tmp_path, "large.mkv", 1, size=(1280, 720))) == 1
 
 
 def test_scripts_give_rebuilt_durations_to_mended_files(tmp_path: Path) -> None:

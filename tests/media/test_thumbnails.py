@@ -14,14 +14,14 @@ from vs_align.io.array_types import Int64Array, UInt8Array
 from vs_align.media.ffmpeg import find_ffmpeg
 from vs_align.media.probe import probe
 from vs_align.media.source import open_source, require_bestsource, source_arguments
-from vs_align.media.thumbnails import SmallPicture, small_pictures
-from vs_align.nodes.thumbnails import node_pictures
+from vs_align.media.thumbnails import Thumbnail, read_thumbnails
+from vs_align.nodes.thumbnails import node_thumbnails
 
 SIZE = (96, 54)
 
 
-def taken(path: Path, skip: int = 0, after: float = 0.0) -> list[SmallPicture]:
-    return list(small_pictures(path, SIZE, skip, after))
+def taken(path: Path, skip: int = 0, after: float = 0.0) -> list[Thumbnail]:
+    return list(read_thumbnails(path, SIZE, skip, after))
 
 
 def ffmpeg(*args: object) -> None:
@@ -29,11 +29,11 @@ def ffmpeg(*args: object) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-def lumas(pictures: list[SmallPicture]) -> Int64Array:
+def lumas(pictures: list[Thumbnail]) -> Int64Array:
     return np.stack([each.luma for each in pictures]).astype(np.int64)
 
 
-def assert_frames(pictures: list[SmallPicture], numbers: list[int], paint: object = picture) -> None:
+def assert_frames(pictures: list[Thumbnail], numbers: list[int], paint: object = picture) -> None:
     """Each picture is nearest to the frame that it should be."""
     assert callable(paint)
     wanted = np.stack([paint(number, *SIZE) for number in range(max(numbers) + 2)]).astype(np.int64)
@@ -41,7 +41,7 @@ def assert_frames(pictures: list[SmallPicture], numbers: list[int], paint: objec
     assert found == numbers
 
 
-def assert_same(found: list[SmallPicture], wanted: list[SmallPicture]) -> None:
+def assert_same(found: list[Thumbnail], wanted: list[Thumbnail]) -> None:
     assert len(found) == len(wanted)
     for a, b in zip(found, wanted, strict=True):
         assert np.array_equal(a.luma, b.luma)
@@ -87,7 +87,7 @@ def test_files_and_nodes_agree(tmp_path: Path, pix_fmt: str, size: tuple[int, in
     draw = f"testsrc2=size={size[0]}x{size[1]}:rate=25:duration=0.4"
     ffmpeg("-f", "lavfi", "-i", draw, "-vf", "gblur=sigma=4", "-c:v", "ffv1", "-pix_fmt", pix_fmt, path)
     node = vs.core.bs.VideoSource(**source_arguments(path))
-    assert_agree(taken(path), list(node_pictures(node, SIZE)), 10)
+    assert_agree(taken(path), list(node_thumbnails(node, SIZE)), 10)
 
 
 @pytest.mark.parametrize("levels", ["tv", "pc"])
@@ -103,10 +103,10 @@ def test_files_that_name_their_colours_agree_with_nodes(tmp_path: Path, levels: 
         path,
     )  # fmt: skip
     node = vs.core.bs.VideoSource(**source_arguments(path))
-    assert_agree(taken(path), list(node_pictures(node, SIZE)), 10)
+    assert_agree(taken(path), list(node_thumbnails(node, SIZE)), 10)
 
 
-def assert_agree(found: list[SmallPicture], wanted: list[SmallPicture], length: int) -> None:
+def assert_agree(found: list[Thumbnail], wanted: list[Thumbnail], length: int) -> None:
     assert len(found) == len(wanted) == length
     assert [each.time for each in found] == pytest.approx([each.time for each in wanted], abs=0.0011)
     assert lumas(found).std() > 10
@@ -162,7 +162,7 @@ def test_rotated_files_are_upright(tmp_path: Path, angle: int) -> None:
     shown = tmp_path / "shown.mkv"
     ffmpeg("-i", turned, "-c:v", "ffv1", "-pix_fmt", "yuv420p", shown)
     assert np.abs(lumas(found) - lumas(taken(shown))).mean() < 2
-    assert_same(list(small_pictures(turned, SIZE, 3, 2 / 25)), found[3:])
+    assert_same(list(read_thumbnails(turned, SIZE, 3, 2 / 25)), found[3:])
 
 
 def test_fields_are_told(tmp_path: Path) -> None:

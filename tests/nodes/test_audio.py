@@ -1,4 +1,4 @@
-"""The sound of a node as one row of samples."""
+"""Audio nodes as arrays."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import vapoursynth as vs
 
 from tests.media.films import sound, write_film
 from vs_align.errors import ArgumentError
-from vs_align.media.audio_track import RATE, read_sound
-from vs_align.nodes.audio import node_sound, sound_identity
+from vs_align.media.audio_track import RATE, read_audio
+from vs_align.nodes.audio import audio_identity, node_audio
 
 core = vs.core
 
@@ -26,8 +26,8 @@ core = vs.core
 def test_node_and_file_are_one(tmp_path: Path, form: dict[str, object]) -> None:
     path = write_film(tmp_path / "film.mkv", range(50), wave=sound(2.0))
     node = core.bs.AudioSource(str(path), cachemode=0)
-    found = node_sound(core.std.AudioResample(node, **form) if form else node)
-    want = read_sound(path).samples.astype(float)
+    found = node_audio(core.std.AudioResample(node, **form) if form else node)
+    want = read_audio(path).samples.astype(float)
     samples = found.samples.astype(float)
     assert len(samples) == pytest.approx(len(want), abs=2)
     inner = slice(500, 31_000)
@@ -42,7 +42,7 @@ def test_start_rate_and_progress() -> None:
     node = core.std.BlankAudio(
         samplerate=48_000, length=48_000 * 70 + 1, waveform="sine", frequency=440.0, amplitude=0.5
     )
-    found = node_sound(node, 8000, -0.25, seen.append)
+    found = node_audio(node, 8000, -0.25, seen.append)
     assert (found.rate, found.start) == (8000, -0.25)
     assert found.duration == pytest.approx(70, abs=0.001)
     power = np.abs(np.fft.rfft(found.samples[8000:16_000].astype(float)))
@@ -54,9 +54,9 @@ def test_start_rate_and_progress() -> None:
 
 def test_what_is_no_sound() -> None:
     with pytest.raises(ArgumentError, match="audio must be an audio node, got VideoNode"):
-        node_sound(core.std.BlankClip())
+        node_audio(core.std.BlankClip())
     with pytest.raises(ArgumentError, match="rate must be from 8000 to 48000, got 100"):
-        node_sound(core.std.BlankAudio(), 100)
+        node_audio(core.std.BlankAudio(), 100)
     assert RATE == 16_000
 
 
@@ -67,6 +67,6 @@ def test_sounds_of_one_length_are_told_apart(tmp_path: Path) -> None:
 
     one, same, other = node("one.mkv", 1), node("same.mkv", 1), node("other.mkv", 2)
     assert one.num_samples == other.num_samples
-    assert sound_identity(one) == sound_identity(same)
-    assert sound_identity(one) != sound_identity(other)
-    assert sound_identity(one) != sound_identity(one[:-1])
+    assert audio_identity(one) == audio_identity(same)
+    assert audio_identity(one) != audio_identity(other)
+    assert audio_identity(one) != audio_identity(one[:-1])

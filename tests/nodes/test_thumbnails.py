@@ -1,4 +1,4 @@
-"""Small pictures of nodes of any format: the same levels, at the right times."""
+"""Small images of nodes of any format: the same levels, at the right times."""
 
 from fractions import Fraction
 
@@ -7,22 +7,22 @@ import pytest
 import vapoursynth as vs
 
 from tests.sync_films import ShotFilm
-from vs_align.media.thumbnails import SmallPicture
-from vs_align.nodes.thumbnails import node_identity, node_pictures
+from vs_align.media.thumbnails import Thumbnail
+from vs_align.nodes.thumbnails import node_identity, node_thumbnails
 
 SIZE = (96, 54)
 core = vs.core
 
 
-def taken(clip: vs.VideoNode, skip: int = 0, after: float = 0.0) -> list[SmallPicture]:
-    return list(node_pictures(clip, SIZE, skip, after))
+def taken(clip: vs.VideoNode, skip: int = 0, after: float = 0.0) -> list[Thumbnail]:
+    return list(node_thumbnails(clip, SIZE, skip, after))
 
 
 def film(length: int = 12, size: tuple[int, int] = (160, 90)) -> vs.VideoNode:
     return ShotFilm(3).node(range(length), size=size)
 
 
-def difference(one: list[SmallPicture], other: list[SmallPicture]) -> float:
+def difference(one: list[Thumbnail], other: list[Thumbnail]) -> float:
     assert len(one) == len(other)
     pairs = zip(one, other, strict=True)
     return max(float(np.abs(a.luma.astype(int) - b.luma).mean()) for a, b in pairs)
@@ -65,16 +65,16 @@ def test_rgb(form: vs.PresetVideoFormat) -> None:
 
 
 @pytest.mark.parametrize("props", [{"_Matrix": 0}, {"_Matrix": 2}, {"_Matrix": 1}, {"_Matrix": 5}, {}])
-def test_grey_says_what_it_likes(props: dict[str, int]) -> None:
-    grey = core.std.BlankClip(format=vs.GRAY8, color=100, length=2, width=64, height=36)
-    grey = grey.std.RemoveFrameProps("_Matrix").std.SetFrameProps(**props)
-    for each in taken(grey):
+def test_gray_says_what_it_likes(props: dict[str, int]) -> None:
+    gray = core.std.BlankClip(format=vs.GRAY8, color=100, length=2, width=64, height=36)
+    gray = gray.std.RemoveFrameProps("_Matrix").std.SetFrameProps(**props)
+    for each in taken(gray):
         assert np.abs(each.luma.astype(int) - 100).max() <= 1
         assert (each.chroma == 128).all()
 
 
 @pytest.mark.parametrize("matrix", [None, 0, 1, 2, 5, 6, 9])
-def test_colour_that_says_what_it_likes(matrix: int | None) -> None:
+def test_color_that_says_what_it_likes(matrix: int | None) -> None:
     clip = core.std.BlankClip(format=vs.YUV420P8, color=[90, 140, 120], length=2, width=64, height=36)
     clip = clip.std.RemoveFrameProps("_Matrix")
     if matrix is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from vs_align.errors import ArgumentError
 from vs_align.io.array_types import Float64Array
-from vs_align.measure.images.field import neutral_matrix
+from vs_align.placement.homography import resize_matrix
 from vs_align.placement.placement import Placement, Scene, Transform
 
 CLIP, REF = (1920, 1080), (721, 405)
@@ -20,7 +20,7 @@ def test_the_neutral_transform_lays_edge_on_edge() -> None:
     neutral = Transform.neutral(CLIP, REF)
     corners = neutral.apply([(-0.5, -0.5), (720.5, 404.5), (360, 202)])
     np.testing.assert_allclose(corners, [(-0.5, -0.5), (1919.5, 1079.5), (959.5, 539.5)], atol=1e-9)
-    assert np.array_equal(neutral.array, neutral_matrix(CLIP, REF)), "to the last bit"
+    assert np.array_equal(neutral.array, resize_matrix(CLIP, REF)), "to the last bit"
     assert Transform.identity(REF).matrix == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
@@ -37,11 +37,11 @@ def test_parts_come_back(
 
 
 def test_parts_mean_what_they_say() -> None:
-    centre = np.array([49.5, 29.5])
+    center = np.array([49.5, 29.5])
 
     def moved(point: tuple[float, float], **parts: Any) -> Float64Array:
         t = Transform.from_parts((100, 60), (100, 60), **parts)
-        out: Float64Array = t.apply(centre + point) - centre
+        out: Float64Array = t.apply(center + point) - center
         return out
 
     assert moved((0, 0), shift=(3, -2)) == pytest.approx([3, -2]), "clip's picture lies right of ref's and above"
@@ -49,7 +49,7 @@ def test_parts_mean_what_they_say() -> None:
     assert moved((10, 10), scale_x=2, scale_y=0.5) == pytest.approx([20, 5])
     assert moved((0, -10), shear=0.3) == pytest.approx([3, -10]), "the top leans to the right"
     # Shifts count in ref pixels whatever the size of clip.
-    assert Transform.from_parts((200, 120), (100, 60), shift=(3, 0)).apply(centre) == pytest.approx([105.5, 59.5])
+    assert Transform.from_parts((200, 120), (100, 60), shift=(3, 0)).apply(center) == pytest.approx([105.5, 59.5])
 
 
 def test_a_crop_is_what_is_missing_at_the_edges() -> None:
@@ -61,10 +61,10 @@ def test_a_crop_is_what_is_missing_at_the_edges() -> None:
     assert wider.apply((80, 5)) == pytest.approx([0, 5]), "ref shows more than clip"
 
 
-def test_parts_of_a_homography_are_those_at_the_centre() -> None:
-    centre, step = np.array([319.5, 179.5]), 1e-4
-    here, right = PERSPECTIVE.apply([centre, centre + np.array([step, 0])])
-    assert PERSPECTIVE.shift == pytest.approx(here - centre)
+def test_parts_of_a_homography_are_those_at_the_center() -> None:
+    center, step = np.array([319.5, 179.5]), 1e-4
+    here, right = PERSPECTIVE.apply([center, center + np.array([step, 0])])
+    assert PERSPECTIVE.shift == pytest.approx(here - center)
     slope = (right - here) / step
     assert PERSPECTIVE.scale_x == pytest.approx(math.hypot(*slope), rel=1e-5)
     assert PERSPECTIVE.rotation == pytest.approx(math.degrees(math.atan2(slope[1], slope[0])), rel=1e-4)
@@ -79,7 +79,7 @@ def test_inverse_and_composition_agree_with_points() -> None:
     assert both.apply(points) == pytest.approx(further.apply(PERSPECTIVE.apply(points)))
     assert (both.clip_size, both.ref_size) == ((1280, 800), (640, 360))
     assert PERSPECTIVE.then(back).array == pytest.approx(np.eye(3))
-    with pytest.raises(ArgumentError, match="further must start from pictures of 1280x800, got 640x360"):
+    with pytest.raises(ArgumentError, match="further must start from images of 1280x800, got 640x360"):
         both.then(further)
 
 
@@ -92,7 +92,7 @@ def test_another_size_is_the_same_picture() -> None:
     assert big.resized((640, 360), (640, 360)).array == pytest.approx(PERSPECTIVE.array)
     assert PERSPECTIVE.resized((640, 360), (640, 360)) is PERSPECTIVE
     neutral = Transform.neutral((64, 36), (32, 18)).resized(CLIP, REF)
-    assert neutral.array == pytest.approx(neutral_matrix(CLIP, REF))
+    assert neutral.array == pytest.approx(resize_matrix(CLIP, REF))
 
 
 def test_matrices_are_kept_as_plain_numbers() -> None:

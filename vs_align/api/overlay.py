@@ -1,21 +1,21 @@
-"""`overlay`: one video on another, at the right place and the right time."""
+"""`overlay`: composites one video on another, registered in space and synchronized in time; lazy."""
 
 import logging
-from fractions import Fraction
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import vapoursynth as vs
 
 from vs_align.api import arguments as checks
-from vs_align.api import overlay_arguments as checked
-from vs_align.api.overlay_arguments import NAME, AnyTimeline
-from vs_align.api.overlay_terms import for_overlay, placement_for_overlay
-from vs_align.api.sync import is_worth_another_look, sync
+from vs_align.api.overlay_search import OverlaySearch, find_placement, find_timeline
+from vs_align.api.overlay_terms import NAMES, for_overlay
+from vs_align.api.sync import sync_videos
+from vs_align.api.video import NodeVideo
 from vs_align.decide.schedule.schedule import Schedule, schedule_of
-from vs_align.decide.schedule.still_frames import lasting_still, timeless
+from vs_align.decide.synchronization.options import SyncOptions
 from vs_align.enums import Background, Canvas, PlaceMethod, SyncEngine, Timing, Track
+from vs_align.nodes.checks import check_depth, load_timeline
 from vs_align.nodes.clips import steady_timing, tiny_clip
 from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
@@ -23,13 +23,16 @@ from vs_align.timeline.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vs_align.decide.synchronization.options import Progress
+    from vs_align.io.progress import Progress
     from vs_align.placement.transform import Transform
-    from vs_align.render.overlay.composite import Look
+    from vs_align.render.overlay.composite import BlendOptions
+
+type AnyTimeline = Timeline | str | PathLike[str]
+"""A timeline, or the path of its JSON file."""
+
+NAME = "overlay"
 
 _log = logging.getLogger(__name__)
-# The band of the engine border where nobody asks for a width.
-_BAND = 8
 
 
 def overlay(
@@ -60,9 +63,9 @@ def overlay(
 ) -> vs.VideoNode:
     """Lay `fg` over `bg` at the right place and the right time.
 
-    What is not given is found: the time by `sync(bg, fg)`, the place by `register(bg, fg)`. Both look at all frames at
-    once when they are called, and keep what they find, so that a script that is loaded again has it at once. The
-    result itself is lazy: with `timeline` and `placement` given, no frame is asked for until one of it is.
+    What is not given is found: the time by `sync(bg, fg)`, the place by `register(bg, fg)`. Both read all frames when
+    they are called and cache their results, so that a script that is loaded again has them at once. The result itself
+    is lazy: with `timeline` and `placement` given, no frame is requested until one of the result is.
 
     Example:
         ```python
@@ -74,14 +77,15 @@ def overlay(
         ```
 
     Args:
-        bg: The picture beneath. Any constant format and size, any length.
-        fg: The picture on top, likewise; it is brought to the format and the colours of `bg`. Alpha in its frame prop
-            `_Alpha`, as readers attach it, is honoured: straight alpha, white where `fg` is shown, on top of `mask`.
+        bg: The clip below. Any constant format and size, any length.
+        fg: The clip on top. Any constant format, size and length; it is converted to format and colors of `bg`. Alpha
+            in its frame prop `_Alpha`, as readers attach it, is honoured: straight, white where `fg` is shown, on top
+            of `mask`.
             Alpha of `bg` is ignored.
         timeline: `sync(bg, fg)`, or the path of its JSON file. With `timing="ref"` a pair: `sync(bg, ref)` and
             `sync(fg, ref)`.
         placement: `register(bg, fg)`, or the path of its JSON file.
-        engine: How `sync` finds the time; see `SyncEngine`. Not "audio": there is no sound here.
+        engine: How `sync` finds the time; see `SyncEngine`. Not "audio": there is no audio here.
         place: How `register` finds the place; see `PlaceMethod`. Or numbers, (x, y) or (x, y, scale): where the top
             left corner of `fg` lies in `bg`, in pixels from its top left corner, and pixels of `bg` per pixel of `fg`.
         timing: Whose time the result has; see `Timing`. "fg": every frame of `fg` once and in order, and of `bg` the
@@ -92,16 +96,16 @@ def overlay(
             one frame, that of `bg` which shows the still.
         trim: Limit the result to what is matched: from the first to the last matched frame of the clip whose time it
             has. Less than a second before and behind that both clips have, as at a fade, counts as matched.
-        scale: Pixels of `bg` per pixel of `fg`, above 0, where they are known. Default: found.
+        scale: Pixels of `bg` per pixel of `fg`, above 0; None: it is found.
         smooth: Let `fg` fade in over `margin` pixels inside those of its edges that do not touch an edge of `bg`.
         margin: Width of that fade in pixels of `bg`, at least 0; and of the band of `engine="border"`, in pixels of
             `fg`.
         mask: White where `fg` is shown: size of `fg`, and as long, or one frame for all. What its first frame hides
             does not count for `register` either.
         opacity: How much of `fg` is seen, 0..1.
-        background: What is seen where there is no picture; see `Background`.
-        colour_match: Fit the colours of `fg` to those of `bg`, scene by scene.
-        canvas: What the picture of the result holds; see `Canvas`.
+        background: What is seen where there is no image; see `Background`.
+        colour_match: Fit the colors of `fg` to those of `bg`, scene by scene.
+        canvas: Which area the result shows; see `Canvas`.
         bg_mask: White where `bg` may be covered: size of `bg`, and as long, or one frame for all.
         ref: The clip whose time counts for `timing="ref"`.
         track: How steady the place is that `register` finds; see `Track`.
@@ -129,113 +133,102 @@ def overlay(
         AlignError: As in `sync` and `register`.
     """
     bg, fg = checks.check_clip(NAME, "bg", bg), checks.check_clip(NAME, "fg", fg)
-    checked.check_depth(bg)
-    clock = checked.check_timing(timing)
-    ref = checked.check_ref(ref, clock)
-    mask = checked.check_mask("mask", mask, "fg", fg)
-    bg_mask = checked.check_mask("bg_mask", bg_mask, "bg", bg)
+    check_depth(NAME, "bg", bg)
+    clock = checks.check_timing(NAME, timing)
+    ref = checks.check_timing_ref(NAME, ref, clock)
+    mask = checks.check_mask(NAME, "mask", mask, "fg", fg)
+    bg_mask = checks.check_mask(NAME, "bg_mask", bg_mask, "bg", bg)
     trim = checks.check_flag(NAME, "trim", trim)
-    chosen = checked.check_engine(engine)
-    method, known_scale = checked.check_place(place), checks.check_scale(NAME, scale)
+    chosen = checks.check_video_engine(NAME, engine)
+    method, known_scale = checks.check_place(NAME, "place", place), checks.check_scale(NAME, scale)
     steadiness = checks.check_option(NAME, "track", track, Track)
-    checked.check_cache(cache)
-    checked.check_progress(progress)
+    checks.check_cache_argument(NAME, cache)
+    checks.check_progress(NAME, progress)
 
-    from vs_align.render.overlay.composite import Look
+    from vs_align.render.overlay.composite import BlendOptions
 
-    look = Look(
+    look = BlendOptions(
         smooth=checks.check_flag(NAME, "smooth", smooth),
         margin=checks.check_integer(NAME, "margin", margin, 0),
-        opacity=checked.check_share("opacity", opacity),
+        opacity=checks.check_share(NAME, "opacity", opacity),
         background=checks.check_option(NAME, "background", background, Background),
         canvas=checks.check_option(NAME, "canvas", canvas, Canvas),
         colour_match=checks.check_flag(NAME, "colour_match", colour_match),
     )
-    searching: dict[str, Any] = {
-        "engine": chosen,
-        "cache": cache,
-        "progress": progress,
-        "window": checks.check_integer(NAME, "window", window, 1),
-        "drift_interval": checks.check_integer(NAME, "drift_interval", drift_interval, 1),
-        "margin": max(1, look.margin) if chosen is SyncEngine.BORDER else _BAND,
-    }
     placed = None if placement is None else checks.check_placement(NAME, placement, bg, fg, ("bg", "fg"))
-    is_still = lasting_still(bg.num_frames, fg.num_frames, clock)
-    known = placed is not None or method is PlaceMethod.CENTER or not isinstance(method, PlaceMethod)
-    if is_still and known and timeline is None:
-        # the place is known, and a still has no time to look for
-        times: Timeline | tuple[Timeline, Timeline] = _untimed(bg, fg)
+    search = OverlaySearch(
+        sync=SyncOptions(
+            engine=chosen,
+            window=checks.check_integer(NAME, "window", window, 1),
+            drift_interval=checks.check_integer(NAME, "drift_interval", drift_interval, 1),
+            # so that the width of a soft edge is no reason to search again
+            margin=max(1, look.margin) if chosen is SyncEngine.BORDER else SyncOptions().margin,
+        ),
+        place=method,
+        scale=known_scale,
+        track=steadiness,
+        timing=clock,
+        cache=None if timeline is not None and placed is not None else checks.check_cache(NAME, cache),
+        refines_time=ref is None and timeline is None,
+    )
+    below = NodeVideo(bg, "bg", search.cache)
+    above = NodeVideo(
+        fg, "fg", search.cache, mask=None if mask is None else mask.std.Invert(), ignores_transparent=True
+    )
+    if ref is None:
+        times: Timeline | tuple[Timeline, Timeline] = _timeline(below, above, timeline, search, placed, progress)
     else:
-        times = _timelines(bg, fg, ref, timeline, searching)
-    schedule = schedule_of(times, clock, trim)
+        times = _timelines(below, above, NodeVideo(ref, "ref", search.cache), timeline, search, progress)
     if placed is None:
-        both = times if isinstance(times, Timeline) else times[0].then(times[1].inverse())
-        options = {"method": method, "scale": known_scale, "track": steadiness, "cache": cache, "progress": progress}
-        placed = _registered(bg, fg, both, mask, options, look=not known)
+        between = times if isinstance(times, Timeline) else times[0].then(times[1].inverse())
+        found, placed = find_placement(below, above, between, search, progress)
         if placed.verdict == "doubtful":
             _log.warning("%s: the place of fg is doubtful: %s", NAME, "; ".join(placed.reasons))
-        elif _may_be_found_better(times, timeline, chosen, is_still):
-            # exact numbers tell frames apart that hardly differ
-            times = sync(bg, fg, **searching, placement=placed)
-            schedule = schedule_of(times, clock, trim)
+        times = found if ref is None else times
+    schedule = schedule_of(times, clock, trim)
     timed = ref if ref is not None else bg if schedule.clock is Timing.BG else fg
     return _rendered(bg, fg, timed, schedule, placed, look, mask, bg_mask)
 
 
-def _may_be_found_better(times: object, given: object, engine: SyncEngine, is_still: bool) -> bool:
-    """Whether the time is worth another search, now that the place is known."""
-    return isinstance(times, Timeline) and given is None and not is_still and is_worth_another_look(times, engine)
-
-
-def _registered(
-    bg: vs.VideoNode,
-    fg: vs.VideoNode,
-    times: Timeline,
-    mask: vs.VideoNode | None,
-    options: dict[str, Any],
-    *,
-    look: bool,
-) -> Placement:
-    """Find the place of fg, or take the one that the options name; what is transparent does not count."""
-    from vs_align.api.register import register
-    from vs_align.render.overlay.alpha import transparent_areas, united
-
-    hidden = None if mask is None else mask.std.Invert()
-    clear = transparent_areas(fg) if look else None
-    if clear is not None:
-        hidden = united(hidden, clear)
-    return placement_for_overlay(register(bg, fg, times, ref_mask=hidden, **options))
-
-
-def _untimed(bg: vs.VideoNode, fg: vs.VideoNode) -> Timeline:
-    """The timeline of two clips of which one is a still, without a look at either."""
-    sides = [(node.num_frames, Fraction(node.fps), ()) for node in (bg, fg)]
-    return timeless(sides[0], sides[1])
+def _timeline(
+    bg: NodeVideo,
+    fg: NodeVideo,
+    given: object,
+    search: OverlaySearch,
+    placement: Placement | None,
+    progress: "Progress | None",
+) -> Timeline:
+    """Return the timeline that was given, or find it: `sync(bg, fg)`."""
+    if given is None:
+        timeline = find_timeline(bg, fg, search, placement, progress)
+        _warn_of_doubt(timeline, NAMES)
+    else:
+        timeline = load_timeline(NAME, given, bg.node, fg.node, NAMES)
+    checks.check_related(NAME, timeline)
+    return timeline
 
 
 def _timelines(
-    bg: vs.VideoNode, fg: vs.VideoNode, ref: vs.VideoNode | None, given: object, searching: dict[str, Any]
-) -> Timeline | tuple[Timeline, Timeline]:
-    """Return what was given, or find it: sync(bg, fg), or with a ref sync(bg, ref) and sync(fg, ref)."""
+    bg: NodeVideo, fg: NodeVideo, ref: NodeVideo, given: object, search: OverlaySearch, progress: "Progress | None"
+) -> tuple[Timeline, Timeline]:
+    """Return the timelines that were given, or find them: `sync(bg, ref)` and `sync(fg, ref)`."""
+    if given is None:
+        found = []
+        for video in (bg, fg):
+            found.append(sync_videos(video, ref, search.sync, search.cache, progress))
+            _warn_of_doubt(found[-1], (video.name, ref.name))
+        pair = found[0], found[1]
+    else:
+        pair = checks.load_timeline_pair(NAME, given, bg.node, fg.node, ref.node)
+    for timeline, video in zip(pair, (bg, fg), strict=True):
+        checks.check_related(NAME, timeline, sides=(video.name, ref.name))
+    return pair
 
-    def found(clip: vs.VideoNode, other: vs.VideoNode, sides: tuple[str, str]) -> Timeline:
-        timeline = sync(clip, other, **searching)
-        if timeline.verdict in ("doubtful", "unrelated"):
-            said = "; ".join(for_overlay(reason, sides) for reason in timeline.reasons)
-            _log.warning("%s: sync(%s) is %s: %s", NAME, ", ".join(sides), timeline.verdict, said)
-        return timeline
 
-    if ref is not None:
-        if given is None:
-            pair = found(bg, ref, ("bg", "ref")), found(fg, ref, ("fg", "ref"))
-        else:
-            pair = checked.load_pair(given, bg, fg, ref)
-        for timeline, side in zip(pair, ("bg", "fg"), strict=True):
-            checked.check_related(timeline, sides=(side, "ref"))
-        return pair
-    timeline = found(bg, fg, ("bg", "fg")) if given is None else checked.load_timeline(given, bg, fg, ("bg", "fg"))
-    checked.check_related(timeline)
-    return timeline
+def _warn_of_doubt(timeline: Timeline, sides: tuple[str, str]) -> None:
+    if timeline.verdict in ("doubtful", "unrelated"):
+        reasons = "; ".join(for_overlay(reason, sides) for reason in timeline.reasons)
+        _log.warning("%s: sync(%s) is %s: %s", NAME, ", ".join(sides), timeline.verdict, reasons)
 
 
 def _rendered(
@@ -244,31 +237,31 @@ def _rendered(
     clock: vs.VideoNode,
     schedule: Schedule,
     placement: Placement,
-    look: "Look",
+    look: "BlendOptions",
     mask: vs.VideoNode | None,
     bg_mask: vs.VideoNode | None,
 ) -> vs.VideoNode:
     """Build the graph. Nothing here asks for a frame."""
     from vs_align.render.overlay.composite import composite
-    from vs_align.render.overlay.frame_order import arranged, filled, with_black, with_clock
-    from vs_align.render.overlay.props import with_props
+    from vs_align.render.overlay.frame_order import adopt_timing, blacken_gaps, filled, reorder_frames
+    from vs_align.render.overlay.props import write_overlay_props
 
     bg_frames, fg_frames = filled(schedule.bg.frame_map), filled(schedule.fg.frame_map)
-    below = arranged(bg, bg_frames)
+    below = reorder_frames(bg, bg_frames)
     if look.background is Background.BLACK:
-        below = with_black(below, schedule.bg.frame_map)
+        below = blacken_gaps(below, schedule.bg.frame_map)
     transforms = _transforms(schedule, placement)
     laid = composite(
         below,
-        arranged(fg, fg_frames),
+        reorder_frames(fg, fg_frames),
         transforms,
         look,
-        None if mask is None else arranged(mask, fg_frames),
-        None if bg_mask is None else arranged(bg_mask, bg_frames),
+        None if mask is None else reorder_frames(mask, fg_frames),
+        None if bg_mask is None else reorder_frames(bg_mask, bg_frames),
         _scene_starts(schedule, placement),
     )
-    noted = with_props(laid, schedule, bg_frames, transforms, placement)
-    return with_clock(noted, _timing(clock, schedule))
+    noted = write_overlay_props(laid, schedule, bg_frames, transforms, placement)
+    return adopt_timing(noted, _timing(clock, schedule))
 
 
 def _transforms(schedule: Schedule, placement: Placement) -> "list[Transform | None]":
@@ -288,7 +281,7 @@ def _transforms(schedule: Schedule, placement: Placement) -> "list[Transform | N
 def _scene_starts(schedule: Schedule, placement: Placement) -> list[int]:
     """Frames of the result at which a scene of fg begins; what lies between two of its frames belongs to the first."""
     scenes = placement.scenes
-    # where a picture moves, one shot is told as several scenes
+    # a moving placement splits one shot into several scenes
     firsts = np.array([s.ref_first for i, s in enumerate(scenes) if i == 0 or not scenes[i - 1].moving])
     shown = [(i, n) for i, n in enumerate(schedule.fg.frame_map) if n is not None]
     if not shown:

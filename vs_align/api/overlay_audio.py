@@ -1,4 +1,4 @@
-"""`overlay_audio`: the sound that belongs to the picture of `overlay`."""
+"""`overlay_audio`: the audio node that belongs to the video of `overlay`, spliced, resampled and mixed."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NAME = "overlay_audio"
 _ONE_OF_BOTH = "must be given where bg_audio is not"
-# Removed when the interpreter ends: what is made without a cache is read until then.
+# Removed when the interpreter ends: files that were made without a cache are read until then.
 _temporary: list[TemporaryDirectory[str]] = []
 
 
@@ -34,14 +34,13 @@ def overlay_audio(
     trim: bool = True,
     cache: str | PathLike[str] | bool | None = None,
 ) -> vs.AudioNode:
-    """Return the sound of `overlay`: fg's, bg's, or both, in time with the picture at every moment.
+    """Return the audio of `overlay`: fg's, bg's, or both, in sync with the video at every moment.
 
-    The result is as long as that of `overlay` with the same timeline, `timing` and `trim`, to the sample. Where a
-    sound keeps its speed its samples are passed on as they are, moved by whole samples; where it does not, as for a
-    film that was sped up for PAL, it is resampled, which restores its pitch. Two pieces that are no neighbours in
-    their film fade within two milliseconds where they meet, and silence is where there is no sound. Resampled and
-    faded pieces are computed at the first time and kept, so that a script that is loaded again has them at once; all
-    else is lazy.
+    The result is as long as that of `overlay` with the same timeline, `timing` and `trim`, to the sample. Audio that
+    keeps its speed is passed on bit for bit, moved by whole samples. Audio that does not, as for a film that was sped
+    up for PAL, is resampled, which restores its pitch. Two segments that are no neighbors in their film fade within
+    2 ms where they meet. If a side has no audio at a moment, there is silence. Resampled and faded segments are
+    computed once and cached, so that a script that is loaded again has them at once; all else is lazy.
 
     Example:
         ```python
@@ -51,26 +50,25 @@ def overlay_audio(
         ```
 
     Args:
-        bg_audio: Sound of bg, whose first sample is heard with bg's first frame, as BestSource gives it: any sample
-            type, rate and channels. None: bg has none. Behind its end it is silent.
-        fg_audio: Sound of fg, likewise. At least one of both must be given.
+        bg_audio: Audio of bg, whose first sample is heard with bg's first frame, as BestSource gives it: any sample
+            type, rate and channels. None: bg has none. It is silent behind its end.
+        fg_audio: Audio of fg, under the same rules. At least one of both must be given.
         timeline: `sync(bg, fg)`, or a file that its `save` wrote. With `timing="ref"` two of them: `sync(bg, ref)`
             and `sync(fg, ref)`.
-        prefer: Whose sound: "fg", "bg" or "mix". Where that side has none it is the other's. A mix has the rate, the
-            channels and the sample type of fg's sound; both are heard at their full level, but where the loudest
-            place of the mix would clip, all of it is lowered by as much as that place needs. It takes reading both
-            once.
+        prefer: Whose audio: "fg", "bg" or "mix". A side without audio is replaced by the other. A mix has the rate, the
+            channels and the sample type of fg's audio; both are heard at full level, but if the loudest sample of the
+            mix would clip, all of it is lowered to full scale. For that both are read once.
         timing: See `overlay`.
         trim: See `overlay`.
-        cache: Folder for what is kept. None or True: a folder in the user's cache. False: nothing is kept.
+        cache: Folder for computed audio. None or True: a folder in the user's cache. False: nothing is kept.
 
     Returns:
-        Sound in the format of fg's, or bg's where that is what is heard alone.
+        Audio in the format of fg's, or of bg's if that is heard alone.
 
     Raises:
         ArgumentError: An argument breaks one of the rules above, or the timeline has no rate of a side.
         MediaError: The timeline cannot be read, or the cache cannot be written to.
-        MissingDependencyError: Something was computed, and BestSource is not there to read it.
+        MissingDependencyError: Something was computed, and BestSource is missing to read it.
 
     Source:
         J. O. Smith and P. Gossett, "A flexible sampling-rate conversion method" (ICASSP 1984).
@@ -78,9 +76,9 @@ def overlay_audio(
     chosen = checks.check_option(_NAME, "prefer", prefer, OverlayAudio)
     if chosen is OverlayAudio.NONE:
         raise ArgumentError(_NAME, "prefer", "must be one of fg, bg, mix", repr(chosen.value))
-    clock = None if timing is None else checks.check_option(_NAME, "timing", timing, Timing)
+    clock = checks.check_timing(_NAME, timing)
     cut = checks.check_flag(_NAME, "trim", trim)
-    folder = _check_cache(cache)
+    folder = checks.check_cache(_NAME, cache, _default_cache)
     for name, node in (("bg_audio", bg_audio), ("fg_audio", fg_audio)):
         if node is not None and not isinstance(node, vs.AudioNode):
             raise ArgumentError(_NAME, name, "must be an audio node or None", type(node).__name__)
@@ -90,59 +88,53 @@ def overlay_audio(
 
     from vs_align.decide.schedule.schedule import schedule_of
 
-    return scheduled_sound(schedule_of(given, clock, cut, _NAME), bg_audio, fg_audio, chosen, folder)
+    return scheduled_audio(schedule_of(given, clock, cut, _NAME), bg_audio, fg_audio, chosen, folder)
 
 
-def scheduled_sound(
+def scheduled_audio(
     schedule: "Schedule",
     bg_audio: vs.AudioNode | None,
     fg_audio: vs.AudioNode | None,
     which: OverlayAudio,
     folder: Path | None,
 ) -> vs.AudioNode:
-    """Return the sound of a schedule; see `overlay_audio`.
+    """Return the audio of a schedule; see `overlay_audio`.
 
     Args:
         schedule: Which frames the result shows.
-        bg_audio: Sound of bg, None without any.
-        fg_audio: Likewise.
-        which: Whose sound, not `NONE`.
-        folder: Where what is computed is kept; None: until the interpreter ends.
+        bg_audio: Audio of bg, None without any.
+        fg_audio: Audio of fg, None without any.
+        which: Whose audio, not `NONE`.
+        folder: Where computed audio is kept; None: in a temporary folder until the interpreter ends.
 
     Raises:
-        ArgumentError: There is neither sound, or the schedule has no rate of a side.
+        ArgumentError: Neither side has audio, or the schedule has no rate of a side.
         MediaError: The folder cannot be written to.
     """
-    from vs_align.decide.cut_list.overlay_segments import bg_pieces, fg_pieces
-    from vs_align.nodes.audio import sound_identity
-    from vs_align.render.audio.mix import converted, mixed
-    from vs_align.render.audio.splice import cut_sound
+    from vs_align.decide.cut_list.overlay_segments import bg_segments, fg_segments
+    from vs_align.nodes.audio import audio_identity
+    from vs_align.render.audio.mix import convert_like, mix_nodes
+    from vs_align.render.audio.splice import splice_segments
 
     place = folder or _temporary_folder()
     if fg_audio is not None and (bg_audio is None or which is OverlayAudio.FG):
-        return cut_sound(fg_audio, fg_pieces(schedule, fg_audio.sample_rate), place)
+        return splice_segments(fg_audio, fg_segments(schedule, fg_audio.sample_rate), place)
     if bg_audio is None:
         raise ArgumentError(_NAME, "fg_audio", _ONE_OF_BOTH, "None")
     if fg_audio is None or which is OverlayAudio.BG:
-        return cut_sound(bg_audio, bg_pieces(schedule, bg_audio.sample_rate), place)
+        return splice_segments(bg_audio, bg_segments(schedule, bg_audio.sample_rate), place)
     rate = fg_audio.sample_rate
-    under, over = bg_pieces(schedule, rate), fg_pieces(schedule, rate)
-    question = () if folder is None else (sound_identity(bg_audio), sound_identity(fg_audio), under, over)
-    below = cut_sound(converted(bg_audio, fg_audio), under, place)
-    return mixed(cut_sound(fg_audio, over, place), below, folder, question)
+    under, over = bg_segments(schedule, rate), fg_segments(schedule, rate)
+    cache_key = () if folder is None else (audio_identity(bg_audio), audio_identity(fg_audio), under, over)
+    below = splice_segments(convert_like(bg_audio, fg_audio), under, place)
+    return mix_nodes(splice_segments(fg_audio, over, place), below, folder, cache_key)
 
 
-def _check_cache(cache: object) -> Path | None:
-    if cache is False:
-        return None
-    if cache is None or cache is True:
-        from vs_align.io.user_folders import writable_cache
+def _default_cache() -> Path | None:
+    from vs_align.io.user_folders import writable_cache
 
-        home = writable_cache()
-        return None if home is None else home / "sound"
-    if isinstance(cache, str | PathLike):
-        return Path(cache)
-    raise ArgumentError(_NAME, "cache", "must be a folder, True or False", repr(cache))
+    home = writable_cache()
+    return None if home is None else home / "sound"
 
 
 def _check_timelines(timeline: object, timing: Timing | None) -> "Timeline | tuple[Timeline, Timeline]":
@@ -163,7 +155,7 @@ def _check_timeline(name: str, timeline: object) -> "Timeline":
         return timeline
     if isinstance(timeline, str | PathLike):
         return Timeline.load(timeline)
-    raise ArgumentError(_NAME, name, "must be a Timeline or the path of its file", type(timeline).__name__)
+    raise ArgumentError(_NAME, name, "must be a Timeline or the path of its JSON file", type(timeline).__name__)
 
 
 def _temporary_folder() -> Path:

@@ -1,20 +1,25 @@
-"""`register`: the transforms that map pixels of ref to pixels of clip, over their whole lengths."""
+"""`register`: the transform from pixels of ref to pixels of clip for each scene, estimated from matched frames."""
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import vapoursynth as vs
 
 from vs_align.api import arguments as checks
 from vs_align.enums import PlaceMethod, Track
-from vs_align.errors import ArgumentError
+from vs_align.nodes.checks import load_timeline
 from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
-    from vs_align.decide.synchronization.options import Progress
-    from vs_align.io.array_types import BoolArray
+    from pathlib import Path
+
+    from vs_align.io.progress import Progress
+    from vs_align.measure.video import Video
+
+type PlaceInput = PlaceMethod | Sequence[float]
+"""How a place is found; or the place in pixels, (x, y) or (x, y, scale)."""
 
 _NAME = "register"
 
@@ -37,10 +42,10 @@ def register(
     The result maps pixels of `ref` to pixels of `clip`; see `Placement`.
 
     What is found is pooled over many frames, right to a fraction of a pixel, and steady: one transform for each scene
-    of `ref`, the same for all scenes that it explains as well as any. Numbers that are within a hair of whole pixels,
-    of the original size or of the edges of `clip` are exactly that; versions that lie on each other already get exactly
-    the neutral transform. It works at once, not when frames are asked for, and keeps what it finds. Never call it
-    within a filter's callback.
+    of `ref`, the same for all scenes that it explains as well as any. Numbers very close to whole pixels, to the
+    original size or to the edges of `clip` are snapped to them; versions that coincide already get exactly the resize
+    transform. The search runs when the function is called, not when frames are requested, and its results are cached.
+    Never call it within a filter's callback.
 
     Example:
         ```python
@@ -51,18 +56,17 @@ def register(
         ```
 
     Args:
-        clip: The picture in which the other one lies. Any constant format and size, any length.
-        ref: The other one, likewise.
+        clip: The clip in whose frames the other one lies. Any constant format and size, any length.
+        ref: The other clip. Any constant format and size, any length.
         timeline: `sync(clip, ref)`, or the path of its file. None: both show the same moments, frame by frame.
-        method: What finds the place; see `PlaceMethod`. Or numbers, (x, y) or (x, y, scale): the place of `ref`'s top
-            left corner in `clip`, in clip pixels from its edges, and clip pixels per ref pixel.
-        scale: Clip pixels per ref pixel, where it is known, above 0.
+        method: How the placement is found; see `PlaceMethod`. Or numbers, (x, y) or (x, y, scale): the position of
+            `ref`'s top left corner in `clip`, in clip pixels from its edges, and clip pixels per ref pixel.
+        scale: Clip pixels per ref pixel, above 0; None: unknown.
         track: "scene" or "scan": whether slow moves within a scene are followed; see `Track`.
-        mask: What does not count in `clip`, such as a logo: white is left out. Any format, its first frame counts, and
-            is stretched to `clip`.
-        ref_mask: Likewise for `ref`.
-        cache: Folder for what is kept. None or True: a folder in the user's cache. False: nothing is kept.
-        progress: Called with what is being done, how much of it is done, and how much there is.
+        mask: White where `clip` is ignored, such as a logo. Any format; its first frame counts, resized to `clip`.
+        ref_mask: White where `ref` is ignored. Any format; its first frame counts, resized to `ref`.
+        cache: Folder of cached results. None or True: a folder in the user's cache. False: no cache.
+        progress: Called with the name of the stage, how much of it is done, and how much there is (0 if unknown).
 
     Returns:
         A placement, from pixels of `ref` to pixels of `clip`, with one entry for each scene, confidences and a verdict.
@@ -78,72 +82,65 @@ def register(
         (D. Lowe, International Journal of Computer Vision 60, 2004) where that does not convince.
     """
     clip, ref = checks.check_clip(_NAME, "clip", clip), checks.check_clip(_NAME, "ref", ref)
-    kind, corner = _check_method(method)
+    place = checks.check_place(_NAME, "method", method)
     factor = checks.check_scale(_NAME, scale)
     follow = checks.check_option(_NAME, "track", track, Track)
     masks = _check_mask("mask", mask), _check_mask("ref_mask", ref_mask)
-    frames = _check_timeline(timeline, clip, ref)
+    frames = _matched_frames(timeline, clip, ref)
     folder = checks.check_cache(_NAME, cache)
-    sizes = (clip.width, clip.height), (ref.width, ref.height)
-    if corner is not None:
-        return Placement.from_corner(*sizes, corner[0], corner[1], corner[2] if len(corner) > 2 else factor or 1.0)
 
-    from vs_align.measure.fingerprints.extraction import node_fingerprints
-    from vs_align.measure.registration.placement_search.estimator import PlaceOptions, Side, middle_placement
-    from vs_align.measure.registration.placement_search.placement_cache import kept_placement
-    from vs_align.nodes.thumbnails import node_identity
+    from vs_align.api.video import NodeVideo
 
-    if kind is PlaceMethod.CENTER:
-        return middle_placement(*sizes, factor)
-    names = [node_identity(node) if folder is not None else "" for node in (clip, ref)]
-    films = [
-        node_fingerprints(node, name, folder, progress, identity)
-        for node, name, identity in zip((clip, ref), ("clip", "ref"), names, strict=True)
+    videos = [
+        NodeVideo(node, name, folder, mask=excluded)
+        for node, name, excluded in ((clip, "clip", masks[0]), (ref, "ref", masks[1]))
     ]
-    sides = [
-        Side(node, film, white_of(mask, node), name)
-        for node, film, mask, name in zip((clip, ref), films, masks, names, strict=True)
-    ]
-    return kept_placement(folder, sides[0], sides[1], frames, PlaceOptions(kind, factor, follow), progress)
+    return register_videos(videos[0], videos[1], frames, place, factor, follow, folder, progress)
 
 
-def _check_method(method: object) -> tuple[PlaceMethod, Sequence[float] | None]:
-    if isinstance(method, str | PlaceMethod) or not isinstance(method, Sequence):
-        return checks.check_option(_NAME, "method", method, PlaceMethod), None
-    if len(method) not in (2, 3):
-        raise ArgumentError(_NAME, "method", "must have two or three numbers: x, y and scale", repr(method))
-    return PlaceMethod.CENTER, checks.check_corner(_NAME, "method", method)
+def register_videos(
+    clip: "Video",
+    ref: "Video",
+    frames: "Sequence[int | None]",
+    place: PlaceInput,
+    scale: float | None,
+    track: Track,
+    cache: "Path | None",
+    progress: "Progress | None" = None,
+) -> Placement:
+    """Find where ref lies in clip, or return what was found before.
+
+    Args:
+        clip: The video in which the other one lies.
+        ref: The other one.
+        frames: The clip frame of each ref frame, or None.
+        place: How the place is found; or numbers, (x, y) or (x, y, scale): ref's top left corner in clip in clip
+            pixels, and clip pixels per ref pixel.
+        scale: Clip pixels per ref pixel; None: unknown.
+        track: Whether one transform holds per scene, or moves within scenes.
+        cache: Folder in which placements are kept; None: nowhere.
+        progress: Called with the stage, how much of it is done and how much there is.
+
+    Raises:
+        MediaError: A video cannot be decoded, or the cache cannot be written to.
+    """
+    from vs_align.measure.registration.placement_search.estimator import PlacementOptions, centered_placement
+    from vs_align.measure.registration.placement_search.placement_cache import cached_placement
+
+    if not isinstance(place, PlaceMethod):
+        x, y, *rest = place
+        return Placement.from_corner(clip.size, ref.size, x, y, rest[0] if rest else scale or 1.0)
+    if place is PlaceMethod.CENTER:
+        return centered_placement(clip.size, ref.size, scale)
+    return cached_placement(cache, clip, ref, frames, PlacementOptions(place, scale, track), progress)
 
 
 def _check_mask(name: str, mask: object) -> vs.VideoNode | None:
     return None if mask is None else checks.check_clip(_NAME, name, mask)
 
 
-def _check_timeline(timeline: object, clip: vs.VideoNode, ref: vs.VideoNode) -> "Sequence[int | None]":
+def _matched_frames(timeline: object, clip: vs.VideoNode, ref: vs.VideoNode) -> "Sequence[int | None]":
     if timeline is None:
         common = min(clip.num_frames, ref.num_frames)
         return [*range(common), *[None] * (ref.num_frames - common)]
-    if isinstance(timeline, str | PathLike):
-        timeline = Timeline.load(timeline)
-    if not isinstance(timeline, Timeline):
-        rule = "must be a Timeline or the path of its JSON file"
-        raise ArgumentError(_NAME, "timeline", rule, type(timeline).__name__)
-    wanted = timeline.clip_length, timeline.ref_length
-    for name, node, length in (("clip", clip, wanted[0]), ("ref", ref, wanted[1])):
-        if node.num_frames != length:
-            swapped = (ref.num_frames, clip.num_frames) == wanted
-            advice = "; was it made by sync(ref, clip)? Use timeline.inverse()" if swapped else ""
-            rule = f"must be as long as the timeline's {name} ({length} frames{advice})"
-            raise ArgumentError(_NAME, name, rule, node.num_frames)
-    return timeline.frame_map
-
-
-def white_of(mask: vs.VideoNode | None, node: vs.VideoNode) -> "BoolArray | None":
-    """Where the first frame of a mask is white, stretched to a clip; None without a mask, and for a black one."""
-    if mask is None:
-        return None
-    from vs_align.nodes.frames import mask_array
-    from vs_align.nodes.resize import mask_of
-
-    frame: Any = next(mask_of(mask[:1], node.width, node.height).frames(close=False))
-    return mask_array(frame)
+    return load_timeline(_NAME, timeline, clip, ref).frame_map

@@ -1,4 +1,4 @@
-"""`spatial`: each frame of clip, warped onto its frame of ref."""
+"""`spatial`: each frame of clip warped onto the frame of ref with the same number."""
 
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import vapoursynth as vs
 from vs_align.api import arguments as checks
 from vs_align.enums import Device, FlowEngine, SpatialPrecision, Stabilize, Unaligned
 from vs_align.errors import ArgumentError
+from vs_align.nodes.checks import check_depth
 from vs_align.placement.placement import Placement
 
 if TYPE_CHECKING:
@@ -35,14 +36,14 @@ def spatial(
     batch_size: int | None = None,
     backend: "str | Device | None" = None,
 ) -> vs.VideoNode:
-    """Warp each frame of `clip` so that it lies on the frame of `ref` with the same number, below a pixel.
+    """Warp each frame of `clip` onto the frame of `ref` with the same number, with subpixel accuracy.
 
-    First a transform of the whole picture is found, then what is left pixel by pixel, and then the picture is sampled
-    once (Lanczos with four lobes; the quicker Catmull-Rom spline at precision 1). Differences in grade, fade, gamma and
-    grain do not matter. Nothing is computed before the first frame is asked for, and frames may be asked for in any
-    order.
+    A homography is estimated first (coarse stage), then the remaining displacement of each pixel by optical flow, and
+    the image is resampled once (Lanczos with four lobes; the faster Catmull-Rom spline at precision 1). Differences in
+    grade, fade, gamma and grain do not matter. Nothing is computed before the first frame is requested; frames may be
+    requested in any order.
 
-    The two must show the same moments: use `temporal` first where they do not.
+    Frames of equal number must show the same moment; if they do not, use `temporal` first.
 
     Example:
         ```python
@@ -51,61 +52,61 @@ def spatial(
         ```
 
     Args:
-        clip: The frames to warp. RGB: 8 to 16 bit integer, half or single float; any size. Shorter than `ref`, its
-            last frame is repeated.
-        ref: What they are to lie on. RGB of any depth, any size. A still, one frame, lasts as long as `clip`.
-        mask: What does not count in `ref`, such as a logo or subtitles: white is left out. Any format; stretched to
-            `ref` where the size differs. Still or moving; shorter than `ref`, its last frame is repeated. What is left
-            out moves like its surroundings.
+        clip: The clip to warp. RGB of 8 to 16 bit integers, 16 or 32 bit float; any size. If it is shorter than `ref`,
+            its last frame is repeated.
+        ref: The reference. RGB of 8 to 16 bit integers or float, any size. A single frame is repeated for the length of
+            `clip`.
+        mask: Areas of `ref` to ignore, such as a logo or subtitles: white is ignored. Any format; resized to `ref`. If
+            it is shorter than `ref`, its last frame is repeated. Ignored areas move with their surroundings.
         precision: 1 to 4, faster to more accurate; see `SpatialPrecision`.
-        wide_search: Find crops, shear, turns to 45 degrees and scales from 0.5 to 2 by features of the pictures. XFeat
-            finds them where its weights are, and PyTorch and kornia are installed; else SIFT. Without it shifts of a
-            tenth of the picture and scales from 0.9 to 1.1 are found.
-        lq_input: Set it where a version is grainy or full of artefacts. Grain is also measured.
-        alpha: Attach `_Alpha`, of clip's depth and full range: white where a pixel was found inside clip's picture.
+        wide_search: Use local features in the coarse stage: finds crops, shear, rotations up to 45 degrees and scales
+            from 0.5 to 2. XFeat if its weights, PyTorch and kornia are installed, else SIFT. Without it, shifts up to a
+            tenth of the image and scales from 0.9 to 1.1 are found.
+        lq_input: Whether a version is grainy or has many artifacts. Grain is also measured.
+        alpha: Attach the prop `_Alpha`, of clip's depth and full range: white where a pixel lies inside clip's image.
         device: "auto", "cpu" or "cuda"; see `Device`. Only RIFE runs on CUDA.
-        iterations: How often the search for the field is repeated from where it ended, at least 1. More than one helps
-            with large motions.
+        iterations: Number of passes of the flow, each from the result of the last one, at least 1. More than one helps
+            with large motion.
         engine: "auto", "dis" or "rife"; see `FlowEngine`.
-        unaligned: "keep" or "mask": whether alpha is black also where clip does not show what ref shows; see
+        unaligned: "keep" or "mask": whether alpha is black also where clip differs from ref in content; see
             `Unaligned`. "mask" needs `alpha`.
-        clip_mask: What does not count in `clip`; otherwise like `mask`.
-        stabilize: "frame", "scene" or "clip": for how many frames one coarse transform is found; see `Stabilize`.
-        placement: A `Placement`, or the path of its JSON file, from which the coarse transforms are taken; nothing is
-            then searched for. It may be for other sizes of the same aspect ratios.
-        batch_size: How many frames are worked on at once, at least 1. Default: as many as the core has threads, up to
-            8; less for RIFE. More needs more memory.
+        clip_mask: Areas of `clip` to ignore: white is ignored. Any format and length, as with `mask`.
+        stabilize: "frame", "scene" or "clip": the frames that share one coarse transform; see `Stabilize`.
+        placement: A `Placement`, or the path of its JSON file, that gives the coarse transforms, from pixels of ref to
+            pixels of clip, instead of a search. One for other sizes of the same aspect ratios is rescaled.
+        batch_size: Number of frames to process at once, at least 1. Default: the number of threads of the core, at most
+            8; fewer for RIFE. More needs more memory.
         backend: Another name of `device`.
 
     Returns:
-        A clip with the format of `clip` and the size, length and frame rate of `ref`, and the props of `clip`. Outside
-        of clip's picture its edge is repeated. A clip that equals `ref` comes back to the last bit. Each frame
-        carries:
+        A clip with the format and props of `clip` and the size, length and frame rate of `ref`. Outside of clip's image
+        its border is repeated. A frame that equals its frame of `ref` is returned unchanged, bit by bit. Each frame has
+        the props:
 
         - `VSAlignShiftX`, `VSAlignShiftY`: median of position in clip minus position without any alignment, in clip
           pixels.
         - `VSAlignRotation`: degrees. `VSAlignScaleX`, `VSAlignScaleY`: see `Transform`.
-        - `VSAlignResidual`: median forward-backward error in ref pixels, measured at 192 pixels across. Missing where
-          the pictures have no structure.
-        - `VSAlignValid`: share of pixels inside clip's picture that show what `ref` shows, 0 to 1.
+        - `VSAlignResidual`: median forward-backward error in ref pixels, measured at 192 pixels across. Missing if the
+          images have no structure.
+        - `VSAlignValid`: share of pixels inside clip's image that show what `ref` shows, 0 to 1.
         - `VSAlignEngine`: "dis" or "rife".
-        - `VSAlignFallback`: 0 where the coarse transform was found or none was needed, 1 where a neighbouring frame's
-          was taken, 2 where none was found and the search began from clip stretched over ref, 3 where the two show
-          different things and clip was put there by the coarse transform alone. `VSAlignReason` then says why.
+        - `VSAlignFallback`: 0 if the coarse transform was found or none was needed, 1 if that of a neighboring frame
+          was used, 2 if none was found and the flow started from clip resized to ref, 3 if the two show different
+          things and clip was warped by the coarse transform alone. `VSAlignReason` then gives the reason.
 
     Raises:
         ArgumentError: An argument breaks one of the rules above.
-        MissingDependencyError: `device` is "cuda" and there is no PyTorch that sees a CUDA device; `engine` is "rife"
-            and there is no PyTorch.
-        AlignError: `engine` is "rife" and its weights are neither there nor to be had.
+        MissingDependencyError: `device` is "cuda" and PyTorch with a CUDA device is not available; `engine` is "rife"
+            and PyTorch is not installed.
+        AlignError: `engine` is "rife" and its weights are neither installed nor can be downloaded.
 
     Source:
         See `vs_align.measure.flow.dis.engine`, `vs_align.measure.flow.rife.engine`,
         `vs_align.measure.registration.coarse_search` and `vs_align.measure.registration.features.feature_search`.
     """
-    clip, ref = (_check_rgb(name, node) for name, node in (("clip", clip), ("ref", ref)))
+    clip, ref = (checks.check_rgb(_NAME, name, node) for name, node in (("clip", clip), ("ref", ref)))
     masks = [
-        None if node is None else _check_depth(name, checks.check_clip(_NAME, name, node))
+        None if node is None else check_depth(_NAME, name, checks.check_clip(_NAME, name, node))
         for name, node in (("mask", mask), ("clip_mask", clip_mask))
     ]
     chosen = checks.check_option(_NAME, "precision", precision, SpatialPrecision)
@@ -127,9 +128,9 @@ def spatial(
     placed = None if placement is None else checks.check_placement(_NAME, placement, clip, ref)
 
     from vs_align.measure.flow.engine import engine_for  # loads OpenCV and numba
-    from vs_align.render.spatial.graph import Choices, spatial_graph
+    from vs_align.render.spatial.graph import SpatialOptions, spatial_graph
 
-    choices = Choices(
+    options = SpatialOptions(
         engine_for(flow, where, int(chosen), iterations, lq_input, _NAME),
         _detector(where) if wide_search and placed is None else None,
         steady,
@@ -141,37 +142,30 @@ def spatial(
     )
     if ref.num_frames == 1 < clip.num_frames:
         ref = _lasting(ref, clip)
-    return spatial_graph(clip, ref, masks[0], masks[1], choices)
+    return spatial_graph(clip, ref, masks[0], masks[1], options)
+
+
+def require_engine(precision: SpatialPrecision, engine: FlowEngine, device: Device) -> None:
+    """Raise before any frame is read if `spatial` cannot run with these options. Weights may be downloaded.
+
+    Raises:
+        MissingDependencyError: A package or a device is missing.
+        AlignError: The weights of the engine are neither installed nor can be downloaded.
+    """
+    blank = vs.core.std.BlankClip(format=vs.RGB24, width=64, height=64, length=1)
+    spatial(blank, blank, precision=precision, engine=engine, device=device)
 
 
 def _lasting(still: vs.VideoNode, clip: vs.VideoNode) -> vs.VideoNode:
-    """Return a still that lasts as long as a clip, frame by frame."""
+    """Return a still repeated for the length of a clip, with its frame durations."""
     from vs_align.nodes.clips import steady_timing
-    from vs_align.render.overlay.frame_order import with_clock
+    from vs_align.render.overlay.frame_order import adopt_timing
 
-    return with_clock(still * clip.num_frames, steady_timing(clip))
-
-
-def _check_rgb(name: str, node: object) -> vs.VideoNode:
-    checked = checks.check_clip(_NAME, name, node)
-    if checked.format.color_family != vs.RGB:
-        raise ArgumentError(
-            _NAME,
-            name,
-            "must be RGB",
-            f'{checked.format.name}; convert it, as in resize.Bicubic(format=vs.RGB24, matrix_in_s="709")',
-        )
-    return _check_depth(name, checked)
-
-
-def _check_depth(name: str, checked: vs.VideoNode) -> vs.VideoNode:
-    if checked.format.sample_type == vs.INTEGER and checked.format.bits_per_sample > 16:
-        raise ArgumentError(_NAME, name, "must have at most 16 bits, or be float", checked.format.name)
-    return checked
+    return adopt_timing(still * clip.num_frames, steady_timing(clip))
 
 
 def _detector(device: Device) -> "Detector":
-    """Return the best detector of features that is there."""
+    """Return the best feature detector that is available."""
     from importlib.util import find_spec
 
     from vs_align.measure.networks import weights

@@ -1,4 +1,4 @@
-"""`sync`: which frame of one clip belongs to which frame of another, over their whole lengths."""
+"""`sync`: the frame mapping from one clip to another over their whole lengths, with segments and a verdict."""
 
 from dataclasses import replace
 from os import PathLike
@@ -13,10 +13,10 @@ from vs_align.errors import ArgumentError, MediaError
 from vs_align.placement.placement import Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from vs_align.decide.synchronization.options import Progress, SyncOptions
-    from vs_align.media.audio_track import Sound
+    from vs_align.api.video import NodeAudio
+    from vs_align.decide.synchronization.options import SyncOptions
+    from vs_align.io.progress import Progress
+    from vs_align.measure.video import Video
     from vs_align.timeline.timeline import Timeline
 
 _NAME = "sync"
@@ -41,9 +41,9 @@ def sync(
     """Find for all frames of `ref` the frames of `clip` that show the same, whatever lies between the two.
 
     The two may begin minutes apart, run at other rates or drift, and have scenes that the other one lacks, dropped
-    frames, another grade, grain, crop, or a logo. It works at once, not when frames are asked for: every frame of both
-    is asked for once, at the first time. What was found is kept, so that a script that is loaded again has it at once.
-    Never call it within a filter's callback.
+    frames, another grade, grain, crop, or a logo. The search runs when the function is called, not when frames are
+    requested: the first call requests every frame of both once. Results are cached, so that a script that is loaded
+    again has them at once. Never call it within a filter's callback.
 
     Example:
         ```python
@@ -53,45 +53,45 @@ def sync(
         ```
 
     Args:
-        clip: Where frames are looked for. Any constant format and size, any length.
-        ref: What is looked for, likewise. Neither size nor format must be that of `clip`.
+        clip: The clip in which frames are searched. Any constant format and size, any length.
+        ref: The clip whose frames are searched. Any constant format, size and length, also other than those of `clip`.
         engine: What finds the frames; see `SyncEngine`.
-        audio: Sound of `clip`: an audio node that begins with the picture, or a file. It helps to find the place, is a
-            witness for what the pictures say, and is all that `engine="audio"` goes by.
-        ref_audio: Sound of `ref`. Give both or none.
+        audio: Audio of `clip`: an audio node that begins with the first frame, or a file. It gives candidates, confirms
+            or contradicts what the frames show, and is all that `engine="audio"` goes by.
+        ref_audio: Audio of `ref`. Give both or none.
         search: "all", or how many seconds the times of both may be apart at most, above 0.
-        min_segment: Seconds that a stretch between two jumps must last to be believed, at least 0. Single frames that
-            are dropped or repeated are no jumps.
-        placement: Maps pixels of `ref` to pixels of `clip`, as `register` found it, or its file: then it is not looked
-            for, and frames that hardly differ are compared once more at a larger size. For "auto" only.
-        cache: Folder for what is kept. None or True: a folder in the user's cache. False: nothing is kept. A clip is
-            recognised by its format, its length and the pixels of 12 of its frames.
-        progress: Called with what is being done, how much of it is done, and how much there is.
-        window: Frames to either side that the engines fast, precise, mask, border and tunnel look at, at least 1.
+        min_segment: Shortest segment between two jumps in seconds, at least 0. Single frames that are dropped or
+            repeated are no jumps.
+        placement: Maps pixels of `ref` to pixels of `clip`, as `register` found it, or its file: it is not searched
+            then, and frames that hardly differ are compared again at high resolution. For "auto" only.
+        cache: Folder of cached results. None or True: a folder in the user's cache. False: no cache. A clip is
+            identified by its format, its length and the pixels of 12 of its frames.
+        progress: Called with the name of the stage, how much of it is done, and how much there is (0 if unknown).
+        window: Frames to either side that the engines fast, precise, mask, border and tunnel search, at least 1.
         drift_interval: Frames after which the engines precise, mask and border measure drift, at least 1.
         margin: Width of the band of the engine border in pixels of `ref`, at least 1.
 
     Returns:
-        A timeline with segments, confidences and a verdict. Where the two have nothing in common, or only a part such
-        as black, a leader, an ident or a logo, its verdict is "unrelated" and every ref frame is an insert: nothing is
-        guessed. The reasons say how many seconds are in common. A part up to 15 s makes a match where it is two thirds
-        of what could agree, and half of the shorter film, or a fifth of it where it ends amid a shot; a longer one
-        where it is 0.4 of what could agree. What only one of the two shows contradicts nothing.
+        A timeline with segments, confidences and a verdict. If the two have nothing in common, or only a part such as
+        black, a leader, an ident or a logo, its verdict is "unrelated" and every ref frame is an insert: nothing is
+        guessed. The reasons give the seconds in common. A common part up to 15 s is a match if it is two thirds of
+        what could agree, and half of the shorter film, or a fifth of it if it ends amid a shot; a longer one if it is
+        0.4 of what could agree. Scenes that only one of the two has do not count against a match.
 
     Raises:
         ArgumentError: An argument breaks one of the rules above.
-        MediaError: A sound file cannot be read, or the cache cannot be written to.
+        MediaError: An audio file cannot be read, or the cache cannot be written to.
 
     Source:
-        Collinear chaining (M. Abouelhoda and E. Ohlebusch, Journal of Discrete Algorithms 3, 2005) over shapes of
-        frames, dynamic programming (R. Bellman, 1957) over registered pictures, generalised cross-correlation with
-        phase transform (C. Knapp and G. Carter, IEEE Transactions on Acoustics, Speech and Signal Processing 24, 1976).
+        Collinear chaining (M. Abouelhoda and E. Ohlebusch, Journal of Discrete Algorithms 3, 2005) over descriptors of
+        frames, dynamic programming (R. Bellman, 1957) over registered frames, generalized cross-correlation with phase
+        transform (C. Knapp and G. Carter, IEEE Transactions on Acoustics, Speech and Signal Processing 24, 1976).
     """
     clip, ref = checks.check_clip(_NAME, "clip", clip), checks.check_clip(_NAME, "ref", ref)
     folder = checks.check_cache(_NAME, cache)
     if (audio is None) != (ref_audio is None):
         missing = "audio" if audio is None else "ref_audio"
-        raise ArgumentError(_NAME, missing, "must be given too, one sound alone says nothing", "None")
+        raise ArgumentError(_NAME, missing, "must be given too, one side alone says nothing", "None")
     _check_sound("audio", audio)
     _check_sound("ref_audio", ref_audio)
     options = _check_options(engine, search, min_segment, window, drift_interval, margin)
@@ -100,41 +100,63 @@ def sync(
     if options.engine is SyncEngine.AUDIO and audio is None:
         raise ArgumentError(_NAME, "audio", "must be given for the engine 'audio'", "None")
 
-    from vs_align.media.cache import remembered
-    from vs_align.nodes.thumbnails import node_identity
+    from vs_align.api.video import NodeVideo
 
-    named = {"clip": clip, "ref": ref}
-    known = {name: "" if folder is None else node_identity(node) for name, node in named.items()}
+    videos = [
+        NodeVideo(node, name, folder, _audio_input(sound))
+        for node, name, sound in ((clip, "clip", audio), (ref, "ref", ref_audio))
+    ]
+    return sync_videos(videos[0], videos[1], options, folder, progress)
+
+
+def sync_videos(
+    clip: "Video",
+    ref: "Video",
+    options: "SyncOptions",
+    cache: Path | None,
+    progress: "Progress | None" = None,
+) -> "Timeline":
+    """Find which frame of clip belongs to which frame of ref, or return what was found before.
+
+    Args:
+        clip: The video whose frames are wanted.
+        ref: The video whose time counts.
+        options: How they are found.
+        cache: Folder in which timelines are kept; None: nowhere.
+        progress: Called with the stage, how much of it is done and how much there is.
+
+    Raises:
+        MediaError: A video cannot be decoded, one has no audio although the engine needs it, or the cache cannot be
+            written to.
+    """
+    from vs_align.media.cache import memoized_timeline
+
+    silent = [video.name for video in (clip, ref) if video.audio_identity is None]
+    if options.engine is SyncEngine.AUDIO and silent:
+        raise MediaError(f"the engine audio needs the audio of both: that of {silent[0]} is missing or switched off.")
 
     def find() -> "Timeline":
-        # what is remembered needs none of this
-        from vs_align.decide.synchronization.pipeline import sync_films
-        from vs_align.measure.fingerprints.extraction import node_fingerprints
+        # a cached timeline needs none of these imports
+        from vs_align.decide.synchronization.pipeline import synchronize_videos
 
-        films = [node_fingerprints(named[name], name, folder, progress, known[name]) for name in named]
-        sounds = None
-        if audio is not None and ref_audio is not None:
-            sounds = _sound(audio), _sound(ref_audio)
-        closer = None
+        prints = clip.fingerprints(progress), ref.fingerprints(progress)
+        sounds = None if silent else (clip.audio(progress), ref.audio(progress))
+        matcher = None
         if options.placement is not None:
-            from vs_align.decide.synchronization.refinement import CloseLook
+            from vs_align.decide.synchronization.high_resolution import HighResolutionMatcher
+            from vs_align.io.progress import count_of
 
-            closer = CloseLook(clip, ref, options.placement, looked_closely(progress))
-        return sync_films(films[0], films[1], options, sounds, progress, closer)
+            matcher = HighResolutionMatcher(clip, ref, options.placement, count_of(progress, "looking closely"))
+        return synchronize_videos(*prints, options, sounds, progress, matcher)
 
-    if folder is None:
+    if cache is None:
         return find()
-    heard = [None if sound is None else _sound_identity(sound) for sound in (audio, ref_audio)]
-    return remembered(folder, (*known.values(), options, *heard), find)
-
-
-def looked_closely(progress: "Progress | None") -> "Callable[[int, int], object] | None":
-    """What a `CloseLook` tells how far it is."""
-    return None if progress is None else lambda done, total: progress("looking closely", done, total)
+    audio = [None if silent else video.audio_identity for video in (clip, ref)]
+    return memoized_timeline(cache, (clip.identity, ref.identity, options, *audio), find)
 
 
 def is_worth_another_look(timeline: "Timeline", engine: SyncEngine) -> bool:
-    """Whether a timeline that was found without a placement may be found better with one."""
+    """Return whether a timeline that was found without a placement may be found better with one."""
     return engine is SyncEngine.AUTO and timeline.verdict in ("good", "doubtful")
 
 
@@ -167,31 +189,26 @@ def _check_placement(placement: object, clip: vs.VideoNode, ref: vs.VideoNode, e
 
 
 def _check_sound(name: str, sound: object) -> None:
-    """Complain before frames are read, not after."""
+    """Check audio before frames are read.
+
+    Raises:
+        ArgumentError: It is neither a node nor a path.
+        MediaError: The file does not exist or has no readable audio.
+    """
     if sound is None or isinstance(sound, vs.AudioNode):
         return
     if not isinstance(sound, str | PathLike):
         raise ArgumentError(_NAME, name, "must be an audio node or the path of a file", type(sound).__name__)
-    from vs_align.media.audio_reader import sound_format
+    from vs_align.media.audio_reader import audio_format
 
     path = Path(sound)
     if not path.is_file():
         raise MediaError(f"vs_align.{_NAME}: {name} {path} does not exist.")
     try:
-        sound_format(path)
+        audio_format(path)
     except MediaError as error:
-        raise MediaError(f"vs_align.{_NAME}: {name} {path} has no sound track that can be read.") from error
+        raise MediaError(f"vs_align.{_NAME}: {name} {path} has no audio track that can be read.") from error
 
 
-def _sound(sound: object) -> "Sound":
-    from vs_align.media.audio_track import read_sound
-    from vs_align.nodes.audio import node_sound
-
-    return node_sound(sound) if isinstance(sound, vs.AudioNode) else read_sound(Path(str(sound)))
-
-
-def _sound_identity(sound: object) -> str:
-    from vs_align.media.cache import file_identity
-    from vs_align.nodes.audio import sound_identity
-
-    return sound_identity(sound) if isinstance(sound, vs.AudioNode) else file_identity(Path(str(sound)))
+def _audio_input(audio: object) -> "NodeAudio | None":
+    return audio if audio is None or isinstance(audio, vs.AudioNode) else Path(str(audio))

@@ -1,4 +1,4 @@
-"""`temporal`: for each ref frame the clip frame that shows the same moment."""
+"""`temporal`: frame matching within a search window, for each ref frame the clip frame of the same moment."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import vapoursynth as vs
 
 from vs_align.api import arguments as checks
-from vs_align.decide.matching.decision import SearchWindow
+from vs_align.decide.matching.search_window import SearchWindow
 from vs_align.enums import Device, TemporalPrecision
 from vs_align.errors import ArgumentError
-from vs_align.measure.metrics.registry import MetricRow, build, metric_named, on_device
-from vs_align.nodes.clips import comparable, steady_timing
+from vs_align.measure.metrics.registry import METRICS, MetricRow, metric_named, on_device
+from vs_align.nodes.clips import steady_timing
 from vs_align.nodes.debug_text import match_lines
-from vs_align.nodes.match_props import render_matches, with_timing
+from vs_align.nodes.match_props import render_matches
 from vs_align.placement.placement import Placement
+from vs_align.render.temporal.search_request import SearchRequest
+from vs_align.render.temporal.searches import SEARCHES
 from vs_align.render.temporal.timeline_matches import timeline_matches
 
 if TYPE_CHECKING:
@@ -51,9 +53,9 @@ def temporal(
 
     For ref frame n the candidates are the clip frames from n - tr to n + tr that exist. The one with the best score
     wins; of equal scores the one nearest to n, and of two equally near ones the later. With `smooth`, which is the
-    default, the eight neighbours to either side have a say where scores differ by no more than noise: in still,
-    repeated and noisy pictures the offset then stays where it is instead of jumping. Nothing is computed before the
-    first frame is asked for, and frames may be asked for in any order.
+    default, the offsets are smoothed over the eight neighbors to either side (Viterbi algorithm): if scores differ by
+    no more than noise, as in still, repeated and noisy frames, the offset does not jump. Nothing is computed before the
+    first frame is requested, and frames may be requested in any order.
 
     Match at low resolution and copy from the full one: pass small versions as `clip` and `ref`, the original as `out`.
 
@@ -64,55 +66,54 @@ def temporal(
         ```
 
     Args:
-        clip: Where matching frames are looked for. Any constant format: 8 to 16 bit integer, half or single float;
-            GRAY, YUV or RGB. Precision 1 compares plane 0, precision 2 colours. Any length.
-        ref: The frames to find. Format and size of `clip`, but for the metric "structure"; any length.
-        out: Where the frames of the result are copied from: as long as `clip`, any constant format and size.
-            Default: `clip`.
+        clip: The clip that is searched. Any constant format: 8 to 16 bit integer, half or single float; GRAY, YUV or
+            RGB. Precision 1 compares plane 0, precision 2 colors. Any length.
+        ref: The frames to find. Format and size of `clip`, except with the metric "structure"; any length.
+        out: The clip whose frames the result shows: as long as `clip`, any constant format and size. Default: `clip`.
         precision: How two frames are compared, 1 to 3; see `TemporalPrecision`.
         tr: Temporal radius, in clip frames to either side, at least 0.
-        fallback: Shown where the best score is not below `thresh` or where there is no candidate. At least as long as
-            `ref`; format and size of `out`. Without it the best, or nearest, frame of `out` is shown.
-        thresh: Scores from here on count as no match. Default: that of the metric. Scores of precision 1 run from 0
+        fallback: Shown if the best score is not below `thresh` or if there is no candidate. At least as long as `ref`;
+            format and size of `out`. Without it the best, or nearest, frame of `out` is shown.
+        thresh: Scores from here on count as no match. Default: that of the metric. Scores of precision 1 range from 0
             to 1.
-        clip_num: Numerator of the frame rate of `clip`. Give all four or none. With rates the window of ref frame n
-            is centred on the clip frame that is on display when ref frame n begins.
+        clip_num: Numerator of the frame rate of `clip` in frames per second. Give all four or none. With rates the
+            window of ref frame n is centered on the clip frame that is on display when ref frame n begins.
         clip_den: Denominator of the frame rate of `clip`.
         ref_num: Numerator of the frame rate of `ref`.
         ref_den: Denominator of the frame rate of `ref`.
-        device: "auto", "cpu" or "cuda"; see `Device`. Precision 1 and the metric "structure" run on the CPU always;
+        device: "auto", "cpu" or "cuda"; see `Device`. Precision 1 and the metric "structure" always run on the CPU;
             Butteraugli on "cuda" is that of the plugin Vship if it is installed, else it needs PyTorch.
-        batch_size: How many candidates a neural metric compares at once, at least 1. Precision 1 does not use it.
+        batch_size: Candidates that a neural metric compares at once, at least 1. Precision 1 does not use it.
         debug: Draw the method, the best match and the scores of the window on the frame. Compares every candidate.
-        timeline: A `Timeline`, or the path of its JSON file. It is rendered, and nothing is searched; `clip` and
-            `ref` then only lend their lengths and time stamps.
-        backend: Another name of `device`.
+        timeline: A `Timeline`, or the path of its JSON file. It is rendered, and nothing is searched; of `clip` and
+            `ref` only their lengths and time stamps are used.
+        backend: Alias of `device`.
         metric: Name of the metric, instead of `precision`: one of `vs_align.measure.metrics.registry.METRICS`, such as
             "butteraugli:3norm".
-        smooth: Whether neighbours have a say. False gives the lowest score of each window by itself, for precision 1
+        smooth: Whether to smooth the offsets. False gives the lowest score of each window by itself, for precision 1
             that of `std.PlaneStats` to the last bit, as in vs_align 3.3.1.
         placement: Maps pixels of `ref` to pixels of `clip`, for the metric "structure" only: a `Placement`, or the path
-            of its JSON file. It may be for other sizes of the same aspect ratios. Default: found from the images.
+            of its JSON file. It may be for other sizes of the same aspect ratios. Default: measured on the images.
 
     Returns:
-        A clip with the length and frame durations of `ref` and the format and size of `out`. Props travel with the
-        chosen frame, except that timing props are those of `ref` and `_SceneChange*` and `_PictType` are dropped.
-        Each frame carries:
+        A clip with the length and frame durations of `ref` and the format and size of `out`. Frame props are those of
+        the shown frame, except that timing props are those of `ref` and `_SceneChange*` and `_PictType` are dropped.
+        Each frame also has the props:
 
         - `VSAlignMatch`: number of the matching clip frame.
         - `VSAlignOffset`: that number minus the ref frame's.
-        - `VSAlignOffsetMs`: its time stamp minus the ref frame's, in milliseconds: `_AbsoluteTime` where frames have
-          it, else counted at the frame rates. Missing where neither is known.
-        - `VSAlignScore`: its score, lower is more alike; infinite where there was no candidate.
+        - `VSAlignOffsetMs`: its time stamp minus the ref frame's, in milliseconds: `_AbsoluteTime` if frames have it,
+          else computed from the frame rates. Missing if neither is known.
+        - `VSAlignScore`: its score, lower is more alike; infinite if there was no candidate.
         - `VSAlignMetric`: name of the metric.
-        - `VSAlignConfidence`: how likely the match is right, 0 to 1. Only with `smooth`.
-        - `VSAlignRunnerUp`: the best score among candidates that look different, or where it is clearly worse the
-          score that is. Missing where all look the same. Only with `smooth`.
-        - `VSAlignFallback`: 1 where `fallback` is shown, or the nearest frame for lack of candidates; else 0.
+        - `VSAlignConfidence`: probability that the match is right, 0 to 1. Only with `smooth`.
+        - `VSAlignRunnerUp`: the best score among candidates that look different; if it is clearly worse, the score from
+          which on a candidate counts as that. Missing if all look the same. Only with `smooth`.
+        - `VSAlignFallback`: 1 if `fallback` is shown, or the nearest frame because there is no candidate; else 0.
 
     Raises:
         ArgumentError: An argument breaks one of the rules above.
-        MissingDependencyError: `device` is "cuda" and there is no PyTorch that sees a CUDA device, or `metric` needs
+        MissingDependencyError: `device` is "cuda" and PyTorch with a CUDA device is missing, or `metric` needs
             something that is not installed.
 
     Source:
@@ -131,54 +132,39 @@ def temporal(
     row = metric_named(_NAME, checks.check_option(_NAME, "precision", precision, TemporalPrecision), metric)
     smooth = checks.check_flag(_NAME, "smooth", smooth)
     placed = None if placement is None else _check_placement(placement, row, clip, ref)
-    wanted = checks.check_option(_NAME, "device", device if backend is None else backend, Device)
-    row = on_device(row, wanted)
-    where = checks.check_device(_NAME, wanted) if row.uses_torch else Device.CPU
+    requested = checks.check_option(_NAME, "device", device if backend is None else backend, Device)
+    row = on_device(row, requested)
+    torch_device = checks.check_device(_NAME, requested) if row.uses_torch else Device.CPU
 
-    fps = rates or (Fraction(clip.fps), Fraction(ref.fps))
-    stamped = timeline is None and row.name != "planestats"
     if timeline is not None:
-        matches, timing, method = timeline_matches(_NAME, timeline, clip, ref), steady_timing(ref), "timeline"
-    else:
-        if row.name != "structure":
-            checks.check_same_picture(_NAME, "clip", clip, "ref", ref)
-        window = SearchWindow(tr, ref.num_frames, clip.num_frames, fps[0] / fps[1] if rates else Fraction(1))
-        limit = None if fallback is None else row.thresh if thresh is None else thresh
-        copied = out is clip and fallback is None and not debug
-        if row.name == "planestats" and copied and ref.fps and comparable(clip) is clip:
-            # the search has the matching frames in its hands, and there is nothing else to choose from
-            return _found_pictures(clip, ref, window, fps, smooth)
-        search = _search_of(row, where, batch_size, placed)
-        matches = search(clip, ref, window, fps, limit, smooth=smooth, all_scores=debug)
-        timing, method = ref, row.title
-    describe = partial(match_lines, method=method, width=out.width, height=out.height) if debug else None
-    return render_matches(matches, out, timing, fallback, describe, stamped=stamped)
+        matches = timeline_matches(_NAME, timeline, clip, ref)
+        return render_matches(matches, out, steady_timing(ref), fallback, _debug_lines("timeline", out, debug))
+    if not row.registers:
+        checks.check_same_format(_NAME, "clip", clip, "ref", ref)
+    request = SearchRequest(
+        clip=clip,
+        ref=ref,
+        window=SearchWindow(tr, ref.num_frames, clip.num_frames, rates[0] / rates[1] if rates else Fraction(1)),
+        fps=rates or (Fraction(clip.fps), Fraction(ref.fps)),
+        metric=row,
+        thresh=None if fallback is None else row.thresh if thresh is None else thresh,
+        smooth=smooth,
+        all_scores=debug,
+        device=torch_device,
+        batch_size=batch_size,
+        placement=placed,
+    )
+    search = SEARCHES[row.search]
+    if out is clip and fallback is None and not debug:
+        frames = search.frames(request)
+        if frames is not None:
+            return frames
+    lines = _debug_lines(row.title, out, debug)
+    return render_matches(search.matches(request), out, ref, fallback, lines, stamped=search.carries_timing)
 
 
-def _found_pictures(
-    clip: vs.VideoNode, ref: vs.VideoNode, window: SearchWindow, fps: tuple[Fraction, Fraction], smooth: bool
-) -> vs.VideoNode:
-    from vs_align.render.temporal.planestats_search import search_matches
-
-    found = search_matches(clip, ref, window, fps, smooth=smooth, with_pictures=True)
-    return with_timing(found.std.AssumeFPS(src=ref), ref)
-
-
-def _search_of(
-    row: MetricRow, device: Device, batch_size: int | None, placement: Placement | None
-) -> Callable[..., vs.VideoNode]:
-    """Return the search of a metric. Each loads numba or more, which a timeline does without."""
-    if row.name == "planestats":
-        from vs_align.render.temporal.planestats_search import search_matches
-
-        return search_matches
-    if row.name == "structure":
-        from vs_align.render.temporal.structure_search import structure_matches
-
-        return partial(structure_matches, placement=placement)
-    from vs_align.render.temporal.metric_search import metric_matches
-
-    return partial(metric_matches, row=row, metric=None if row.plugin else build(row, device, batch_size))
+def _debug_lines(method: str, out: vs.VideoNode, debug: bool) -> Callable[[int, vs.FrameProps], list[str]] | None:
+    return partial(match_lines, method=method, width=out.width, height=out.height) if debug else None
 
 
 def _check_out(out: object, clip: vs.VideoNode) -> vs.VideoNode:
@@ -190,13 +176,14 @@ def _check_out(out: object, clip: vs.VideoNode) -> vs.VideoNode:
 
 def _check_fallback(fallback: object, ref: vs.VideoNode, out: vs.VideoNode) -> vs.VideoNode:
     checked = checks.check_clip(_NAME, "fallback", fallback)
-    checks.check_same_picture(_NAME, "fallback", checked, "out", out)
+    checks.check_same_format(_NAME, "fallback", checked, "out", out)
     if checked.num_frames < ref.num_frames:
         raise ArgumentError(_NAME, "fallback", f"must be as long as ref ({ref.num_frames} frames)", checked.num_frames)
     return checked
 
 
 def _check_placement(placement: object, row: MetricRow, clip: vs.VideoNode, ref: vs.VideoNode) -> Placement:
-    if row.name != "structure":
-        raise ArgumentError(_NAME, "placement", "must be left out but for the metric 'structure'", repr(row.name))
+    if not row.registers:
+        names = " or ".join(repr(each.name) for each in METRICS.values() if each.registers)
+        raise ArgumentError(_NAME, "placement", f"must be left out but for the metric {names}", repr(row.name))
     return checks.check_placement(_NAME, placement, clip, ref)

@@ -1,4 +1,4 @@
-"""The commands of `vs-align` and what happens when one fails."""
+"""The typer application `vs-align`: its commands, error messages and exit codes."""
 
 import sys
 from typing import Annotated
@@ -14,10 +14,11 @@ from vs_align.cli.spatial import spatial
 from vs_align.cli.sync.command import sync
 from vs_align.cli.temporal import temporal
 from vs_align.errors import AlignError
-from vs_align.io.atomic_files import reason_of
+from vs_align.io.atomic_files import error_reason
 from vs_align.version import __version__
 
 _INTERRUPTED = 130
+"""Exit code after a signal, as in shells for SIGINT (128 + 2)."""
 
 app = typer.Typer(
     name="vs-align",
@@ -53,18 +54,18 @@ app.add_typer(models, name="models")
 
 
 def _call() -> None:
-    """Run a command; what it shows on stdout by means that are not ours, such as its help, is checked too."""
+    """Run a command, and check stdout at the end, which typer also writes to, as for --help."""
     try:
         app()
     except (SystemExit, OSError) as end:
         if sys.stdout is not None and not isinstance(end, AlignError):
             with checked_stdout():
-                pass  # what is left in its buffer is written
+                pass  # flushes its buffer
         raise
 
 
 def run() -> None:
-    """Run a command; an error that was foreseen is one line on stderr and exit code 1."""
+    """Run a command; an `AlignError` becomes one line on stderr and exit code 1."""
     try:
         with interruptible(), library_reports():
             _call()
@@ -72,9 +73,9 @@ def run() -> None:
         failure(str(error))
         sys.exit(1)
     except OSError as error:
-        # the system refuses something that no command can do without, such as a folder for temporary files
+        # such as a missing folder for temporary files
         place = f"{error.filename}: " if error.filename else ""
-        failure(f"{place}{reason_of(error)}.")
+        failure(f"{place}{error_reason(error)}.")
         sys.exit(1)
     except Interrupted as end:
         failure(f"interrupted: {str(end) or 'no result was written'}.")

@@ -1,4 +1,4 @@
-"""What the command line shows: everything on stderr, so that stdout carries results alone."""
+"""Console of the command line: notes, progress and errors on stderr, results alone on stdout; signals."""
 
 import io
 import logging
@@ -17,7 +17,6 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
     TaskID,
@@ -25,10 +24,12 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as ProgressBars
 from rich.text import Text
 
 from vs_align.errors import MediaError
-from vs_align.io.atomic_files import reason_of
+from vs_align.io.atomic_files import error_reason
+from vs_align.io.progress import Progress
 from vs_align.version import __version__
 
 _PACKAGES = ("vapoursynth", "vapoursynth-bestsource", "numpy", "numba", "opencv-contrib-python", "scipy", "av", "torch")
@@ -38,7 +39,7 @@ _log = logging.getLogger("vs_align.cli")
 
 
 class _Stderr:
-    """The stderr of the moment. What cannot be said there is lost, for no result depends on it."""
+    """The current sys.stderr. Errors of writing are ignored, because no result depends on it."""
 
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):
@@ -60,7 +61,7 @@ class _Stderr:
         return self._file().encoding or "utf-8"
 
     def _file(self) -> TextIO:
-        # Rich puts something in its place while a bar is shown
+        # rich replaces sys.stderr while a progress bar is shown
         return getattr(sys.stderr, "rich_proxied_file", sys.stderr) or io.StringIO()
 
 
@@ -68,17 +69,17 @@ console = Console(file=cast("IO[str]", _Stderr()), highlight=False, emoji=False,
 
 
 def note(text: str) -> None:
-    """Say something that the user should know, in one line."""
+    """Print a note in one line."""
     console.print(f"[yellow]note[/]: {escape(text)}")
 
 
 def step(text: str) -> None:
-    """Say what is being done now."""
+    """Print the step that begins now."""
     console.print(f"[dim]{escape(text)}[/]")
 
 
 def failure(text: str) -> None:
-    """Say in one line why nothing comes of it."""
+    """Print an error in one line."""
     console.print(f"[bold red]error[/]: {escape(' '.join(text.split()))}")
 
 
@@ -92,7 +93,7 @@ class _Speed(ProgressColumn):
 
 @contextmanager
 def frame_progress(label: str, frames: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar with frames, frames per second and time left; yields what takes the number of frames done."""
+    """Show a progress bar with frames, frames per second and time left; yields a callback for the frames done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -100,17 +101,16 @@ def frame_progress(label: str, frames: int) -> Iterator[Callable[[int], None]]:
         _Speed(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
-    with stage_time(label), Progress(*columns, console=console, speed_estimate_period=10) as progress:
+    with stage_time(label), ProgressBars(*columns, console=console, speed_estimate_period=10) as progress:
         task = progress.add_task(label, total=frames)
         yield lambda done: progress.update(task, completed=min(done, frames))
 
 
 @contextmanager
-def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar with time left for each stage; yields what takes a stage, how much is done and how much there is.
+def stage_progress() -> Iterator[Progress]:
+    """Show a progress bar with time left for each stage; yields the callback, a `Progress`.
 
-    A stage that begins again after it was done, as when two files have one name, gets another bar. How much there is
-    may be 0 where nobody knows.
+    A stage that restarts after it was finished, as for two files of the same name, gets another bar.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -118,28 +118,28 @@ def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
     )
-    progress = Progress(*columns, console=console, speed_estimate_period=30)
+    progress = ProgressBars(*columns, console=console, speed_estimate_period=30)
     bars: dict[str, TaskID] = {}
     begun: dict[str, float] = {}
-    # what is told first of a stage may be that it is done
+    # the first report of a stage may be that it is finished
     last = time.monotonic()
 
-    def told(stage: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:
         nonlocal last
-        # without a bar it would leave an empty line
+        # started late: without a bar it would print an empty line
         progress.start()
         bar = bars.get(stage)
         if bar is None or (progress.tasks[bar].finished and done < total):
             bar = bars[stage] = progress.add_task(escape(stage))
             begun[stage] = last
-        # a container may promise fewer frames than it has
+        # a container may declare fewer frames than it has
         progress.update(bar, total=total or None, completed=min(done, total) if total else done)
         if total and done >= total and stage in begun:
             _log.debug("%s took %.2f s", stage, time.monotonic() - begun.pop(stage))
         last = time.monotonic()
 
     try:
-        yield told
+        yield report
         for task in progress.tasks:
             total = task.completed if task.total is None else task.total
             progress.update(task.id, total=total, completed=total)
@@ -148,8 +148,8 @@ def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
             progress.stop()
 
 
-class _Told(logging.Handler):
-    """Shows what the library reports: steps as steps, warnings as notes, details as they are."""
+class _ConsoleHandler(logging.Handler):
+    """Prints log records of the library: warnings as notes, others as steps."""
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
@@ -161,10 +161,10 @@ class _Told(logging.Handler):
 
 @contextmanager
 def library_reports() -> Iterator[None]:
-    """Show on stderr what the library reports while this lasts."""
-    logger, handler = logging.getLogger("vs_align"), _Told()
+    """Print the log records of the library on stderr inside the block."""
+    logger, handler = logging.getLogger("vs_align"), _ConsoleHandler()
     level = logger.level
-    # it says at length where it keeps its own things if a home cannot be written
+    # it logs long warnings about its folders if the home is not writable
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -177,14 +177,14 @@ def library_reports() -> Iterator[None]:
 
 @contextmanager
 def spoken(*, quiet: bool, verbose: bool) -> Iterator[None]:
-    """Show more or nothing on stderr while this lasts.
+    """Set how much is printed on stderr inside the block.
 
     Args:
-        quiet: Show nothing. Why something fails is said after it.
-        verbose: Show details too: versions, commands, seconds of each stage, what was tried.
+        quiet: Print nothing; errors are printed after the block.
+        verbose: Print details too: versions, commands, seconds of each stage.
 
     Raises:
-        typer.BadParameter: Both are wanted.
+        typer.BadParameter: Both are set.
     """
     if quiet and verbose:
         raise typer.BadParameter("--quiet and --verbose exclude each other.")
@@ -202,19 +202,19 @@ def spoken(*, quiet: bool, verbose: bool) -> Iterator[None]:
 
 
 def _versions() -> str:
-    """Return what runs here, in which versions."""
+    """Return the versions of Python and of the packages in use."""
     from importlib.metadata import PackageNotFoundError, version
 
-    said = [f"vs-align {__version__}, Python {platform.python_version()} on {platform.platform()}"]
+    versions = [f"vs-align {__version__}, Python {platform.python_version()} on {platform.platform()}"]
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):
-            said.append(f"{package} {version(package)}")
-    return ", ".join(said)
+            versions.append(f"{package} {version(package)}")
+    return ", ".join(versions)
 
 
 @contextmanager
 def stage_time(name: str) -> Iterator[None]:
-    """Report how long a stage took."""
+    """Log the duration of a stage."""
     started = time.monotonic()
     try:
         yield
@@ -223,21 +223,21 @@ def stage_time(name: str) -> Iterator[None]:
 
 
 class Interrupted(BaseException):
-    """Somebody asked the program to end. The message, if any, says what was written by then."""
+    """A signal to end the program. The message, if any, lists the files that were written."""
 
 
 def _signals() -> list[int]:
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
     known = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # A shell starts background jobs deaf to Ctrl-C, and nohup to a closed terminal; they stay so.
+    # shells ignore SIGINT for background jobs, and nohup ignores SIGHUP; this is kept
     return [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
 def interrupt_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the process without delay, while code runs that does not come back to Python for long.
+    """Let signals kill the process inside the block, for long calls that do not return to Python.
 
-    Nothing may have been written when this is used, and no cursor hidden.
+    Use it only before anything was written, and while no progress bar is shown.
     """
     before = {number: signal.signal(number, signal.SIG_DFL) for number in _signals()}
     try:
@@ -249,10 +249,10 @@ def interrupt_at_once() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise `Interrupted` on Ctrl-C, SIGTERM and a closed terminal alike, so that everything is cleaned up."""
+    """Raise `Interrupted` on Ctrl-C, SIGTERM and a closed terminal, so that temporary files are removed."""
 
     def stop(number: int, frame: Any) -> None:
-        # A second request must not disturb the cleaning up.
+        # a second signal must not interrupt the cleanup
         for other in before:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted
@@ -267,10 +267,10 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def checked_stdout() -> Iterator[None]:
-    """Make sure that what is written to stdout meanwhile arrives there.
+    """Flush stdout at the end of the block, and raise if it cannot be written.
 
     Raises:
-        MediaError: It does not: the disk is full, the reader has gone, or stdout is closed.
+        MediaError: The disk is full, the reader has ended, or stdout is closed.
     """
     if sys.stdout is None:
         raise MediaError("stdout cannot be written: it is closed.")
@@ -281,11 +281,11 @@ def checked_stdout() -> Iterator[None]:
         raise
     except OSError as error:
         _give_up_stdout()
-        raise MediaError(f"stdout cannot be written: {reason_of(error)}.") from error
+        raise MediaError(f"stdout cannot be written: {error_reason(error)}.") from error
 
 
 def _give_up_stdout() -> None:
-    """Let what is left in its buffer go nowhere: Python would try, and complain, once more when it ends."""
+    """Redirect stdout to the null device: Python would flush its buffer again at exit and print an error."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -296,17 +296,17 @@ def write_stdout(text: str) -> None:
     """Write a result to stdout.
 
     Raises:
-        MediaError: It does not arrive there.
+        MediaError: stdout cannot be written.
     """
     with checked_stdout():
         sys.stdout.write(text + "\n")
 
 
 def print_stdout(*renderables: RenderableType, soft_wrap: bool = True) -> None:
-    """Write a result to stdout with colours where somebody reads it there.
+    """Write a result to stdout, with colors if it is a terminal.
 
     Raises:
-        MediaError: It does not arrive there.
+        MediaError: stdout cannot be written.
     """
     with checked_stdout():
         shown = Console(highlight=False, emoji=False, soft_wrap=soft_wrap)
@@ -315,7 +315,7 @@ def print_stdout(*renderables: RenderableType, soft_wrap: bool = True) -> None:
 
 
 def show_result(text: str) -> None:
-    """Write a result of several lines to stdout, where its headings stand out if somebody reads it there."""
+    """Write a result of several lines to stdout, with bold headings if it is a terminal."""
     if not sys.stdout.isatty():
         write_stdout(text)
         return

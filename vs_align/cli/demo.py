@@ -1,4 +1,4 @@
-"""`vs-align demo`: two versions of one scene are filmed, matched, and counted against the truth."""
+"""`vs-align demo`: renders two versions of a scene, matches them, and compares with the ground truth."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _MARKER = ".vs-align-demo"
 _FILES = {
     "ref.mkv": "the reference",
     "clip.mkv": "the other version: graded, grainy, frames lost and repeated",
-    "result.mkv": "clip's pictures at ref's moments, with ref's sound",
+    "result.mkv": "clip's frames at ref's moments, with ref's audio",
     "result.vpy": "the VapourSynth script that made it",
     "timeline.json": "which frame of clip belongs where; can be edited",
     "report.json": "the numbers",
@@ -41,12 +41,12 @@ def demo(
     _film("filming ref", write_ref, footage, folder / "ref.mkv", footage.frames)
     _film("filming clip", write_clip, footage, folder / "clip.mkv", len(footage.order))
     temporal(
-        folder / "clip.mkv",
-        folder / "ref.mkv",
-        folder / "result.mkv",
+        clip=folder / "clip.mkv",
+        ref=folder / "ref.mkv",
+        out=folder / "result.mkv",
         preset="veryfast",
         keep_script=True,
-        overwrite=True,  # of files that bear the demo's own mark
+        overwrite=True,  # the folder has the marker of the demo
         timeline=folder / "timeline.json",
         report=str(folder / "report.json"),
     )
@@ -58,7 +58,7 @@ def demo(
 
 
 def _make(folder: Path) -> None:
-    """Make the folder, and mark it as the demo's own, so that files of the same names are never lost."""
+    """Make the folder and its marker file; raise if it holds files of the demo's names without the marker."""
     marker = folder / _MARKER
     held = [name for name in _FILES if (folder / name).exists()]
     if held and not marker.exists():
@@ -82,18 +82,18 @@ def _film(
 
 
 def _show(folder: Path, frames: int, right: int, unmatched: int, seconds: float) -> None:
-    """Print what came out, and what to do with it."""
+    """Print the result and the files."""
     from rich.markup import escape
     from rich.table import Table
 
     share = right / frames
-    colour = "green" if share >= 0.9 else "yellow"
+    color = "green" if share >= 0.9 else "yellow"
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, meaning in _FILES.items():
         table.add_row(escape(str(folder / name)), meaning)
-    # The count is the result of this command, so it goes where results go.
+    # on stdout, because the count is the result of this command
     print_stdout(
-        f"\n[bold {colour}]{right} of {frames} frames are right ({share:.1%})[/] after {seconds:.1f} s.",
+        f"\n[bold {color}]{right} of {frames} frames are right ({share:.1%})[/] after {seconds:.1f} s.",
         f"Played side by side without matching, {unmatched} would be ({unmatched / frames:.1%}).\n",
         table,
         "\nPlay result.mkv beside ref.mkv, then match two files of yours:",

@@ -1,7 +1,7 @@
-"""Footage with a known answer: two versions of one scene, filmed over photographs, and which frames belong together.
+"""Synthetic footage with ground truth: two versions of a scene, rendered as camera moves over photographs.
 
-Time is counted in moments, the frames of the reference: ref frame n shows moment n. The other version shows moment
-`order[i]` in its frame i, where moments are missing, repeated, or come from before and after the reference.
+A moment is a frame number of the reference: ref frame n shows moment n. Frame i of the other version shows moment
+`order[i]`; moments are missing, repeated, or before and after the reference.
 """
 
 import subprocess
@@ -20,34 +20,41 @@ import numpy as np
 
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
 from vs_align.io.array_types import Float32Array, Int16Array, UInt8Array
-from vs_align.media.atomic_output import parts, replace
+from vs_align.io.atomic_files import replace, temporary_paths
+from vs_align.io.install_advice import DEMO, install_command
 from vs_align.media.ffmpeg import file_url, find_ffmpeg
-from vs_align.media.subprocesses import Children
+from vs_align.media.subprocesses import ChildProcesses
 
 View = tuple[float, float, float]
-"""Where the camera looks: centre x and y and the width of the view, as fractions of the photograph's size."""
+"""Center x and y and width of the view, as fractions of the photograph's size."""
 
 RATE = Fraction(24)
 REF_SIZE = (640, 360)
 CLIP_SIZE = (960, 540)
 SAMPLE_RATE = 48000
 FARTHEST = 12
-"""The most frames by which clip and ref are apart."""
-_SAMPLES = int(SAMPLE_RATE / RATE)  # a whole number, so that sound is cut exactly between two frames
+"""Largest offset between clip and ref in frames; below the default search radius of 20."""
+_SAMPLES = int(SAMPLE_RATE / RATE)
+"""Audio samples per frame: a whole number, so that audio is cut exactly between two frames."""
 _GRAIN = 3.0
-_EDIT = 9  # frames that the other version cuts off the end of the second shot
-_PRE_ROLL, _POST_ROLL = 7, 4
+"""Standard deviation of the grain in 8-bit code values."""
+_EDIT = 9
+"""Frames that the other version lacks at the end of the second shot."""
+_PRE_ROLL = 7
+"""Frames of the other version before the reference."""
+_POST_ROLL = 4
+"""Frames of the other version after the reference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One move of the camera over a photograph, at constant speed, held in a hand."""
+    """A camera move over a photograph at constant speed, with hand shake."""
 
     photograph: str
     start: View
     end: View
     tone: float
-    """Pitch of the sound in hertz."""
+    """Frequency of the tone in hertz."""
 
 
 SHOTS = (
@@ -82,7 +89,7 @@ class DemoFootage:
         return max(sum(moment >= cut for cut in self.cuts) - 1, 0)
 
     def picture(self, moment: int, size: tuple[int, int] = REF_SIZE) -> UInt8Array:
-        """What the camera sees, without grade or grain.
+        """Return the BGR image of a moment, (height, width, 3) uint8, without grade or grain.
 
         Args:
             moment: Any whole number.
@@ -96,7 +103,7 @@ class DemoFootage:
         x, y, view = (a + (b - a) * part for a, b in zip(shot.start, shot.end, strict=True))
         height, width = photograph.shape[:2]
         scale = view * width / size[0]
-        # Hands are never still: two slow waves per axis whose periods have no common multiple.
+        # hand shake: two slow sine waves per axis with incommensurate periods
         x = x * width + 1.2 * np.sin(0.61 * moment) + 0.7 * np.sin(0.23 * moment + 1)
         y = y * height + 0.9 * np.sin(0.47 * moment + 2) + 0.6 * np.sin(0.31 * moment)
         angle = 0.006 * np.sin(0.17 * moment)
@@ -113,7 +120,7 @@ class DemoFootage:
         )
 
     def clip_picture(self, index: int) -> UInt8Array:
-        """Frame `index` of the other version: larger, a little soft, warmer and flatter, with grain."""
+        """Return frame `index` of the other version: larger, blurred, warmer, of lower contrast, with grain."""
         soft = cv2.GaussianBlur(self.picture(self.order[index], CLIP_SIZE), (0, 0), 0.9)
         graded = cv2.transform(soft, _GRADE)
         rng = np.random.default_rng((self.seed, index))
@@ -123,11 +130,11 @@ class DemoFootage:
         return _pixels(cv2.add(graded, cv2.merge([grain] * 3), dtype=cv2.CV_8U))
 
     def ref_sound(self) -> Int16Array:
-        """The sound of the reference: soft tones that change with the shot, and a click at each cut."""
+        """Return the audio of the reference: a tone per shot, and a click at each cut."""
         return _sound([self.shot_at(n) for n in range(self.frames)], pitch=1.0)
 
     def clip_sound(self) -> Int16Array:
-        """The sound of the other version: an octave lower, with its clicks where its own cuts are."""
+        """Return the audio of the other version: an octave lower, with clicks at its own cuts."""
         return _sound([self.shot_at(moment) for moment in self.order], pitch=0.5)
 
     @cached_property
@@ -136,7 +143,7 @@ class DemoFootage:
 
     @cached_property
     def _grain(self) -> Int16Array:
-        """A field of grain from which each frame takes a piece; new grain for each would take most of the time."""
+        """Grain from which each frame takes a random crop; new grain for each frame would take most of the time."""
         width, height = CLIP_SIZE
         rng = np.random.default_rng(self.seed)
         white = rng.standard_normal((height + _GRAIN_MARGIN, width + _GRAIN_MARGIN), np.float32)
@@ -145,24 +152,25 @@ class DemoFootage:
 
 
 _GRAIN_MARGIN = 256
+"""Pixels by which the grain is larger than a frame: range of the random crops."""
 _GRADE = np.array([
     [0.62, 0.12, 0.04, 4.0],
     [0.02, 0.90, 0.05, 3.0],
     [0.00, 0.10, 0.92, 3.0],
 ])  # fmt: skip
-"""Blue, green, red and 1 in; blue, green, red out: a warm print, with a little less contrast and colour."""
+"""Color matrix from (B, G, R, 1) to (B, G, R): warmer, with less contrast and saturation."""
 
 
 def film(frames: int = 240, seed: int = 1) -> DemoFootage:
-    """Plan both versions of the scene.
+    """Return the footage of both versions.
 
     Args:
         frames: Length of the reference in frames, at least 16.
-        seed: Where the random numbers start; the same seed gives the same footage.
+        seed: Seed of the random numbers; equal seeds give equal footage.
 
     Raises:
-        ArgumentError: With fewer than 16 frames.
-        MissingDependencyError: When the photographs are not installed.
+        ArgumentError: `frames` is below 16.
+        MissingDependencyError: The photographs are not installed.
     """
     if frames < 16:
         raise ArgumentError("demo", "frames", "must be at least 16", frames)
@@ -172,7 +180,7 @@ def film(frames: int = 240, seed: int = 1) -> DemoFootage:
 
 
 def clip_order(frames: int, seed: int) -> tuple[int, ...]:
-    """Draw which moments the other version shows.
+    """Draw the moments of the other version at random.
 
     It starts before the reference and ends after it. On its way it loses up to three frames at a time, shows a frame
     up to three times more, and the end of its second shot is cut shorter. A moment stands at most `FARTHEST` frames
@@ -202,12 +210,12 @@ def clip_order(frames: int, seed: int) -> tuple[int, ...]:
 
 
 def write_ref(footage: DemoFootage, path: Path, on_frame: Callable[[int], None] | None = None) -> None:
-    """Encode the reference with its sound.
+    """Encode the reference with its audio.
 
     Args:
         footage: What to encode.
-        path: The Matroska file to write; it appears when it is whole.
-        on_frame: Called with the number of frames done.
+        path: The Matroska file to write, atomically.
+        on_frame: Called with the number of frames encoded.
 
     Raises:
         MediaError: ffmpeg failed, or the file cannot be written.
@@ -218,21 +226,20 @@ def write_ref(footage: DemoFootage, path: Path, on_frame: Callable[[int], None] 
 
 
 def write_clip(footage: DemoFootage, path: Path, on_frame: Callable[[int], None] | None = None) -> None:
-    """Encode the other version with its sound; arguments and errors as for `write_ref`."""
+    """Encode the other version with its audio; arguments and errors as for `write_ref`."""
     pictures = (footage.clip_picture(i) for i in range(len(footage.order)))
     _write(path, pictures, CLIP_SIZE, footage.clip_sound(), on_frame)
 
 
 def right_frames(footage: DemoFootage, frame_map: Sequence[int | None]) -> list[bool]:
-    """Say for each ref frame whether the clip frame that was found for it is right.
+    """Return for each ref frame whether its clip frame is right.
 
-    Right is a frame of the same moment; where the other version has lost the moment, of the nearest one of the same
-    shot that it still has. A moment whose pristine picture differs from that by at most half a code value on
-    average counts too.
+    Right is a frame of the same moment; if the other version lacks the moment, of the nearest one of the same shot that
+    it has. A moment whose image without grain differs from that by at most 0.5 code values on average counts too.
 
     Args:
-        footage: Where the truth is known.
-        frame_map: The clip frame found for each ref frame, None where none was found.
+        footage: The footage with its ground truth.
+        frame_map: The clip frame of each ref frame; None without a match.
     """
     return [
         found is not None and _is_right(footage, footage.order[found], _true_moments(footage, n))
@@ -241,7 +248,7 @@ def right_frames(footage: DemoFootage, frame_map: Sequence[int | None]) -> list[
 
 
 def _true_moments(footage: DemoFootage, n: int) -> list[int]:
-    """The moment itself, or the nearest ones that are left of its shot."""
+    """Return the moment itself, or the nearest ones of its shot that the other version has."""
     left = set(footage.order)
     if n in left:
         return [n]
@@ -262,10 +269,10 @@ def _luma(picture: UInt8Array) -> Float32Array:
 
 
 def _sound(shots: list[int], pitch: float) -> Int16Array:
-    """Tones and clicks of a film whose frames belong to these shots."""
+    """Return tones and clicks for the shots of all frames."""
     starts = [i for i, shot in enumerate(shots) if i > 0 and shot != shots[i - 1]]
     tones = np.repeat([SHOTS[shot].tone * pitch for shot in shots], _SAMPLES)
-    # The phase runs on through a change of pitch, so that only the clicks mark the cuts.
+    # continuous phase, so that only the clicks mark the cuts
     phase = np.fromiter(accumulate(tones / SAMPLE_RATE), np.float64, tones.size) * 2 * np.pi
     seconds = np.arange(tones.size) / SAMPLE_RATE
     swell = 0.75 + 0.25 * np.sin(2 * np.pi * 0.4 * seconds)
@@ -288,7 +295,11 @@ def _write(
     sound: Int16Array,
     on_frame: Callable[[int], None] | None,
 ) -> None:
-    with TemporaryDirectory(prefix="vs_align-") as name, Children(Path(name)) as children, parts(path) as (part,):
+    with (
+        TemporaryDirectory(prefix="vs_align-") as name,
+        ChildProcesses(Path(name)) as children,
+        temporary_paths(path) as (part,),
+    ):
         sound_path = Path(name) / "sound.wav"
         with wave.open(str(sound_path), "wb") as file:
             file.setnchannels(1)
@@ -305,15 +316,15 @@ def _write(
                     on_frame(done)
             ffmpeg.stdin.close()
         except BrokenPipeError:
-            # It has ended before its time; its last words below say why.
+            # ffmpeg has failed; its stderr is reported below
             pass
         if ffmpeg.wait() != 0:
-            raise MediaError(f"{path} cannot be written: {children.last_words(ffmpeg)}")
+            raise MediaError(f"{path} cannot be written: {children.stderr_tail(ffmpeg)}")
         replace(part, path)
 
 
 def _ffmpeg_command(size: tuple[int, int], sound: Path, target: Path) -> list[str]:
-    # Fixed numbers of threads and bit-exact muxing make the file the same on every machine with this ffmpeg.
+    # a fixed number of threads and bit-exact muxing make the file reproducible with the same ffmpeg
     return [
         str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y",
         "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", str(RATE), "-i", "pipe:0",
@@ -330,22 +341,21 @@ def _photograph(name: str) -> UInt8Array:
     path = _photograph_path(name)
     picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
-        raise MissingDependencyError(f"vs_align.demo: {path} cannot be read. {_ADVICE}")
+        raise MissingDependencyError(
+            f"vs_align.demo: {path} cannot be read. Run: {install_command(*DEMO, reinstall=True)}"
+        )
     return _pixels(picture)
 
 
 def _photograph_path(name: str) -> Path:
-    """Where scikit-image keeps a photograph; found without importing it, for its loader may download."""
+    """Return the path of a photograph in scikit-image, without importing it, because its loader may download."""
     spec = find_spec("skimage")
     for folder in spec.submodule_search_locations or [] if spec else []:
         path = Path(folder) / "data" / name
         if path.is_file():
             return path
     what = f"scikit-image lacks the photograph {name}" if spec else "the photographs of scikit-image are not installed"
-    raise MissingDependencyError(f"vs_align.demo: {what}. {_ADVICE}")
-
-
-_ADVICE = "Install them with: pip install --force-reinstall scikit-image"
+    raise MissingDependencyError(f"vs_align.demo: {what}. Run: {install_command(*DEMO, reinstall=True)}")
 
 
 def _pixels(picture: object) -> UInt8Array:

@@ -1,4 +1,4 @@
-"""`vs-align doctor`: is everything there, and how to mend what is not."""
+"""`vs-align doctor`: checks programs, plugins and packages, and prints how to install what is missing."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from vs_align.cli.console import print_stdout, write_stdout
 if TYPE_CHECKING:
     from vs_align.cli.show_versions import Finding
 
-_COLOURS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+_COLORS = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
 
 def doctor(
@@ -33,7 +33,7 @@ def doctor(
 
 
 def _show(findings: Sequence["Finding"], missing: int) -> None:
-    """Print a table, and under it one line for each thing that is not as it should be."""
+    """Print a table, and below it a line of advice for each item that is not OK."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -41,14 +41,14 @@ def _show(findings: Sequence["Finding"], missing: int) -> None:
     for heading, fold in (("what", False), ("state", False), ("found", True)):
         table.add_column(heading, no_wrap=not fold, overflow="fold")
     for finding in findings:
-        colour = _COLOURS[finding.state]
-        table.add_row(escape(finding.name), f"[{colour}]{finding.state}[/]", escape(finding.found))
+        color = _COLORS[finding.state]
+        table.add_row(escape(finding.name), f"[{color}]{finding.state}[/]", escape(finding.found))
     to_mend = [finding for finding in findings if finding.mend]
     lines = ["\n[bold]How to mend[/]"] if to_mend else []
     for finding in sorted(to_mend, key=lambda finding: finding.state != "missing"):
-        colour = _COLOURS[finding.state]
-        lines.append(f"[{colour}]{escape(finding.name)}[/]: {escape(finding.mend)}")
+        color = _COLORS[finding.state]
+        lines.append(f"[{color}]{escape(finding.name)}[/]: {escape(finding.mend)}")
     verdict = f"[bold red]{missing} needed but missing.[/]" if missing else "[green]Everything needed is there.[/]"
-    # The findings are the result of this command, so they go where results go.
+    # on stdout, because the findings are the result of this command
     print_stdout(table, soft_wrap=False)
     print_stdout(*lines, f"\n{verdict}")

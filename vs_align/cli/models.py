@@ -1,4 +1,4 @@
-"""`vs-align models`: which networks there are, and their weights on this machine."""
+"""`vs-align models`: lists, downloads and verifies the weights of neural networks."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from vs_align.cli.console import console, note, print_stdout, step, write_stdout
 from vs_align.errors import AlignError
 
 if TYPE_CHECKING:
-    from vs_align.measure.networks.download import Progress
+    from vs_align.measure.networks.download import DownloadProgress
 
 models = typer.Typer(help="Weights of the networks that some engines use.", no_args_is_help=True)
 _Names = Annotated[list[str] | None, typer.Argument(help="Names of models; all by default.", show_default=False)]
@@ -73,7 +73,7 @@ def _chosen(names: list[str] | None) -> list[str]:
     from vs_align.measure.networks.weights import MODELS, find
 
     for name in names or ():
-        find(name)  # an unknown name is an error before anything is done
+        find(name)  # raises for an unknown name before any download
     return names or list(MODELS)
 
 
@@ -100,11 +100,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
         where = "[yellow]not on this machine[/]" if row["path"] is None else escape(row["path"])
         megabytes = "" if row["megabytes"] is None else str(row["megabytes"])
         table.add_row(row["name"], megabytes, row["licence"], escape(row["purpose"]), where)
-    print_stdout(table, soft_wrap=False)  # the result of this command, so it goes where results go
+    print_stdout(table, soft_wrap=False)  # on stdout, because it is the result of this command
 
 
 class _Bar:
-    """Hands on what pooch reports to a bar of rich."""
+    """Adapter from the progress interface of pooch to a progress bar of rich."""
 
     def __init__(self, bar: Any, task: Any, total: int | None) -> None:
         self._bar, self._task, self._total = bar, task, total
@@ -115,7 +115,7 @@ class _Bar:
 
     @total.setter
     def total(self, total: int) -> None:
-        # what the server says; 0 if it says nothing
+        # Content-Length of the server; 0 without one
         self._total = total or self._total
         self._bar.update(self._task, total=self._total)
 
@@ -126,11 +126,11 @@ class _Bar:
         self._bar.reset(self._task, total=self._total)
 
     def close(self) -> None:
-        """The bar ends with its block."""
+        """Does nothing: the bar ends with its block."""
 
 
 @contextmanager
-def _progress(label: str, total: int | None) -> Iterator["Progress"]:
+def _progress(label: str, total: int | None) -> Iterator["DownloadProgress"]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()

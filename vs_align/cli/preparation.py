@@ -1,13 +1,15 @@
-"""What is looked at before any work is begun, so that whatever is wrong is said at once."""
+"""Checks and preparation before any work: output paths, input files, encoder, cache."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vs_align.cli.console import interrupt_at_once, note, stage_time, step
 from vs_align.cli.options import DEFAULT_CODEC, Audio
-from vs_align.errors import MediaError
+from vs_align.errors import MediaError, MissingDependencyError
+from vs_align.io.install_advice import REPORT, install_command
 
 if TYPE_CHECKING:
     from vs_align.media.ffmpeg import Encoder
@@ -24,20 +26,20 @@ def check_targets(
     overwrite: bool,
     images: bool = False,
 ) -> None:
-    """Make sure that all files to write can be written, that none is an input or exists, and that none is named twice.
+    """Raise if an output file cannot be written, is an input, exists already, or is given twice.
 
     Args:
-        videos: Videos to write, whose names tell the container; None is nothing to write.
-        others: Other files to write.
+        videos: Videos to write; their suffixes determine the container. None entries are skipped.
+        others: Other files to write. None entries are skipped.
         inputs: Files that are read.
-        overwrite: Whether files that exist are replaced.
-        images: Whether a video may be an image, of one frame.
+        overwrite: Whether existing files are replaced.
+        images: Whether an output may be an image of one frame.
 
     Raises:
-        MediaError: One of it is not so.
+        MediaError: A file breaks one of these rules.
     """
     from vs_align.io.atomic_files import is_device
-    from vs_align.media.atomic_output import check_new, check_video_name, check_writable
+    from vs_align.media.output_checks import check_new, check_video_name, check_writable
 
     named = [path for path in videos if path is not None]
     for path in named:
@@ -53,15 +55,15 @@ def check_targets(
             raise MediaError(f"{path} is named for two of the files to write.")
 
 
-def fitted_placement(
+def fit_placement(
     placement: "Placement", first: "tuple[str, Source]", second: "tuple[str, Source]", name: str
 ) -> "Placement":
-    """Return a placement at the sizes of two videos.
+    """Return a placement resized to two videos.
 
     Args:
-        placement: One that was read from a file.
-        first: The word for the video whose pixels its matrices give, and that video.
-        second: The same for the video whose pixels they take.
+        placement: A placement from a file.
+        first: Name and video of the side that its matrices map to.
+        second: Name and video of the side that its matrices map from.
         name: Name of the file.
 
     Raises:
@@ -70,7 +72,7 @@ def fitted_placement(
     from vs_align.api import arguments as checks
 
     videos = [source for _, source in (first, second)]
-    fitted = checks.fitted_placement(placement, *((video.width, video.height) for video in videos))
+    fitted = checks.fit_placement(placement, *((video.width, video.height) for video in videos))
     if fitted is None:
         made = " and ".join(
             f"{word} of {width}x{height}"
@@ -90,17 +92,17 @@ def probe_pair(
     usual: Audio,
     rates: tuple[Fraction | None, Fraction | None] = (None, None),
 ) -> "tuple[VideoFile, VideoFile, Audio]":
-    """Look into both files and find out whose sound will be heard.
+    """Probe both files and choose whose audio the result has.
 
     Args:
         clip: The video whose frames are shown.
         ref: The video that they are aligned to.
-        audio: Whose sound is asked for, if it is.
-        usual: Whose sound is taken otherwise, if that file has any.
-        rates: Frames per second of both that count whatever their time stamps say, None for what they say.
+        audio: The value of --audio; None: not given.
+        usual: Whose audio is used by default, if that file has any.
+        rates: Frames per second of both that replace their time stamps; None: the time stamps count.
 
     Raises:
-        MediaError: A file is no whole video, or has none of the sound that is asked for.
+        MediaError: A file is no complete video, or lacks the audio that --audio names.
     """
     from vs_align.media.probe import probe
 
@@ -109,8 +111,8 @@ def probe_pair(
     file = files.get(chosen)
     if file is not None and file.audio_codec is None:
         if audio is not None:
-            raise MediaError(f"--audio {chosen}: {file.path.name} has no sound.")
-        note(f"{file.path.name} has no sound, so the result has none.")
+            raise MediaError(f"--audio {chosen}: {file.path.name} has no audio.")
+        note(f"{file.path.name} has no audio, so the result has none.")
         chosen = Audio.NONE
     for video in files.values():
         if video.interlaced:
@@ -118,15 +120,15 @@ def probe_pair(
     return files[Audio.CLIP], files[Audio.REF], chosen
 
 
-def ready_encoder(codec: str, out: Path | None = None) -> "Encoder":
-    """Make sure that the programs and plugins are there, and return the encoder.
+def prepare_encoder(codec: str, out: Path | None = None) -> "Encoder":
+    """Check programs and plugins, and return the encoder.
 
     Args:
-        codec: Its name.
-        out: File to write; an image has an encoder of its own.
+        codec: ffmpeg's name of the encoder.
+        out: File to write; an image has its own encoder.
 
     Raises:
-        MissingDependencyError: One is not.
+        MissingDependencyError: A program or plugin is missing.
         MediaError: ffmpeg has no such encoder.
     """
     from vs_align.media.ffmpeg import find_encoder
@@ -144,15 +146,25 @@ def ready_encoder(codec: str, out: Path | None = None) -> "Encoder":
     return find_encoder(codec)
 
 
-def tell_alpha(*sources: "Source") -> None:
-    """Say whose alpha is left out."""
+def require_matplotlib() -> None:
+    """Raise if Matplotlib, which --plot needs, is not installed.
+
+    Raises:
+        MissingDependencyError: It is missing.
+    """
+    if find_spec("matplotlib") is None:
+        raise MissingDependencyError(f"--plot needs Matplotlib. Run: {install_command(*REPORT)}")
+
+
+def report_alpha(*sources: "Source") -> None:
+    """Print a note for each video whose alpha is ignored."""
     for source in sources:
         if source.alpha or source.file.alpha_mode:
             note(f"{source.file.path.name} has alpha: it is ignored.")
 
 
 def open_video(file: "VideoFile") -> "Source":
-    """Index a file, which takes minutes for a long one on its first time."""
+    """Index a file; the first time takes minutes for a long file."""
     from vs_align.media.source import open_source
 
     step(f"reading {file.path.name}")
@@ -163,21 +175,21 @@ def open_video(file: "VideoFile") -> "Source":
     return source
 
 
-def ready_cache(cache: Path | None, keep: bool) -> Path | None:
-    """Return the folder in which findings are kept, made and proved to be writable; None where none are to be kept.
+def prepare_cache(cache: Path | None, keep: bool) -> Path | None:
+    """Return the cache folder, after making it and checking that it is writable; None for no cache.
 
-    The user's cache may be one that cannot be written, as in many containers: then none are kept.
+    If the user's cache is not writable, as in many containers, there is no cache.
 
     Args:
-        cache: The folder that was named; None for the user's cache.
-        keep: Whether anything is kept.
+        cache: The value of --cache; None for the user's cache.
+        keep: Whether a cache is used.
 
     Raises:
-        MediaError: The folder was named, and cannot be made or written to, or nothing is kept.
+        MediaError: --cache was given and cannot be made or written to, or `keep` is false.
     """
-    from vs_align.io.atomic_files import reason_of
-    from vs_align.media.atomic_output import check_writable
+    from vs_align.io.atomic_files import error_reason
     from vs_align.media.cache import writable_cache_folder
+    from vs_align.media.output_checks import check_writable
 
     if not keep:
         if cache is not None:
@@ -188,6 +200,6 @@ def ready_cache(cache: Path | None, keep: bool) -> Path | None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MediaError(f"--cache {cache} cannot be made: {reason_of(error)}.") from error
+        raise MediaError(f"--cache {cache} cannot be made: {error_reason(error)}.") from error
     check_writable(cache / "film.fingerprints")
     return cache

@@ -1,4 +1,4 @@
-"""What is installed on this machine, in which version, and how to mend what is not."""
+"""Findings of `vs-align doctor`: programs, plugins, packages, models and folders on this machine."""
 
 import os
 import platform
@@ -10,36 +10,39 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vs_align.errors import AlignError
+from vs_align.io.install_advice import TORCH, install_command
 from vs_align.io.user_folders import cache_home, is_writable
 from vs_align.measure.networks import weights
 from vs_align.media.ffmpeg import VARIABLE, ffmpeg_version, find_encoder, find_ffmpeg, known_limits
 from vs_align.media.vspipe import ensure_config, find_vspipe, supports_mkv
 
 OLDEST_PYTHON = (3, 12)
+"""Oldest supported version of Python."""
 OLDEST_VAPOURSYNTH = 80
+"""Oldest supported release of VapourSynth."""
 
 
 class State(StrEnum):
-    """Whether a thing is as it should be."""
+    """State of a dependency."""
 
     OK = "ok"
-    """It is there and works."""
+    """Present and working."""
     MISSING = "missing"
-    """It is not there, does not work or is too old, and vs_align needs it."""
+    """Required, and missing, broken or too old."""
     OPTIONAL = "optional"
-    """It is not there, and vs_align does without."""
+    """Missing, but not required."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one thing."""
+    """Result of one check."""
 
     name: str
     state: State
     found: str
-    """Version and place, or what is wrong."""
+    """Version and path, or the problem."""
     mend: str = ""
-    """What to do about it, in one line; empty where all is well."""
+    """Advice in one line; empty if the state is OK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,9 @@ class _Plugin:
 
 
 _PLUGINS = (
-    _Plugin("bs", "reads video files", "pip install vapoursynth-bestsource", required=True),
-    _Plugin("akarin", "makes some graphs faster", "pip install vapoursynth-akarin"),
-    _Plugin("vszip", "makes some graphs faster", "pip install vapoursynth-vszip"),
+    _Plugin("bs", "reads video files", install_command("vapoursynth-bestsource"), required=True),
+    _Plugin("akarin", "makes some graphs faster", install_command("vapoursynth-akarin")),
+    _Plugin("vszip", "makes some graphs faster", install_command("vapoursynth-vszip")),
     # The package index has an unrelated program of the name vship, so no pip command may stand here.
     _Plugin("vship", "metrics on a GPU", "Copy the library of a Vship release into {plugins} (it is not on pip)."),
     _Plugin("julek", "metrics on the CPU", "Copy the library of a julek-plugin release into {plugins}."),
@@ -61,9 +64,9 @@ _PLUGINS = (
 
 
 def show_versions() -> tuple[Finding, ...]:
-    """Look at everything that vs_align uses: programs, plugins, packages, models and folders.
+    """Check all programs, plugins, packages, models and folders that vs_align uses.
 
-    Lets vspipe know this Python where that has not been done. PyTorch is imported only where it is installed.
+    Registers this Python for vspipe if needed. PyTorch is imported if it is installed.
 
     Returns:
         Findings in a fixed order.
@@ -83,30 +86,32 @@ def _python() -> Iterator[Finding]:
 
 
 def _vapoursynth() -> Iterator[Finding]:
-    import vapoursynth as vs
+    from vs_align.nodes.plugins import core_release, core_threads
 
-    release = vs.__version__.release_major
+    release = core_release()
     if release >= OLDEST_VAPOURSYNTH:
-        yield Finding("VapourSynth", State.OK, f"R{release}, {vs.core.num_threads} threads")
+        yield Finding("VapourSynth", State.OK, f"R{release}, {core_threads()} threads")
     else:
-        mend = "pip install -U vapoursynth"
+        mend = install_command("vapoursynth", upgrade=True)
         yield Finding("VapourSynth", State.MISSING, f"R{release}, older than R{OLDEST_VAPOURSYNTH}", mend)
 
 
 def _vspipe() -> Iterator[Finding]:
     try:
         path = find_vspipe()
-        told = ensure_config()
+        registered = ensure_config()
         carries_mkv = supports_mkv()
     except AlignError as error:
-        yield Finding("vspipe", State.MISSING, str(error), f"pip install -U vapoursynth && {_configure()}")
+        yield Finding(
+            "vspipe", State.MISSING, str(error), f"{install_command('vapoursynth', upgrade=True)} && {_configure()}"
+        )
         return
-    yield Finding("vspipe", State.OK, f"{path}{', which now knows this Python' if told else ''}")
+    yield Finding("vspipe", State.OK, f"{path}{', which now knows this Python' if registered else ''}")
     if carries_mkv:
         yield Finding("vspipe: mkv", State.OK, "variable frame rates can be piped")
     else:
         found = "only y4m, which cannot carry a variable frame rate"
-        yield Finding("vspipe: mkv", State.OPTIONAL, found, "pip install -U vapoursynth")
+        yield Finding("vspipe: mkv", State.OPTIONAL, found, install_command("vapoursynth", upgrade=True))
 
 
 def _configure() -> str:
@@ -114,14 +119,13 @@ def _configure() -> str:
 
 
 def _plugins() -> Iterator[Finding]:
-    import vapoursynth as vs
+    from vs_align.nodes.plugins import is_loaded, plugin_folder, plugin_version
 
-    folder = Path(vs.__file__).parent / "plugins"
+    folder = plugin_folder()
     for plugin in _PLUGINS:
         name = f"plugin: {plugin.namespace}"
-        if hasattr(vs.core, plugin.namespace):
-            loaded = getattr(vs.core, plugin.namespace)
-            yield Finding(name, State.OK, f"{loaded.version.major}.{loaded.version.minor}, {plugin.use}")
+        if is_loaded(plugin.namespace):
+            yield Finding(name, State.OK, f"{plugin_version(plugin.namespace)}, {plugin.use}")
         else:
             state = State.MISSING if plugin.required else State.OPTIONAL
             yield Finding(name, state, f"not loaded; {plugin.use}", plugin.mend.format(plugins=folder))
@@ -132,7 +136,7 @@ def _ffmpeg() -> Iterator[Finding]:
         path = find_ffmpeg()
         version = ffmpeg_version(path)
     except AlignError as error:
-        mend = f"pip install --force-reinstall imageio-ffmpeg, and unset {VARIABLE}"
+        mend = f"unset {VARIABLE}; {install_command('imageio-ffmpeg', reinstall=True)}"
         yield Finding("ffmpeg", State.MISSING, " ".join(str(error).split()), mend)
         return
     chosen = f", which {VARIABLE} names" if os.environ.get(VARIABLE) else ""
@@ -147,7 +151,7 @@ def _ffmpeg() -> Iterator[Finding]:
 
 
 def _torch() -> Iterator[Finding]:
-    mend = "pip install 'vs_align[torch]'"
+    mend = install_command(*TORCH)
     if find_spec("torch") is None:
         yield Finding("PyTorch", State.OPTIONAL, "not installed; runs neural engines", mend)
         yield Finding("CUDA", State.OPTIONAL, "needs PyTorch", mend)
@@ -156,7 +160,7 @@ def _torch() -> Iterator[Finding]:
         import torch
     except (ImportError, OSError) as error:
         broken = f"installed, but cannot be loaded: {' '.join(str(error).split())}"
-        yield Finding("PyTorch", State.OPTIONAL, broken, "pip install --force-reinstall torch")
+        yield Finding("PyTorch", State.OPTIONAL, broken, install_command("torch", reinstall=True))
         return
     yield Finding("PyTorch", State.OK, str(torch.__version__))
     if torch.cuda.is_available():
@@ -188,7 +192,7 @@ def _metrics() -> Iterator[Finding]:
         missing = missing_for(row)
         name = f"metric: {row.name}"
         if not missing:
-            yield Finding(name, State.OK, f"{row.best_for}; licence: {row.licence}")
+            yield Finding(name, State.OK, f"{row.best_for}; licence: {row.license}")
         else:
             need, _, mend = missing.partition(". ")
             yield Finding(name, State.OPTIONAL, f"{need}; {row.best_for}", mend)
@@ -212,7 +216,7 @@ def _folders() -> Iterator[Finding]:
 
 
 def _numba_folders() -> list[Path]:
-    """Where numba keeps compiled code, in the order in which it tries."""
+    """Return the folders in which numba may cache compiled code, in its order."""
     from platformdirs import user_cache_path
 
     named = os.environ.get("NUMBA_CACHE_DIR")
@@ -225,7 +229,7 @@ def _numba_folders() -> list[Path]:
 
 
 def _size_of(folder: Path) -> int:
-    """Bytes in all files of a folder. Files that vanish meanwhile count nothing."""
+    """Return the bytes of all files in a folder; files that vanish meanwhile are skipped."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""The files beside a finished video: each is written whatever becomes of the others."""
+"""Side outputs of a command: each file is written even if another fails, and errors are raised at the end."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Self
 
 from vs_align.cli.console import Interrupted
 from vs_align.errors import AlignError, MediaError
-from vs_align.io.atomic_files import parts, reason_of, replace
+from vs_align.io.atomic_files import error_reason, replace, temporary_paths
 
 
 class Writing:
-    """Gives files their names one by one, and says at the end of the block what could not be written.
+    """Context manager that writes output files one by one and raises all errors at the end of the block.
 
     Example:
         ```python
@@ -23,7 +23,7 @@ class Writing:
 
     def __init__(self) -> None:
         self.done: list[Path] = []
-        """Files that were written."""
+        """Files that were written, in order."""
         self._faults: list[str] = []
 
     def __enter__(self) -> Self:
@@ -33,11 +33,11 @@ class Writing:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Raise what could not be written, or what was written before an interruption.
+        """Raise the errors of writing, or name the files that were written before an interruption.
 
         Raises:
-            MediaError: Something could not be written.
-            Interrupted: Somebody asked the program to end.
+            MediaError: A file could not be written.
+            Interrupted: A signal ended the program.
         """
         names = " and ".join(map(str, self.done))
         if isinstance(value, Interrupted) and names:
@@ -49,34 +49,34 @@ class Writing:
             raise MediaError(" ".join(self._faults) + kept)
 
     def name(self, part: Path, target: Path) -> None:
-        """Give a finished file its name.
+        """Rename a finished temporary file to its target.
 
         Raises:
-            MediaError: The file system refuses.
+            MediaError: The file system reports an error.
         """
         replace(part, target)
         self.done.append(target)
 
     def write(self, target: Path | None, write: Callable[[Path], object]) -> None:
-        """Write a file with a function that takes its path; None is no file. A fault is kept for the end."""
+        """Write a file by a function of its temporary path; None is no file. An error is raised at the end."""
         if target is None:
             return
         hidden = target
         try:
-            with parts(target) as (hidden,):
+            with temporary_paths(target) as (hidden,):
                 write(hidden)
                 self.name(hidden, target)
         except (AlignError, OSError) as error:
             self._fail(error, hidden, target)
 
     def attempt(self, action: Callable[[], object]) -> None:
-        """Do something else that may fail, such as writing to stdout. A fault is kept for the end."""
+        """Call a function that may fail, such as writing to stdout. An error is raised at the end."""
         try:
             action()
         except AlignError as error:
             self._faults.append(str(error))
 
     def _fail(self, error: AlignError | OSError, hidden: Path, target: Path) -> None:
-        """Keep a fault in the words of the file that was wanted."""
-        said = str(error) if isinstance(error, AlignError) else f"{target} cannot be written: {reason_of(error)}."
-        self._faults.append(said.replace(str(hidden), str(target)))
+        """Store an error, with the target instead of the temporary path in its message."""
+        message = str(error) if isinstance(error, AlignError) else f"{target} cannot be written: {error_reason(error)}."
+        self._faults.append(message.replace(str(hidden), str(target)))

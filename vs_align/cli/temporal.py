@@ -1,46 +1,43 @@
-"""`vs-align temporal`: two files in, one file out that shows ref's moments with clip's pictures."""
+"""`vs-align temporal`: matches the frames of two files and writes clip's frames in ref's time."""
 
 import dataclasses
 import math
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vs_align.cli.console import frame_progress, note, spoken
-from vs_align.cli.contents import PairContents, picture_meant
+from vs_align.cli.console import frame_progress, note, spoken, step
 from vs_align.cli.options import (
     Audio,
-    ClipFps,
-    Codec,
-    Crf,
+    EncodingOptions,
+    GeneralOptions,
     KeepScript,
-    Overwrite,
+    PairRateOptions,
     Plot,
-    Preset,
-    Quiet,
-    RefFps,
     Report,
-    Verbose,
-    absolute,
-    parse_rate,
+    command,
     report_path,
 )
-from vs_align.cli.preparation import check_targets, open_video, probe_pair, ready_encoder, tell_alpha
+from vs_align.cli.preparation import (
+    check_targets,
+    open_video,
+    prepare_encoder,
+    probe_pair,
+    report_alpha,
+    require_matplotlib,
+)
 from vs_align.cli.reporting import left_out_line, show_report, write_report
 from vs_align.cli.side_outputs import Writing
-from vs_align.errors import MediaError, MissingDependencyError
+from vs_align.errors import MediaError
 from vs_align.io.atomic_files import beside
-from vs_align.media.image_output import check_one_frame, image_format, is_image
+from vs_align.media.image_output import check_single_frame, image_format, is_image
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from vs_align.measure.metrics.registry import MetricRow
     from vs_align.media.encode import EncodeJob
     from vs_align.media.ffmpeg import Encoder
@@ -51,169 +48,120 @@ if TYPE_CHECKING:
 
 
 class Fallback(StrEnum):
-    """What is shown where clip has no counterpart."""
+    """What is shown for ref frames without a match."""
 
     REF = "ref"
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    clip: Path
-    ref: Path
-    out: Path
-    precision: int
-    tr: int
-    match_height: int
-    fallback: Fallback
-    thresh: float | None
-    metric: str | None
-    smooth: bool
-    audio: Audio | None
-    crf: float
-    preset: str
-    codec: str
-    keep_script: bool
-    timeline: Path | None
-    use_timeline: Path | None
-    plot: Path | None
-    report: str | None
-    rates: "tuple[Fraction | None, Fraction | None]"
-    overwrite: bool
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalOptions:
+    """Parameters of `vs-align temporal`."""
+
+    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="Video whose frames are shown.", show_default=False)]
+    ref: Annotated[Path, typer.Argument(metavar="REF", help="Video whose moments are shown.", show_default=False)]
+    out: Annotated[Path, typer.Option("-o", "--output", help="File to write.", show_default=False)]
+    precision: Annotated[int, typer.Option(min=1, max=3, help="How frames are compared.")] = 1
+    tr: Annotated[int, typer.Option(min=0, help="Frames to search on either side.")] = 20
+    match_height: Annotated[int, typer.Option(min=16, help="Rows at which frames are compared.")] = 360
+    fallback: Annotated[Fallback, typer.Option(help="What to show where the best score is not below --thresh.")] = (
+        Fallback.NONE
+    )
+    thresh: Annotated[
+        float | None, typer.Option(help="Score from which on a match does not count. Default: the metric's own.")
+    ] = None
+    metric: Annotated[
+        str | None, typer.Option(help="Metric by name, instead of --precision; `vs-align doctor` lists them.")
+    ] = None
+    smooth: Annotated[
+        bool, typer.Option("--smooth/--no-smooth", help="Whether neighbours have a say where scores hardly differ.")
+    ] = True
+    audio: Annotated[
+        Audio | None, typer.Option(help="Whose audio; clip's is cut to ref's time. Default: ref's, if it has any.")
+    ] = None
+    encoding: EncodingOptions
+    keep_script: KeepScript = False
+    timeline: Annotated[
+        Path | None, typer.Option(help="Write which frame belongs where, as JSON; one by sync is rendered.")
+    ] = None
+    use_timeline: Annotated[Path | None, typer.Option(help="Render such a file and search nothing.")] = None
+    plot: Plot = None
+    report: Report = None
+    rates: PairRateOptions
+    general: GeneralOptions
 
     @property
     def inputs(self) -> list[Path]:
+        """Files that are read."""
         return [self.clip, self.ref, *([self.use_timeline] if self.use_timeline else [])]
 
     @property
     def kept_script(self) -> Path | None:
+        """The script beside the result; None if it is not kept."""
         return beside(self.out, ".vpy") if self.keep_script else None
 
 
-def temporal(
-    clip: Annotated[Path, typer.Argument(metavar="CLIP", help="Video whose frames are shown.", show_default=False)],
-    ref: Annotated[Path, typer.Argument(metavar="REF", help="Video whose moments are shown.", show_default=False)],
-    out: Annotated[
-        Path,
-        typer.Option("-o", "--output", help="File to write.", show_default=False),
-    ],
-    precision: Annotated[int, typer.Option(min=1, max=3, help="How frames are compared.")] = 1,
-    tr: Annotated[int, typer.Option(min=0, help="Frames to search on either side.")] = 20,
-    match_height: Annotated[int, typer.Option(min=16, help="Rows at which frames are compared.")] = 360,
-    fallback: Annotated[
-        Fallback, typer.Option(help="What to show where the best score is not below --thresh.")
-    ] = Fallback.NONE,
-    thresh: Annotated[
-        float | None, typer.Option(help="Score from which on a match does not count. Default: the metric's own.")
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric by name, instead of --precision; `vs-align doctor` lists them.")
-    ] = None,
-    smooth: Annotated[
-        bool, typer.Option("--smooth/--no-smooth", help="Whether neighbours have a say where scores hardly differ.")
-    ] = True,
-    audio: Annotated[
-        Audio | None, typer.Option(help="Whose sound; clip's is cut to ref's time. Default: ref's, if it has any.")
-    ] = None,
-    crf: Crf = 18,
-    preset: Preset = "medium",
-    codec: Codec = "libx264",
-    keep_script: KeepScript = False,
-    timeline: Annotated[
-        Path | None, typer.Option(help="Write which frame belongs where, as JSON; one by sync is rendered.")
-    ] = None,
-    use_timeline: Annotated[Path | None, typer.Option(help="Render such a file and search nothing.")] = None,
-    plot: Plot = None,
-    report: Report = None,
-    clip_fps: ClipFps = None,
-    ref_fps: RefFps = None,
-    overwrite: Overwrite = False,
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-) -> None:
+@command
+def temporal(options: TemporalOptions) -> None:
     """Show for each frame of REF the frame of CLIP that shows the same moment."""
-    given = _Options(
-        clip=clip.absolute(),
-        ref=ref.absolute(),
-        out=out.absolute(),
-        precision=precision,
-        tr=tr,
-        match_height=match_height,
-        fallback=fallback,
-        thresh=thresh,
-        metric=metric,
-        smooth=smooth,
-        audio=audio,
-        crf=crf,
-        preset=preset,
-        codec=codec,
-        keep_script=keep_script,
-        timeline=absolute(timeline),
-        use_timeline=absolute(use_timeline),
-        plot=absolute(plot),
-        report=report,
-        rates=(parse_rate(clip_fps), parse_rate(ref_fps)),
-        overwrite=overwrite,
-    )
-    with spoken(quiet=quiet, verbose=verbose):
-        _work(given)
+    with spoken(quiet=options.general.quiet, verbose=options.general.verbose):
+        _work(options)
 
 
-def _work(given: _Options) -> None:
-    given = _with_given_timeline(given)
+def _work(options: TemporalOptions) -> None:
+    options = _with_existing_timeline(options)
     started = time.monotonic()
-    others = [given.kept_script, given.timeline, given.plot, report_path(given.report)]
-    check_targets([given.out], others, given.inputs, images=True, overwrite=given.overwrite)
-    clip_file, ref_file, heard = probe_pair(given.clip, given.ref, given.audio, Audio.REF, given.rates)
-    heard = Audio.NONE if is_image(given.out) else heard
-    encoder = ready_encoder(given.codec, given.out)
-    row = _metric(given)
-    if given.plot is not None:
-        _check_plot(given.plot)
+    others = [options.kept_script, options.timeline, options.plot, report_path(options.report)]
+    check_targets([options.out], others, options.inputs, images=True, overwrite=options.general.overwrite)
+    clip_file, ref_file, heard = probe_pair(options.clip, options.ref, options.audio, Audio.REF, options.rates.both)
+    heard = Audio.NONE if is_image(options.out) else heard
+    encoder = prepare_encoder(options.encoding.codec, options.out)
+    row = _metric(options)
+    if options.plot is not None:
+        _check_plot(options.plot)
     clip_source, ref_source = open_video(clip_file), open_video(ref_file)
-    tell_alpha(clip_source, ref_source)
-    if given.use_timeline is not None:
-        _check_timeline(given.use_timeline, clip_source, ref_source)
-    check_one_frame(given.out, ref_source.length)
-    script = _plan(given, row, clip_source, ref_source)
+    report_alpha(clip_source, ref_source)
+    if options.use_timeline is not None:
+        _check_timeline(options.use_timeline, clip_source, ref_source)
+    check_single_frame(options.out, ref_source.length)
+    script = _plan(options, row, clip_source, ref_source)
     with Writing() as writing:
-        matches, found, left_out = _render(given, script, encoder, heard, writing)
-        writing.write(given.kept_script, script.write)
-        writing.write(given.timeline, found.save)
-        writing.write(given.plot, lambda path: _plot(path, matches, ref_source))
-        _report(given, script, matches, found, left_out, time.monotonic() - started, writing)
+        matches, found, left_out = _render(options, script, encoder, heard, writing)
+        writing.write(options.kept_script, script.write)
+        writing.write(options.timeline, found.save)
+        writing.write(options.plot, lambda path: _plot(path, matches, ref_source))
+        _report(options, script, matches, found, left_out, time.monotonic() - started, writing)
 
 
-def _with_given_timeline(given: _Options) -> _Options:
-    """Render what `vs-align sync` wrote instead of writing over it."""
-    if given.timeline is None or given.use_timeline is not None or not given.timeline.is_file():
-        return given
+def _with_existing_timeline(options: TemporalOptions) -> TemporalOptions:
+    """Render the timeline of `vs-align sync` instead of replacing its file."""
+    if options.timeline is None or options.use_timeline is not None or not options.timeline.is_file():
+        return options
     from vs_align.errors import ArgumentError
     from vs_align.timeline.timeline import Timeline
 
     try:
-        found = Timeline.load(given.timeline)
+        found = Timeline.load(options.timeline)
     except ArgumentError:
-        return given  # whatever it is, it was to be replaced
+        return options  # another file, which is replaced
     if found.verdict is None:
-        return given
-    note(f"{given.timeline.name} is the timeline of a sync: it is rendered, and nothing is searched.")
-    return dataclasses.replace(given, timeline=None, use_timeline=given.timeline)
+        return options
+    note(f"{options.timeline.name} is the timeline of a sync: it is rendered, and nothing is searched.")
+    return dataclasses.replace(options, timeline=None, use_timeline=options.timeline)
 
 
-def _metric(given: _Options) -> "MetricRow":
+def _metric(options: TemporalOptions) -> "MetricRow":
     from vs_align.enums import TemporalPrecision
     from vs_align.measure.metrics.registry import metric_named
 
-    return metric_named("temporal", TemporalPrecision(given.precision), given.metric)
+    return metric_named("temporal", TemporalPrecision(options.precision), options.metric)
 
 
 def _check_plot(path: Path) -> None:
-    """Complain before the work, not after it."""
+    """Raise before the work if the plot cannot be drawn."""
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise MediaError(f"--plot {path.name}: must end in .png, .svg or .pdf.")
-    if find_spec("matplotlib") is None:
-        raise MissingDependencyError("--plot needs Matplotlib. Install it with: pip install 'vs_align[report]'.")
+    require_matplotlib()
 
 
 def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
@@ -228,66 +176,67 @@ def _check_timeline(path: Path, clip: "Source", ref: "Source") -> None:
             )
 
 
-def _plan(given: _Options, row: "MetricRow", clip: "Source", ref: "Source") -> "TemporalScript":
-    from vs_align.measure.metrics.registry import Pictures
+def _plan(options: TemporalOptions, row: "MetricRow", clip: "Source", ref: "Source") -> "TemporalScript":
+    from vs_align.measure.metrics.registry import MetricInput
     from vs_align.media.scripts.temporal import TemporalScript, follows_clock
 
     by_time = follows_clock(clip, ref)
-    is_grey = not clip.is_yuv and not clip.is_rgb
+    is_gray = not clip.is_yuv and not clip.is_rgb
     for name, source in (("clip", clip), ("ref", ref)):
-        if source.is_still and given.use_timeline is None:
+        if source.is_still and options.use_timeline is None:
             note(f"{name} is a still, which has no time: frames are searched from frame 0 on; `sync` looks everywhere.")
-    if clip.rate != ref.rate and not (clip.is_still or ref.is_still) and given.use_timeline is None:
+    if clip.rate != ref.rate and not (clip.is_still or ref.is_still) and options.use_timeline is None:
         rates = f"{float(clip.rate):.3f} and {float(ref.rate):.3f} fps"
         way = "the search follows the clock" if by_time else "equally many frames, so the search goes frame for frame"
         note(f"clip and ref have {rates}: {way}.")
-    thresh, most = row.thresh if given.thresh is None else given.thresh, row.score_range[1]
-    if given.fallback is Fallback.REF and thresh > most and given.use_timeline is None:
+    thresh, most = row.thresh if options.thresh is None else options.thresh, row.score_range[1]
+    if options.fallback is Fallback.REF and thresh > most and options.use_timeline is None:
         note(f"scores of {row.title} end at {most:g}: with this --thresh ref is shown only where clip has no frame.")
     return TemporalScript(
         clip=clip,
         ref=ref,
-        tr=given.tr,
-        precision=given.precision,
-        match_height=given.match_height,
-        fallback=given.fallback is Fallback.REF,
-        thresh=given.thresh,
-        metric=given.metric if given.metric is None else row.name,
-        smooth=given.smooth,
-        colour=row.pictures is Pictures.RGB,
+        tr=options.tr,
+        precision=options.precision,
+        match_height=options.match_height,
+        fallback=options.fallback is Fallback.REF,
+        thresh=options.thresh,
+        metric=options.metric if options.metric is None else row.name,
+        smooth=options.smooth,
+        color=row.input is MetricInput.RGB,
         by_time=by_time,
-        timeline=given.use_timeline,
-        image=image_format(given.out, clip.bits, is_grey=is_grey) if is_image(given.out) else None,
+        timeline=options.use_timeline,
+        image=image_format(options.out, clip.bits, is_gray=is_gray) if is_image(options.out) else None,
     )
 
 
 def _render(
-    given: _Options, script: "TemporalScript", encoder: "Encoder", heard: Audio, writing: Writing
+    options: TemporalOptions, script: "TemporalScript", encoder: "Encoder", heard: Audio, writing: Writing
 ) -> "tuple[list[FrameMatch], Timeline, list[str]]":
-    """Write the result; also return what of the inputs is left out, in words."""
+    """Write the result. Return matches, timeline, and the contents of the inputs that the result lacks, as text."""
     from vs_align.decide.cut_list.matched_timeline import matched_timeline
-    from vs_align.media.atomic_output import parts
+    from vs_align.export.pair_contents import PairContents, expected_video
+    from vs_align.io.atomic_files import temporary_paths
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_matches
 
-    with TemporaryDirectory(prefix="vs_align-") as name, parts(given.out, 2) as (part, sounding):
+    with TemporaryDirectory(prefix="vs_align-") as name, temporary_paths(options.out, 2) as (part, sounding):
         folder = Path(name)
         path = folder / "temporal.vpy"
         script.write(path)
-        job = _job(given, script, encoder, path, part)
+        job = _job(options, script, encoder, path, part)
         with frame_progress("matching", script.ref.length) as on_frame:
             props = encode(job, folder, on_frame)
         matches = read_matches(props)
         found = matched_timeline(matches, script.clip, script.ref)
         finished, left_out = part, list[str]()
-        if not is_image(given.out):
-            collector = PairContents(script.clip, script.ref, heard, given.out, folder)
-            finished, left_out = collector.assembled(found, part, picture_meant(script.ref), sounding)
-        writing.name(finished, given.out)
+        if not is_image(options.out):
+            collector = PairContents(script.clip, script.ref, heard, options.out, folder, on_step=step, on_note=note)
+            finished, left_out = collector.assembled(found, part, expected_video(script.ref), sounding)
+        writing.name(finished, options.out)
     return matches, found, left_out
 
 
-def _job(given: _Options, script: "TemporalScript", encoder: "Encoder", path: Path, part: Path) -> "EncodeJob":
+def _job(options: TemporalOptions, script: "TemporalScript", encoder: "Encoder", path: Path, part: Path) -> "EncodeJob":
     from vs_align.media.encode import EncodeJob
 
     clip, ref = script.clip, script.ref
@@ -299,8 +248,8 @@ def _job(given: _Options, script: "TemporalScript", encoder: "Encoder", path: Pa
         tags=clip.tags,
         format=script.format,
         bits=clip.bits,
-        crf=given.crf,
-        preset=given.preset,
+        crf=options.encoding.crf,
+        preset=options.encoding.preset,
     )
 
 
@@ -325,7 +274,7 @@ def _plot(path: Path, matches: "list[FrameMatch]", ref: "Source") -> None:
 
 
 def _report(
-    given: _Options,
+    options: TemporalOptions,
     script: "TemporalScript",
     matches: "list[FrameMatch]",
     found: "Timeline",
@@ -337,7 +286,7 @@ def _report(
     from vs_align.decide.matching.verdict import Findings, judge
 
     ratio = script.clip.rate / script.ref.rate if script.by_time else 1
-    searched = given.use_timeline is None
+    searched = options.use_timeline is None
     centres = [int(n * ratio) for n in range(len(found))] if searched else []
     metric = next((match.metric for match in matches if match.metric is not None), None)
     findings = Findings(
@@ -347,14 +296,14 @@ def _report(
         grades=[match.grade for match in matches],
     )
     verdict = judge(
-        found.scores, found.frame_map, centres, given.tr if searched else None, metric or "planestats", findings,
+        found.scores, found.frame_map, centres, options.tr if searched else None, metric or "planestats", findings,
         script.clip.length,
     )  # fmt: skip
     report = match_report(found, verdict, metric)
-    report |= {"output": str(given.out), "left_out": left_out}
+    report |= {"output": str(options.out), "left_out": left_out}
     report |= {"seconds": round(seconds, 3), "fps": round(len(found) / seconds, 2)}
     show_report(report, _lines(report), " and ".join(map(str, writing.done)))
-    write_report(report, given.report, writing)
+    write_report(report, options.report, writing)
 
 
 def _lines(report: "dict[str, Any]") -> dict[str, str]:

@@ -1,24 +1,24 @@
-"""The numbers of a finished alignment, ready for a table or for JSON."""
+"""`alignment_report`: statistics of a spatial alignment over all frames, ready for a table or JSON."""
 
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from vs_align.decide.matching.verdict import Verdict
+from vs_align.decide.verdict import Judgment
 from vs_align.media.frame_props import FrameAlignment
 
 
-def alignment_report(frames: Sequence[FrameAlignment], verdict: Verdict) -> dict[str, Any]:
-    """Return verdict, counts and the spread of all numbers over the frames. Values that are not known are None.
+def alignment_report(frames: Sequence[FrameAlignment], judgment: Judgment) -> dict[str, Any]:
+    """Return the verdict, counts, and minimum, median and maximum of each number. Unknown values are None.
 
     Args:
-        frames: At least one.
-        verdict: What `judge_alignment` says of them.
+        frames: The alignment of each frame, at least one.
+        judgment: The judgment of these frames by `judge_alignment`.
     """
     residuals = [frame.residual for frame in frames]
     return {
-        "verdict": verdict.verdict,
-        "reason": verdict.reason,
+        "verdict": judgment.verdict.value,
+        "reason": judgment.reason,
         "frames": len(frames),
         "engine": frames[0].engine,
         "fallback": {str(kind): sum(frame.fallback == kind for frame in frames) for kind in (1, 2, 3)},

@@ -1,42 +1,50 @@
-"""How well frames were laid on each other, in words."""
+"""`judge_alignment`: the verdict on a spatial alignment, from residuals and the share of pixels that it explains."""
 
 from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from vs_align.decide.matching.verdict import Verdict
+from vs_align.decide.verdict import Judgment
+from vs_align.enums import Verdict
 from vs_align.media.frame_props import FrameAlignment
 
-# The residual is measured on pictures of so many pixels across. There, versions that differ by grade and grain stay
-# below a tenth of a pixel, and those that show different things are off by pixels.
+# The limits trade missed misalignments off against false alarms. Versions that differ by grade and grain have residuals
+# below 0.1 px at this size; those that show different things are off by several pixels.
 _MEASURED_AT = 320
-_GOOD_RESIDUAL, _WORST_RESIDUAL = 0.15, 0.6
+"""Longer side in pixels of the images for which the limits of the residual hold; larger images scale them up."""
+_GOOD_RESIDUAL = 0.15
+"""Largest median residual of a good alignment, in pixels at `_MEASURED_AT`."""
+_WORST_RESIDUAL = 0.6
+"""Residual from which on a frame counts as not aligned, in pixels at `_MEASURED_AT`."""
 _GOOD_VALID = 0.5
+"""Least share of valid pixels, of the median and of each frame."""
 _ODD_FRAMES = 0.05
-# Less cannot be seen, and a search that finds nothing to do gives exactly 0.
-_NOTHING = 1e-3
+"""Share of the frames that may be not aligned, or not refined."""
+_INVISIBLE = 1e-3
+"""Largest motion of an unmoved frame in pixels, degrees and scale: it cannot be seen. An identity gives exactly 0."""
 _NO_COUNTERPART = 3
+"""Value of `VSAlignFallback` if clip and ref show different things."""
 
 
-def judge_alignment(frames: Sequence[FrameAlignment], ref_size: tuple[int, int]) -> Verdict:
-    """Judge an alignment by its residuals and by how much of the pictures it explains.
+def judge_alignment(frames: Sequence[FrameAlignment], ref_size: tuple[int, int]) -> Judgment:
+    """Judge a spatial alignment.
 
     Args:
-        frames: At least one.
-        ref_size: Width and height of ref in pixels, in which residuals are measured.
+        frames: The alignment of each frame, at least one.
+        ref_size: Width and height of ref in pixels. Residuals are in these pixels.
 
     Returns:
-        The verdict; every finding that casts doubt is in the reason.
+        "exact" if nothing was moved, "good", or "doubtful" with all findings that cast doubt.
     """
     unit = max(1.0, max(ref_size) / _MEASURED_AT)
     known = [frame.residual for frame in frames if frame.residual is not None]
     if not known:
-        return Verdict("doubtful", "the pictures have no structure that could be aligned")
+        return Judgment(Verdict.DOUBTFUL, ("the images have no structure that could be aligned",))
     residual, valid = median(known), median(frame.valid for frame in frames)
     doubts = []
     if valid < _GOOD_VALID or residual > _GOOD_RESIDUAL * unit:
         doubts.append(
-            f"{100 * valid:.0f} % of the picture shows what ref shows, to {residual:.2f} px (medians): the two lie far "
+            f"{100 * valid:.0f} % of the image shows what ref shows, to {residual:.2f} px (medians): the two lie far "
             "apart (try --wide-search), or show other moments (run vs-align temporal first) or other footage"
         )
     elif odd := [n for n, frame in enumerate(frames) if _is_odd(frame, unit)]:
@@ -48,10 +56,10 @@ def judge_alignment(frames: Sequence[FrameAlignment], ref_size: tuple[int, int])
         why = Counter(unfound).most_common(1)[0][0]
         doubts.append(f"{len(unfound)} of {len(frames)} frames could not be refined" + (f" ({why})" if why else ""))
     if doubts:
-        return Verdict("doubtful", "; ".join(doubts))
+        return Judgment(Verdict.DOUBTFUL, tuple(doubts))
     if all(_is_in_place(frame) for frame in frames):
-        return Verdict("exact", "clip already lies on ref, nothing was moved")
-    return Verdict("good", f"{100 * valid:.1f} % of the picture lies on ref to {residual:.2f} px")
+        return Judgment(Verdict.EXACT, ("clip already lies on ref, nothing was moved",))
+    return Judgment(Verdict.GOOD, (f"{100 * valid:.1f} % of the image lies on ref to {residual:.2f} px",))
 
 
 def _is_odd(frame: FrameAlignment, unit: float) -> bool:
@@ -60,4 +68,4 @@ def _is_odd(frame: FrameAlignment, unit: float) -> bool:
 
 def _is_in_place(frame: FrameAlignment) -> bool:
     off = (*frame.shift, frame.rotation, frame.scale[0] - 1, frame.scale[1] - 1, frame.residual or 0.0)
-    return max(map(abs, off)) < _NOTHING and frame.fallback == 0
+    return max(map(abs, off)) < _INVISIBLE and frame.fallback == 0

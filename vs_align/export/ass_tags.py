@@ -1,10 +1,10 @@
-"""Times inside the text of an ASS or SSA line: karaoke, transitions, moves and fades, counted from the line's start."""
+"""Retiming of override tags in ASS and SSA lines: karaoke, transitions, moves and fades."""
 
 import re
 from collections.abc import Callable
 
-# What a line of subtitles may be off without being touched: the format counts in hundredths of a second.
-_TOLERANCE = 10  # milliseconds
+_TOLERANCE_MS = 10
+"""Changes up to this, the format's unit of time, leave a line untouched."""
 
 _BLOCK = re.compile(r"\{[^}]*\}")
 _NUMBER = r"\s*-?\d+(?:\.\d+)?\s*"
@@ -20,14 +20,14 @@ type Moved = Callable[[int], int]
 
 
 def retagged(text: str, moved: Moved) -> str:
-    """Return the text of a line whose inner times follow the line.
+    """Return the text of a line with retimed tags.
 
-    Karaoke counts durations, so nothing changes where the whole line is shifted. Where it is played faster or slower
-    or has lost its beginning, each syllable keeps its place. `fad` counts from both ends and stays as it is.
+    Tags count from the line's start, so nothing changes if the whole line is shifted. If it is played faster or slower
+    or has lost its beginning, each syllable keeps its position. `fad` counts from both ends and stays as it is.
 
     Args:
         text: Text of the line, with its override tags.
-        moved: Where times go.
+        moved: Maps times within the line.
     """
     clock = _Karaoke(moved)
     made = _BLOCK.sub(lambda block: _TAG.sub(clock.tag, block[0]), text)
@@ -35,13 +35,13 @@ def retagged(text: str, moved: Moved) -> str:
 
 
 class _Karaoke:
-    """Goes through the tags of a line in order."""
+    """Retimes the tags of a line in order, and adds up the durations of its syllables."""
 
     def __init__(self, moved: Moved) -> None:
         self._moved = moved
         self._reached = 0  # milliseconds since the old start at which the next syllable begins
         self.far = False
-        """Whether any time differs by more than rounding may make it."""
+        """Whether any time changes by more than the tolerance."""
 
     def tag(self, found: re.Match[str]) -> str:
         """Return a tag with its new times."""
@@ -59,15 +59,15 @@ class _Karaoke:
             return f"\\kt{self._placed(length) // 10}"
         begin = self._placed(self._reached)
         self._reached += length
-        # Hundredths of both ends, so that rounding does not add up.
+        # Both ends are rounded to hundredths, so that errors do not add up.
         return f"\\{name}{(self._placed(self._reached) + 5) // 10 - (begin + 5) // 10}"
 
     def _times(self, times: list[str]) -> str:
         numbers = [int(time) for time in times]
-        # Zeros mean the whole line.
+        # All zeros stand for the whole line.
         return ",".join(str(self._placed(number) if any(numbers) else number) for number in numbers)
 
     def _placed(self, time: int) -> int:
         placed = max(0, self._moved(time))
-        self.far = self.far or abs(placed - time) > _TOLERANCE
+        self.far = self.far or abs(placed - time) > _TOLERANCE_MS
         return placed

@@ -1,28 +1,29 @@
-"""Clip's sound as a file that fits ref."""
+"""Clip's audio track retimed to ref, as a file of its own: packets copied if one offset is enough, else encoded."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from vs_align.decide.cut_list.cut_list import SoundPiece, pieces_of, sound_of
+from vs_align.decide.cut_list.cut_list import AudioSegment, line_segments, silent_samples
 from vs_align.errors import ArgumentError
-from vs_align.export.audio_copy import CopyRange, can_copy, copy_sound
-from vs_align.media.atomic_output import check_writable, part_path, replace
-from vs_align.media.audio_reader import SoundFormat, SoundReader, pour, sound_format
-from vs_align.media.ffmpeg import file_url, find_ffmpeg
+from vs_align.export.audio_copy import CopyRange, can_copy, copy_audio_packets
+from vs_align.export.audio_encoding import OPUS_LAYOUTS, flac_arguments, write_encoded
+from vs_align.io.atomic_files import part_path, replace
+from vs_align.media.audio_reader import AudioFormat, AudioReader, audio_format
+from vs_align.media.output_checks import check_writable
 from vs_align.media.tracks import hides_audio, read_tracks
-from vs_align.media.verification import meant_audio, verify
+from vs_align.media.verification import expected_audio_track, verify
+from vs_align.render.audio.play import play
 from vs_align.timeline.time_map import TimeMap
 
 if TYPE_CHECKING:
-    from vs_align.io.array_types import Float32Array
     from vs_align.media.source import Source
     from vs_align.timeline.timeline import Timeline
 
-_FUNCTION = "write_sound"
+_FUNCTION = "retime_audio"
 _LOSSLESS = {".wav": "pcm", ".flac": "flac", ".mka": "flac", ".mkv": "flac"}
 _LOSSY = {
     ".m4a": "aac",
@@ -36,32 +37,37 @@ _LOSSY = {
     ".ac3": "ac3",
     ".eac3": "eac3",
 }
-_STEREO = {".mp3"}  # formats that hold no more than two channels
-_MOMENT_SECONDS = 0.1  # more than any codec's packet, less than anybody waits for
-_OPUS_LAYOUTS = "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"
+_STEREO = {".mp3"}
+"""Formats that hold no more than two channels."""
+_TRIAL_SECONDS = 0.1
+"""Silence that is encoded to see whether an encoder works: longer than a packet of any codec."""
+_MIN_KBITS = 192
+"""Lowest bit rate of lossy encoding, in kbit/s. Trades size against the loss of a second encoding."""
+_KBITS_PER_CHANNEL = 64
+"""Bit rate of lossy encoding per channel, in kbit/s, if that is more."""
 
 
 @dataclass(frozen=True, slots=True)
-class SoundReport:
-    """How a sound file was made."""
+class AudioReport:
+    """How an audio file was made."""
 
     copied: bool
-    """Whether the packets are clip's own, bit for bit; else it was encoded anew."""
+    """Whether the packets are clip's own, bit for bit; else they were encoded."""
     codec: str
     """Name of the codec in the file."""
     reason: str
     """Why it was copied or encoded, in words."""
-    pieces: int
-    """Pieces of clip that are heard."""
+    segments: int
+    """Number of segments of clip that are heard."""
     silent: float
-    """Seconds of silence where ref shows what clip has not."""
+    """Seconds of silence, because ref shows what clip lacks."""
     speed: float
-    """Seconds of clip per second of ref in the longest piece."""
+    """Seconds of clip per second of ref in the longest segment."""
     left_out: tuple[str, ...] = ()
-    """Other tracks, chapters and tags that the file has not, in words, an entry each."""
+    """Other tracks, chapters and tags that the file lacks, in words, an entry each."""
 
 
-def write_sound(
+def retime_audio(
     timeline: "Timeline",
     clip: "Source",
     ref: "Source",
@@ -69,61 +75,65 @@ def write_sound(
     pitch: str = "change",
     *,
     copy: bool = True,
-) -> SoundReport:
+) -> AudioReport:
     """Write clip's audio track (the one flagged default, else the first) cut, padded and stretched to ref's time.
 
-    Time 0 of the file is ref's first frame, and silence is where ref shows what clip has not. Cuts lie at the exact
-    ends of passages; at speed 1 every sample is clip's own, moved by whole samples, but for two milliseconds at
-    either side of a cut, where pieces fade. Where one offset is all there is, the target's container keeps time
-    stamps and takes clip's codec, packets are copied without encoding; then up to one packet (some hundredths of a
-    second) may be missing where the passage begins, and times are exact to the container's millisecond.
+    Time 0 of the file is ref's first frame. If ref shows what clip lacks, there is silence. Cuts lie at the exact ends
+    of passages. At speed 1 every sample is clip's own, moved by whole samples, except in the fades of 2 ms on either
+    side of a cut. If one offset is enough, and the target's container keeps time stamps and takes clip's codec, packets
+    are copied without encoding; then up to one packet (some hundredths of a second) may be missing at the beginning of
+    the passage, and times are exact to the container's millisecond.
 
     Args:
         timeline: Which clip frame each ref frame shows.
-        clip: The file whose sound is taken.
-        ref: The file whose time it is to fit.
-        target: File to write: .wav, .flac, .mka and .mkv without loss; .m4a, .m4b, .mp4, .aac, .opus, .webm, .ogg,
-            .mp3, .ac3 and .eac3. A file of that name is replaced when the new one is whole.
-        pitch: What happens to the pitch where clip runs at another speed. "change" plays the sound faster or slower
-            like a tape, which restores the pitch of films that were sped up for PAL, and is exact to the sample.
-            "keep" stretches it in time, for sound whose pitch was corrected when the film was sped up; exact to
-            8 ms. Speeds within 0.3 % of 1 are always resampled: nobody hears that.
+        clip: The file whose audio is taken.
+        ref: The file whose time it gets.
+        target: File to write: .wav, .flac, .mka and .mkv lossless; .m4a, .m4b, .mp4, .aac, .opus, .webm, .ogg, .mp3,
+            .ac3 and .eac3 lossy. A file of that name is replaced when the new one is complete.
+        pitch: What happens to the pitch if clip runs at another speed. "change" resamples, like a tape that is played
+            faster or slower, which restores the pitch of films that were sped up for PAL, and is exact to the sample.
+            "keep" time-stretches, for audio whose pitch was corrected when the film was sped up; exact to 8 ms. Speeds
+            within 0.3 % of 1 are always resampled, which is inaudible.
         copy: Whether packets may be copied.
 
     Raises:
-        ArgumentError: `pitch` or the ending is unknown, a file does not fit the timeline, or clip has no sound.
-        MediaError: The sound cannot be read, or the file not be written.
+        ArgumentError: `pitch` or the ending is unknown, a file does not fit the timeline, or clip has no audio.
+        MediaError: The audio cannot be read, or the file cannot be written.
         MissingDependencyError: There is no ffmpeg.
     """
     path = Path(target).absolute()
     _check(timeline, clip, ref, path, pitch)
     check_writable(path, (clip.file.path, ref.file.path))
     times = TimeMap(_timed(timeline, clip, ref), _FUNCTION)
-    reader = SoundReader(clip.file.path, clip.start, shifts=clip.shifts)
-    pieces = pieces_of(times, reader.format.rate, timeline.residual_ms)
+    reader = AudioReader(clip.file.path, clip.start, shifts=clip.shifts)
+    rate = reader.format.rate
+    segments = line_segments(times, rate, timeline.residual_ms)
     codec = clip.file.audio_codec or ""
     reason = "" if copy else "copying was not wanted"
     part = part_path(path)
     try:
         if not reason:
-            reason = _copied(clip, ref, path, part, pieces, times, reader.format)
+            reason = _copied(clip, path, part, segments, times, rate)
         copied = not reason
         if copied:
-            reason = "one offset is all there is"
+            reason = "one offset is enough"
         else:
             codec = _codec_arguments(path, reader.format)[1]
             track = read_tracks(clip.file.path).audio
             tags = {} if track is None else track.tags()
-            _encode(path, part, reader.format, sound_of(reader, pieces, pitch == "keep"), tags)
-            verify(part, [meant_audio(pieces[-1].end / reader.format.rate)], path)
+            arguments = [*_codec_arguments(path, reader.format)[0], *_tag_arguments(tags)]
+            blocks = play(reader, segments, keep_pitch=pitch == "keep")
+            with TemporaryDirectory(prefix="vs_align-") as folder:
+                write_encoded(part, blocks, reader.format, arguments, Path(folder))
+            verify(part, [expected_audio_track(segments[-1].end / rate)], path)
         replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    heard = [piece for piece in pieces if piece.clip_start is not None]
-    silent = sum(piece.end - piece.begin for piece in pieces if piece.clip_start is None) / reader.format.rate
-    longest = max(heard, key=lambda piece: piece.end - piece.begin, default=None)
+    heard = [segment for segment in segments if segment.clip_start is not None]
+    silent = silent_samples(segments) / rate
+    longest = max(heard, key=len, default=None)
     speed = 1.0 if longest is None else longest.speed
-    return SoundReport(copied, codec, reason, len(heard), silent, speed, _others(clip))
+    return AudioReport(copied, codec, reason, len(heard), silent, speed, _others(clip))
 
 
 def _others(clip: "Source") -> tuple[str, ...]:
@@ -143,13 +153,11 @@ def _check(timeline: "Timeline", clip: "Source", ref: "Source", path: Path, pitc
             rule = f"must have as many frames as the timeline says ({length})"
             raise ArgumentError(_FUNCTION, name, rule, source.length)
     if clip.file.audio_codec is None:
-        raise ArgumentError(_FUNCTION, "clip", "must have sound", clip.file.path.name)
+        raise ArgumentError(_FUNCTION, "clip", "must have an audio track", clip.file.path.name)
 
 
 def _timed(timeline: "Timeline", clip: "Source", ref: "Source") -> "Timeline":
-    """The timeline with the files' rates and time stamps, which it may lack."""
-    from dataclasses import replace as changed
-
+    """Return the timeline with the files' rates and time stamps, which it may lack."""
     return changed(
         timeline,
         clip_rate=timeline.clip_rate or clip.rate,
@@ -159,78 +167,72 @@ def _timed(timeline: "Timeline", clip: "Source", ref: "Source") -> "Timeline":
     )
 
 
-def _copied(
-    clip: "Source", ref: "Source", path: Path, part: Path, pieces: list[SoundPiece], times: TimeMap, form: SoundFormat
-) -> str:
-    """Copy packets if that is possible; return why it is not, or nothing."""
+def _copied(clip: "Source", path: Path, part: Path, segments: list[AudioSegment], times: TimeMap, rate: int) -> str:
+    """Copy packets if that is possible; return why it is not, or an empty text."""
     if clip.shifts:
         return "its time stamps start anew"
     if hides_audio(clip.file.path):
         return "an edit list hides how it begins"
-    heard = [piece for piece in pieces if piece.clip_start is not None]
+    heard = [segment for segment in segments if segment.clip_start is not None]
     if len(heard) != 1 or heard[0].clip_start is None:
-        return f"{len(heard)} pieces are heard" if heard else "nothing is heard"
-    piece, start = heard[0], heard[0].clip_start
-    if piece.speed != 1:
+        return f"{len(heard)} segments are heard" if heard else "nothing is heard"
+    segment, start = heard[0], heard[0].clip_start
+    if segment.speed != 1:
         return "clip runs at another speed"
     codec = clip.file.audio_codec or ""
     if not can_copy(path, codec):
         return f"{path.suffix} does not take packets of {codec} and keep their times"
     at_start = times.frames[times.stretches[0].ref_first] == 0
-    at_end = piece.end == pieces[-1].end or times.frames[times.stretches[-1].ref_last] == clip.length - 1
+    at_end = segment.end == segments[-1].end or times.frames[times.stretches[-1].ref_last] == clip.length - 1
     begin = clip.start + start
-    end, shift = begin + (piece.end - piece.begin) / form.rate, piece.begin / form.rate - begin
+    end, shift = begin + len(segment) / rate, segment.begin / rate - begin
     what = CopyRange(begin, end, shift, at_start, at_end)
-    meant = copy_sound(clip.file.path, part, what)
+    meant = copy_audio_packets(clip.file.path, part, what)
     if not meant.packets:
         return "no packet of clip lies within the passage"
     verify(part, [meant], path)
     return ""
 
 
-def _codec_arguments(path: Path, form: SoundFormat) -> tuple[list[str], str]:
+def _codec_arguments(path: Path, form: AudioFormat) -> tuple[list[str], str]:
     """Return ffmpeg's options for the target, and the codec's name."""
     end = path.suffix.lower()
     kind = _LOSSLESS.get(end)
     if kind == "pcm":
         codec = "pcm_s24le" if form.deep else "pcm_s16le"
-        # Four gigabytes are less than four hours of 5.1.
+        # RF64 above 4 GiB, which are less than four hours of 5.1.
         return ["-c:a", codec, "-rf64", "auto"], codec
     if kind == "flac":
-        return ["-c:a", "flac", "-sample_fmt", "s32" if form.deep else "s16"], "flac"
+        return flac_arguments(form), "flac"
     codec = _LOSSY[end]
-    arguments = ["-c:a", codec, "-b:a", f"{max(192, 64 * form.channels)}k"]
+    arguments = ["-c:a", codec, "-b:a", f"{max(_MIN_KBITS, _KBITS_PER_CHANNEL * form.channels)}k"]
     if codec == "libopus":
-        arguments += ["-af", f"aformat=channel_layouts={_OPUS_LAYOUTS}"]
+        arguments += ["-af", f"aformat=channel_layouts={OPUS_LAYOUTS}"]
     elif end in _STEREO and form.channels > 2:
         arguments += ["-ac", "2"]
     return arguments, codec.removeprefix("lib")
 
 
-def _encode(path: Path, part: Path, form: SoundFormat, blocks: "Iterator[Float32Array]", tags: dict[str, str]) -> None:
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y"]
-    command += ["-f", "f32le", "-ar", str(form.rate), "-ch_layout", form.layout, "-i", "pipe:0"]
-    command += _codec_arguments(path, form)[0]
-    for name, text in tags.items():
-        command += ["-metadata:s:a:0", f"{name}={text}"]
-    with TemporaryDirectory(prefix="vs_align-") as folder:
-        pour([*command, file_url(part)], blocks, Path(folder))
+def _tag_arguments(tags: dict[str, str]) -> list[str]:
+    """Return ffmpeg's options that set tags of the audio track."""
+    return [argument for name, text in tags.items() for argument in ("-metadata:s:a:0", f"{name}={text}")]
 
 
 def check_target(target: Path, source: Path) -> None:
-    """Make sure that a file's sound can be encoded for a target, by encoding a moment of silence like it.
+    """Make sure that a file's audio can be encoded for a target, by encoding a moment of silence in its format.
 
     Args:
-        target: What is to be written; its ending tells the codec.
-        source: The file whose sound it is.
+        target: The file to write; its ending chooses the codec.
+        source: The file whose audio it is.
 
     Raises:
-        MediaError: The source has no sound that can be read, or this ffmpeg does not encode it so.
+        MediaError: The source has no audio that can be read, or this ffmpeg lacks the encoder.
         MissingDependencyError: There is no ffmpeg.
     """
     import numpy as np
 
-    form = sound_format(source)
-    silence = np.zeros((max(1, round(_MOMENT_SECONDS * form.rate)), form.channels), np.float32)
-    with TemporaryDirectory(prefix="vs_align-") as folder:
-        _encode(target, Path(folder) / f"moment{target.suffix}", form, iter([silence]), {})
+    form = audio_format(source)
+    silence = np.zeros((max(1, round(_TRIAL_SECONDS * form.rate)), form.channels), np.float32)
+    with TemporaryDirectory(prefix="vs_align-") as name:
+        folder = Path(name)
+        write_encoded(folder / f"trial{target.suffix}", [silence], form, _codec_arguments(target, form)[0], folder)

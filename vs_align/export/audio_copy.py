@@ -1,4 +1,4 @@
-"""Packets of sound, copied as they are to another time."""
+"""Stream copy of one audio track into a file of its own, with shifted time stamps."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,12 +7,12 @@ from typing import Any
 
 from vs_align.errors import MediaError
 from vs_align.media.tracks import audio_stream, film_tags
-from vs_align.media.verification import MeantTrack, Timings
+from vs_align.media.verification import ExpectedTrack, PacketTimes
 
 _MP4 = frozenset({"aac", "alac", "ac3", "eac3", "mp3", "opus", "flac"})
-# ffmpeg writes .m4a and .m4b for players that know little.
 _IPOD = frozenset({"aac", "alac", "ac3"})
-# Containers whose packets have time stamps that players keep to, and the sound that they take; None is all.
+"""Codecs of .m4a and .m4b, which ffmpeg restricts to what older players know."""
+# Containers whose time stamps players follow, and the codecs that they take; None is all.
 _CONTAINERS: dict[str, frozenset[str] | None] = {
     ".mka": None,
     ".mkv": None,
@@ -22,43 +22,44 @@ _CONTAINERS: dict[str, frozenset[str] | None] = {
     ".mp4": _MP4,
     ".mov": _MP4 - {"opus", "flac"},
 }
-_TOLERANCE = Fraction(1, 1000)  # containers round time stamps to a millisecond
+_TOLERANCE = Fraction(1, 1000)
+"""Seconds: containers round time stamps to a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyRange:
-    """What to copy. Times in seconds on the clock of the file that is read."""
+    """Which packets to copy. Times in seconds on the clock of the file that is read."""
 
     begin: float
     """Packets that begin earlier are left out, unless `open_begin`."""
     end: float
     """Packets that end later are left out, unless `open_end`."""
     shift: float
-    """What is added to the times."""
+    """Seconds that are added to the times."""
     open_begin: bool
-    """Whether clip begins here: what its sound has before is no other scene, and decoders need it to start with."""
+    """Whether clip begins here: packets before `begin` belong to no other scene, and decoders need them."""
     open_end: bool
-    """Whether the packet that goes on beyond the end may be kept."""
+    """Whether a packet that goes on beyond the end is kept."""
 
 
 def can_copy(target: Path, codec: str) -> bool:
-    """Tell whether a container takes packets of a codec and keeps their times."""
+    """Tell whether a container takes packets of a codec and keeps their time stamps."""
     if target.suffix.lower() not in _CONTAINERS:
         return False
     held = _CONTAINERS[target.suffix.lower()]
     return held is None or codec in held
 
 
-def copy_sound(source: Path, target: Path, what: CopyRange) -> MeantTrack:
-    """Copy packets of the audio track of a file that is read into a new one.
+def copy_audio_packets(source: Path, target: Path, what: CopyRange) -> ExpectedTrack:
+    """Copy packets of a file's audio track into a new file.
 
     Args:
         source: The file.
-        target: The file to write; one that is there is overwritten.
-        what: Which packets, and to where.
+        target: The file to write; an existing one is overwritten.
+        what: Which packets, and their new times.
 
     Returns:
-        What was handed over, to be held against what can be read back.
+        Number and times of the packets written, for comparison with the file.
 
     Raises:
         MediaError: A file cannot be read or written.
@@ -71,7 +72,7 @@ def copy_sound(source: Path, target: Path, what: CopyRange) -> MeantTrack:
             made = writing.add_stream_from_template(given)
             made.metadata.clear()
             made.metadata.update(film_tags(given.metadata))
-            timings = Timings()
+            timings = PacketTimes()
             for packet in reading.demux(given):
                 if packet.pts is None or packet.time_base is None or not _belongs(packet, what):
                     continue
@@ -82,14 +83,14 @@ def copy_sound(source: Path, target: Path, what: CopyRange) -> MeantTrack:
                 timings.add(packet)
                 writing.mux(packet)
     except (av.FFmpegError, IndexError, ValueError) as error:
-        raise MediaError(f"The sound of {source.name} cannot be copied to {target.suffix}: {error}.") from error
-    return timings.meant("audio")
+        raise MediaError(f"The audio of {source.name} cannot be copied to {target.suffix}: {error}.") from error
+    return timings.track("audio")
 
 
 def _belongs(packet: Any, what: CopyRange) -> bool:
     begin = packet.pts * packet.time_base
     end = begin + (packet.duration or 0) * packet.time_base
-    # No container that is written here begins before its time 0.
+    # None of these containers can begin before time 0.
     if begin + Fraction(what.shift) < -_TOLERANCE or (
         not what.open_begin and begin < Fraction(what.begin) - _TOLERANCE
     ):

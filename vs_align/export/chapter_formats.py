@@ -1,4 +1,4 @@
-"""Chapters as text: ffmpeg's metadata, OGM and Matroska's XML."""
+"""Reader and writer of chapter texts: ffmpeg's metadata format, OGM and Matroska XML."""
 
 import re
 from dataclasses import dataclass, replace
@@ -22,13 +22,13 @@ class Chapter:
 
     start: int
     end: int | None
-    """None where the file does not say: then it lasts until the next."""
+    """None if the file has none: then the chapter lasts until the next."""
     title: str
     language: str = "und"
 
 
 def read_chapters(text: str) -> list[Chapter]:
-    """Read chapters from a text in any of the formats, in order of their starts.
+    """Parse chapters from a text in any of the formats, sorted by their starts.
 
     Raises:
         ValueError: It is none of them or is damaged; the message is a rule such as "must ...".
@@ -46,10 +46,10 @@ def read_chapters(text: str) -> list[Chapter]:
 
 
 def chapter_text(chapters: list[Chapter], form: str) -> str:
-    """Write chapters in a format, one of the values of `FORMATS`.
+    """Return chapters as text in a format, one of the values of `FORMATS`.
 
     Args:
-        chapters: In rising order; all with an end for ffmpeg's metadata.
+        chapters: In rising order. For ffmpeg's metadata all must have an end.
         form: The format.
     """
     if form == "ogm":
@@ -82,7 +82,7 @@ def _read_ogm(text: str) -> list[Chapter]:
 def _read_ffmetadata(text: str) -> list[Chapter]:
     chapters: list[Chapter] = []
     base, inside = Fraction(1, 10**9), False
-    # A backslash takes the meaning from the character behind it, and ends of lines are characters too.
+    # A backslash escapes the next character, also a line break.
     for line in re.findall(r"(?:\\[\s\S]|[^\\\n])+", text.replace("\r\n", "\n")):
         if line.startswith("["):
             inside = line.strip() == "[CHAPTER]"
@@ -110,7 +110,7 @@ def _read_ffmetadata(text: str) -> list[Chapter]:
 
 def _read_matroska(text: str) -> list[Chapter]:
     try:
-        # expat itself stops entities that grow without bounds, and reads none from elsewhere.
+        # Expat limits the expansion of entities, and loads no external ones.
         root = fromstring(text)  # noqa: S314
     except ParseError as error:
         raise ValueError(f"must be XML ({error})") from None

@@ -1,7 +1,6 @@
-"""Chapters of clip, retimed so that they fit ref."""
+"""Clip's chapters retimed to ref."""
 
 import os
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,8 @@ from vs_align.errors import ArgumentError, MediaError
 from vs_align.export.chapter_formats import FORMATS, Chapter, chapter_text, read_chapters
 from vs_align.export.cue_times import CueTimes
 from vs_align.io.json_file import save_text
-from vs_align.media.ffmpeg import file_url, find_ffmpeg
-from vs_align.media.file_clock import clock_zero
+from vs_align.media.ffmpeg_text import ffmpeg_text
+from vs_align.media.file_clock import playback_zero
 from vs_align.timeline.time_map import TimeMap, milliseconds
 
 if TYPE_CHECKING:
@@ -19,8 +18,10 @@ if TYPE_CHECKING:
 
 _FUNCTION = "retime_chapters"
 _TEXT = {*FORMATS, ".text", ".chapters"}
-_LARGEST = 1 << 24  # bytes of a text file
-_PATIENCE = 120  # seconds
+_MAX_TEXT_BYTES = 1 << 24
+"""Bytes of a text that are read: far more than any list of chapters has."""
+_TIMEOUT_SECONDS = 120
+"""Guards against a hang; nothing is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,18 @@ def retime_chapters(
 ) -> ChapterReport:
     """Write clip's chapters with ref's times.
 
-    A chapter that begins on clip frame k begins on the ref frame that shows k, and where ref lacks that frame on the
-    first of the chapter that it shows. Where the passage is shifted by one time, so is the chapter, to the
-    millisecond. Chapters of which ref shows nothing are left out. Each ends where the next begins, the last with ref.
+    A chapter that begins on clip frame k begins on the ref frame that shows k, or if ref lacks that frame, on the first
+    frame of the chapter that it shows. If the passage is shifted by one offset, so is the chapter, to the millisecond.
+    Chapters of which ref shows nothing are left out. Each ends where the next begins, the last with ref.
 
     Args:
         source: A media file with chapters, or a text: OGM, Matroska XML or ffmpeg's metadata.
         target: File to write, in UTF-8: .txt and .ogm for OGM text, .xml for Matroska XML, .ffmetadata and .ini for
-            ffmpeg's metadata. A file of that name is replaced when the new one is whole.
+            ffmpeg's metadata. A file of that name is replaced when the new one is complete.
         timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
         clip_start: When clip's first frame is shown, in seconds of the clock that its chapters are timed by; see
-            `media.file_clock.first_image_time`. None: the time stamp that the timeline has for it, else 0.
-        ref_start: The same of ref.
+            `media.file_clock.first_frame_time`. None: the time stamp that the timeline has for it, else 0.
+        ref_start: When ref's first frame is shown, in seconds of the clock of the result; None as for `clip_start`.
 
     Raises:
         ArgumentError: The source has no chapters or cannot be read, or the ending is unknown.
@@ -96,7 +97,7 @@ def retimed(chapters: list[Chapter], times: TimeMap) -> tuple[list[Chapter], lis
             dropped.append(chapter)
         else:
             found.append((start, chapter))
-    # Scenes may have changed places.
+    # Scenes may be in another order.
     found.sort(key=lambda entry: entry[0])
     ends = [*[start for start, _ in found[1:]], int(milliseconds(times.ref_times)[-1])][: len(found)]
     made = [replace(c, start=start, end=stop) for (start, c), stop in zip(found, ends, strict=True)]
@@ -109,7 +110,7 @@ def _text(source: Path) -> str:
             head = file.read(16)
             if source.suffix.lower() not in _TEXT and not head.startswith(b";FFMETADATA"):
                 return _metadata(source)
-            content = head + file.read(_LARGEST)
+            content = head + file.read(_MAX_TEXT_BYTES)
     except OSError as error:
         if isinstance(error, MediaError):
             raise
@@ -121,25 +122,11 @@ def _text(source: Path) -> str:
         raise ArgumentError(_FUNCTION, "source", "must be text in UTF-8", f"'{source}'") from None
 
 
-def _zero(source: Path) -> float:
-    try:
-        return clock_zero(source)
-    except MediaError:
-        # ffmpeg, which reads it next, says what is wrong with it.
-        return 0.0
-
-
 def _metadata(source: Path) -> str:
-    """Ask ffmpeg for the metadata of a media file, chapters among it, on the clock of players."""
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-loglevel", "error"]
-    # Without them ffmpeg counts from the first time stamp, wherever the clock begins.
-    command += ["-copyts", "-itsoffset", f"{-_zero(source):.6f}", "-i", file_url(source.absolute())]
-    command += ["-map_chapters", "0", "-f", "ffmetadata", "-"]
+    """Return the metadata of a media file as ffmpeg writes it, chapters among it, on the clock of players."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MediaError(f"vs_align.{_FUNCTION}: ffmpeg cannot read '{source}': {error}.") from error
-    if done.returncode != 0:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-200:]
-        raise ArgumentError(_FUNCTION, "source", "must be a media file or a text of chapters", f"'{source}' ({said})")
-    return done.stdout.decode("utf-8", errors="replace")
+        zero = playback_zero(source)
+    except MediaError as error:
+        given = f"'{source}' ({error})"
+        raise ArgumentError(_FUNCTION, "source", "must be a media file or a text of chapters", given) from error
+    return ffmpeg_text(source, zero, ["-map_chapters", "0", "-f", "ffmetadata"], "chapters", _TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""When a cue of clip, such as a line of subtitles, is to be shown in ref."""
+"""Retiming of cues, such as lines of subtitles: which ref frames show a cue's clip frames, and times that hit them."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,18 @@ import numpy as np
 from vs_align.io.array_types import IntpArray
 from vs_align.timeline.time_map import TimeMap, milliseconds
 
-_BRIDGED_SECONDS = 0.5  # so short an insert does not take a cue off the screen
-_BACK_FRAMES = 3  # a step back of more than this is the same scene once more
-_CUT_FRAMES = 12  # a step ahead of more than this leaves something out
-_LOST_FRAMES = 2  # frames at either end of a cue that may be missing without its being clipped
-_REMNANT_MS, _REMNANT_SHARE = 250, 0.1  # less than both is a flash of what has been cut
+_BRIDGED_SECONDS = 0.5
+"""Longest insert across which a cue stays on the screen. Trades flicker against text over unrelated images."""
+_BACK_FRAMES = 3
+"""Clip frames. A larger step back is a repetition of the scene, a smaller one jitter of the matches."""
+_CUT_FRAMES = 12
+"""Clip frames. A larger step ahead leaves out a part of the cue; the longest gap within a passage."""
+_LOST_FRAMES = 2
+"""Clip frames at either end of a cue that may be missing without its counting as clipped: the tolerance of passages."""
+_REMNANT_MS = 250
+"""Milliseconds. A showing that is shorter than this and than `_REMNANT_SHARE` is a flash, and left out."""
+_REMNANT_SHARE = 0.1
+"""Share of a cue's frames; see `_REMNANT_MS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +34,20 @@ class Showing:
     last: int
     """Last ref frame that shows it."""
     whole: bool
-    """Whether nothing of it was left out."""
+    """Whether no part of the cue was left out."""
 
 
 class CueTimes:
-    """Finds where cues of clip belong in ref.
+    """Retimes cues of clip to ref.
 
     A player shows a cue on every frame whose time stamp, in whole milliseconds, is at least its start and below its
-    end. The frames of ref that show the same frames of clip are looked up, and the times are chosen such that exactly
-    these show the cue: those that lie on the line of the passage where they do that, else half-way between two
-    frames, where no rounding can move them to another one.
+    end. The ref frames that show the cue's clip frames are looked up, and times are chosen such that exactly these
+    frames show the cue: times on the line of the passage if they do, else times half-way between two frames, which no
+    rounding moves to another frame.
 
     Args:
         times: Times and frames of the timeline.
-        step: Milliseconds that the file format counts in, 1 or 10.
+        step: Unit of time of the file format, in milliseconds: 1 or 10.
     """
 
     def __init__(self, times: TimeMap, step: int = 1) -> None:
@@ -50,18 +57,18 @@ class CueTimes:
         self._bridged = 1 + int(_BRIDGED_SECONDS / frame) if frame > 0 else 1
 
     def showings(self, start: int, end: int) -> list[Showing]:
-        """Return when ref shows a cue: once as a rule, not at all where ref lacks its frames, oftener where it repeats.
+        """Return when ref shows a cue: usually once, never if ref lacks its frames, several times if ref repeats them.
 
         Args:
-            start: When it appears in clip, milliseconds.
-            end: When it goes, milliseconds.
+            start: When it appears in clip, in milliseconds.
+            end: When it disappears in clip, in milliseconds.
         """
         stamps = self._clip[:-1]
         first, last = (int(n) for n in np.searchsorted(stamps, (start, end)))
         last -= 1
         unseen = last < first
         if unseen:
-            # No frame lies between its times; it goes where the picture goes that is seen then.
+            # No frame lies between its times: it follows the frame that is on the screen then.
             first = last = max(0, first - 1)
         frames = self._times.frames
         hits = np.flatnonzero((frames >= first) & (frames <= last))
@@ -72,7 +79,7 @@ class CueTimes:
         return [showing for showing in found if showing is not None]
 
     def moment(self, showing: Showing, time: int) -> int:
-        """Return when a showing of a cue reaches what clip shows at a time, in milliseconds within the showing.
+        """Return when a showing of a cue reaches what clip shows at a time, in milliseconds, within the showing.
 
         Args:
             showing: One of `showings`.
@@ -88,7 +95,7 @@ class CueTimes:
         return min(max(place, showing.start), showing.end)
 
     def beginning(self, start: int, end: int) -> int | None:
-        """Return when ref first shows anything of what clip shows between two times, None where it never does.
+        """Return when ref first shows anything of what clip shows between two times, None if it never does.
 
         Args:
             start: Milliseconds of clip.
@@ -115,7 +122,7 @@ class CueTimes:
             moved = int(self._ref[head]) if moved is None else moved
             begin = self._rounded(moved)
             finish = begin + max(0, end - start)
-            # Before ref's clock begins there is nothing to be seen.
+            # Nothing is shown before ref's clock begins.
             return Showing(max(0, begin), finish, head, head, True) if finish >= 0 else None
         length = int(self._ref[tail + 1] - self._ref[head])
         if length < _REMNANT_MS and int(shown[-1] - shown[0]) + 1 < _REMNANT_SHARE * (last - first + 1):
@@ -131,21 +138,21 @@ class CueTimes:
         return Showing(begin, max(begin, finish), head, tail, whole)
 
     def _start(self, n: int, wanted: int | None) -> int:
-        """A time at which a cue first shows on ref frame n."""
+        """Return a time at which a cue first shows on ref frame n."""
         here = int(self._ref[n])
         before = int(self._ref[n - 1]) if n > 0 else -1
-        # Nothing comes before the first frame, and there negative times would be all the room there is.
+        # No frame comes before the first, and times must not be negative.
         moved = None if wanted is None else self._on_line(n, wanted)
         if n == 0 and moved is not None:
             moved = min(max(0.0, moved), float(max(0, here)))
         return max(0, self._chosen(moved, before, here))
 
     def _end(self, n: int, wanted: int | None) -> int:
-        """A time at which a cue goes that is last shown on ref frame n."""
+        """Return a time at which a cue ends that is last shown on ref frame n."""
         here, after = int(self._ref[n]), int(self._ref[n + 1])
         moved = None if wanted is None else self._on_line(n, wanted)
         if n + 1 == len(self._times.frames) and moved is not None and moved > after:
-            # Behind the last frame there is none that it could reach.
+            # There is no frame behind the last that the cue could reach.
             return self._rounded(moved)
         return self._chosen(moved, here, after)
 
@@ -157,7 +164,7 @@ class CueTimes:
         return self._step * int(np.floor(time / self._step + 0.5))
 
     def _chosen(self, moved: float | None, after: int, until: int) -> int:
-        """The moved time if it lies behind `after` and not behind `until`, else one in the middle."""
+        """Return the moved time if it lies in (after, until], else one in the middle."""
         if moved is not None:
             rounded = self._rounded(moved)
             for time in (rounded, rounded - self._step, rounded + self._step):

@@ -1,4 +1,4 @@
-"""FCPXML, which Final Cut Pro, DaVinci Resolve and others read."""
+"""Timelines as FCPXML 1.8, which Final Cut Pro, DaVinci Resolve and others read."""
 
 import os
 from fractions import Fraction
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "write_fcpxml"
-_VERSION = "1.8"  # what all programs of the last years read
-_DROPPING = (Fraction(30000, 1001), Fraction(60000, 1001))
+_VERSION = "1.8"
+"""Version of the format: old enough for current programs to read it."""
+_DROP_FRAME_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 
 def write_fcpxml(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: str | os.PathLike[str]) -> None:
-    """Write a timeline as FCPXML 1.8: a project in ref's frame rate and size that plays clip as ref's cut.
+    """Write a timeline as FCPXML 1.8: a project in ref's frame rate and size that plays clip in ref's cut.
 
-    One clip for each passage, whose picture and sound begin and end on exact frames of ref, gaps where clip has
-    nothing, a time map where clip runs at another speed or holds a frame. All times are exact fractions of a second.
+    Each passage is a clip whose video and audio begin and end on exact frames of ref. There are gaps if clip lacks
+    frames, and a time map if clip runs at another speed or holds a frame. All times are exact fractions of a second.
 
-    It is written here and not by OpenTimelineIO's adapter, which knows neither speeds nor frame rates such as
-    24000/1001 unless they are rounded.
+    OpenTimelineIO's adapter is not used: it supports no speeds, and rounds frame rates such as 24000/1001.
 
     Args:
         timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
         clip: The file that is cut.
         ref: The file whose cut is taken over.
-        path: File to write. A file of that name is replaced when the new one is whole.
+        path: File to write. A file of that name is replaced when the new one is complete.
 
     Raises:
         ArgumentError: A file does not fit the timeline.
@@ -49,7 +49,7 @@ def write_fcpxml(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: st
         format="r1",
         duration=_seconds(ref.length / ref.rate),
         tcStart=_seconds(ref.start / ref.rate),
-        tcFormat="DF" if ref.rate in _DROPPING else "NDF",
+        tcFormat="DF" if ref.rate in _DROP_FRAME_RATES else "NDF",
     )
     spine = SubElement(sequence, "spine")
     for event in events:
@@ -65,7 +65,7 @@ def _seconds(value: Fraction | int) -> str:
 
 
 def _add_format(resources: Element, name: str, file: MediaFile) -> None:
-    # Always with a denominator: some readers expect one here.
+    # Always with a denominator, which some readers require.
     duration = 1 / file.rate
     added = SubElement(resources, "format", id=name, frameDuration=f"{duration.numerator}/{duration.denominator}s")
     if file.width and file.height:
@@ -96,14 +96,14 @@ def _add_event(spine: Element, event: Event, clip: MediaFile, ref: MediaFile) ->
     if event.source is None:
         SubElement(spine, "gap", name="Gap", offset=offset, start="0s", duration=_seconds(duration))
         return
-    # A frame that runs backwards begins at its end.
+    # A frame that is played backwards begins at its end.
     begin = (clip.start + event.source + (event.speed < 0)) / clip.rate
     start = begin
     if event.speed not in (0, 1):
-        # A time map counts the clip's own time anew, at its speed.
+        # A time map counts the clip's time at its speed.
         start = begin / abs(event.speed)
     if event.speed != 1:
-        # Where that counts from is free, and some programs want it within the file.
+        # Its origin is free, and some programs require it within the file.
         first, end = clip.start / clip.rate, (clip.start + clip.length) / clip.rate
         start = max(first, min(start, end - duration))
     added = SubElement(
@@ -115,10 +115,10 @@ def _add_event(spine: Element, event: Event, clip: MediaFile, ref: MediaFile) ->
         start=_seconds(start),
         duration=_seconds(duration),
         format="r2",
-        tcFormat="DF" if clip.rate in _DROPPING else "NDF",
+        tcFormat="DF" if clip.rate in _DROP_FRAME_RATES else "NDF",
     )
     if clip.rate != ref.rate:
-        # Else programs play files of nearly the same rate frame for frame, on top of what the time map does.
+        # Without it programs play files of nearly equal rates frame for frame, on top of the time map.
         SubElement(added, "conform-rate", scaleEnabled="0")
     if event.speed != 1:
         points = SubElement(added, "timeMap")

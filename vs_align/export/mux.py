@@ -1,4 +1,4 @@
-"""Ref's picture with clip's sound."""
+"""Ref's video muxed with clip's retimed audio: ref's packets are copied."""
 
 import os
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.export.audio import SoundReport, write_sound
-from vs_align.io.atomic_files import reason_of
+from vs_align.export.audio import AudioReport, retime_audio
+from vs_align.io.atomic_files import error_reason, replace, temporary_paths
 from vs_align.media.assembly import Contents, copy_all
-from vs_align.media.atomic_output import check_writable, parts, replace
+from vs_align.media.output_checks import check_writable
 from vs_align.media.remux import TrackCopy
 from vs_align.media.tracks import FileTracks, read_tracks, shifted_chapters
 
@@ -19,31 +19,32 @@ if TYPE_CHECKING:
     from vs_align.media.source import Source
     from vs_align.timeline.timeline import Timeline
 
-_FUNCTION = "mux_sound"
+_FUNCTION = "mux_audio"
 CONTAINERS = {".mkv": ".mka", ".mp4": ".mp4", ".webm": ".webm"}
-"""Endings of what `mux_sound` writes, and of the file that its sound is made as."""
-_HIDING = (".mp4",)  # containers with edit lists
+"""Endings of what `mux_audio` writes, and of the file that its audio is made as."""
+_HIDING = (".mp4",)
+"""Containers with edit lists."""
 
 
-def mux_sound(
+def mux_audio(
     timeline: "Timeline", clip: "Source", ref: "Source", target: str | os.PathLike[str], pitch: str = "change"
-) -> SoundReport:
-    """Write ref's picture, copied as it is, with clip's audio track fitted to it.
+) -> AudioReport:
+    """Write ref's video, copied as it is, with clip's audio track retimed to it.
 
     Ref's chapters, tags and, in Matroska, subtitles go along; the track keeps its language and title. What is left out
     is named in the report. The file is read back before it gets its name.
 
     Args:
         timeline: Which clip frame each ref frame shows.
-        clip: The file whose sound is taken. Its packets are copied too where one offset is all there is.
-        ref: The file whose picture is taken, with the time stamps that it has, counted from the first frame.
-        target: File to write: .mkv, .mp4 or .webm. A file of that name is replaced when the new one is whole.
-        pitch: See `write_sound`.
+        clip: The file whose audio is taken. Its packets are copied too if one offset is enough.
+        ref: The file whose video is taken, with its time stamps counted from the first frame.
+        target: File to write: .mkv, .mp4 or .webm. A file of that name is replaced when the new one is complete.
+        pitch: See `retime_audio`.
 
     Raises:
-        ArgumentError: The ending is another one, or as in `write_sound`.
-        MediaError: The sound cannot be read, the container does not hold ref's picture or shows frames that ref hides,
-            or it cannot be written.
+        ArgumentError: The ending is another one, or a rule of `retime_audio` is broken.
+        MediaError: The audio cannot be read, the container does not take ref's video or shows frames that ref hides,
+            or the file cannot be written.
         MissingDependencyError: There is no ffmpeg.
     """
     path = Path(target).absolute()
@@ -53,30 +54,30 @@ def mux_sound(
     check_writable(path, (clip.file.path, ref.file.path))
     _check_hidden(ref, path)
     with (
-        parts(path) as (part,),
-        parts(path.with_suffix(kind)) as (sound,),
+        temporary_paths(path) as (part,),
+        temporary_paths(path.with_suffix(kind)) as (audio,),
         TemporaryDirectory(prefix="vs_align-") as folder,
     ):
-        report = write_sound(timeline, clip, ref, sound, pitch)
+        report = retime_audio(timeline, clip, ref, audio, pitch)
         files = {"clip": read_tracks(clip.file.path), "ref": read_tracks(ref.file.path)}
-        contents = _contents(files, sound, ref, path)
-        copy_all(_picture(ref, files["ref"], Path(folder)), None, contents, part, path)
+        contents = _contents(files, audio, ref, path)
+        copy_all(_ref_video(ref, files["ref"], Path(folder)), None, contents, part, path)
         replace(part, path)
     return changed(report, left_out=tuple(contents.left_out))
 
 
-def _contents(files: Mapping[str, FileTracks], sound: Path, source: "Source", path: Path) -> Contents:
-    """Collect what goes along with ref's picture: clip's audio, and of ref all but its audio.
+def _contents(files: Mapping[str, FileTracks], audio: Path, source: "Source", path: Path) -> Contents:
+    """Collect what goes along with ref's video: clip's audio, and of ref all but its audio.
 
     Args:
         files: What clip and ref hold.
-        sound: Clip's audio on the clock of the result.
+        audio: Clip's retimed audio.
         source: Ref, opened.
         path: The file to write.
     """
     clip, ref = files["clip"], files["ref"]
     heard = clip.audio
-    contents = Contents([TrackCopy(sound, 0, tags={} if heard is None else heard.tags(), default=True)])
+    contents = Contents([TrackCopy(audio, 0, tags={} if heard is None else heard.tags(), default=True)])
     if source.shifts:
         contents.leave_out("ref", ref.of_kind("subtitle", "attachment"), "its time stamps start anew")
     else:
@@ -94,14 +95,14 @@ def _contents(files: Mapping[str, FileTracks], sound: Path, source: "Source", pa
 
 
 def check_images(source: Path, target: Path) -> None:
-    """Make sure that a container holds the images of a file as they are, by writing its header.
+    """Make sure that a container takes the video of a file as it is, by writing its header.
 
     Args:
         source: The file.
-        target: What is to be written; its ending tells the container.
+        target: The file to write; its ending chooses the container.
 
     Raises:
-        MediaError: It does not.
+        MediaError: The container does not take it.
     """
     import av
 
@@ -114,12 +115,12 @@ def check_images(source: Path, target: Path) -> None:
             writing.add_stream_from_template(reading.streams.video[0], opaque=True)
             writing.start_encoding()
     except (av.FFmpegError, ValueError) as error:
-        reason = reason_of(error)
+        reason = error_reason(error)
         raise MediaError(f"{target.suffix} does not take the images of {source.name} as they are: {reason}.") from error
 
 
-def _picture(ref: "Source", file: FileTracks, folder: Path) -> TrackCopy:
-    """Return the copy of ref's images, the first of which is shown at time 0."""
+def _ref_video(ref: "Source", file: FileTracks, folder: Path) -> TrackCopy:
+    """Return the copy of ref's video whose first frame is shown at time 0."""
     track = file.of_kind("video")[0]
     if not ref.mended:
         return TrackCopy(ref.file.path, track.index, -ref.start)

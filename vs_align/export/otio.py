@@ -1,4 +1,4 @@
-"""A timeline as editing programs know it: events and gaps, with OpenTimelineIO."""
+"""Timelines for editing programs: events and gaps with exact frames, and the OpenTimelineIO format (.otio)."""
 
 import os
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MissingDependencyError
+from vs_align.io.install_advice import EXPORT, install_command
 from vs_align.io.json_file import save_text
 from vs_align.timeline.passages import shown_in, steady_ends
 from vs_align.timeline.time_map import TimeMap
@@ -26,27 +27,27 @@ class MediaFile:
 
     path: Path
     rate: Fraction
-    """Frames per second, above 0; the average where it is variable."""
+    """Frames per second, above 0; the average if it is variable."""
     length: int
     """Number of frames, at least 1."""
     width: int = 0
-    """Pixels, 0 where unknown."""
+    """Pixels, 0 if unknown."""
     height: int = 0
-    """Pixels, 0 where unknown."""
+    """Pixels, 0 if unknown."""
     has_audio: bool = False
     start: int = 0
-    """Time code of the first frame, counted in frames; 0 where the file has none."""
+    """Time code of the first frame, counted in frames; 0 if the file has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Frames of ref that show one steady run of clip, or nothing of it."""
+    """A run of ref frames that shows clip at one speed, or a gap."""
 
     ref_first: int
     length: int
     """Number of ref frames, at least 1."""
     source: Fraction | None
-    """Frame of clip that is shown first, counted at clip's rate from its first frame; None for a gap."""
+    """First clip frame that is shown, counted at clip's rate from its first frame; None for a gap."""
     speed: Fraction = Fraction(1)
     """Seconds of clip per second of ref; 0 holds the frame."""
     confidence: float | None = None
@@ -57,8 +58,8 @@ class Event:
 def events_of(timeline: "Timeline", clip: MediaFile, ref: MediaFile, function: str) -> list[Event]:
     """Return the events of a timeline, contiguous from ref frame 0 to the last.
 
-    Single frames that are dropped or repeated within a passage make no event of their own. No event uses more of clip
-    than there is: where a ref frame goes on beyond clip's last frame, that one is held.
+    Single frames that are dropped or repeated within a passage make no event of their own. If an event goes on beyond
+    clip's first or last frame, that frame is held.
 
     Raises:
         ArgumentError: A file has no rate, or not as many frames as the timeline says.
@@ -81,7 +82,7 @@ def events_of(timeline: "Timeline", clip: MediaFile, ref: MediaFile, function: s
         if passage.kind is SegmentKind.HOLD:
             speed = Fraction(0)
         elif stretch is not None:
-            # Frame rates have small terms; this finds them again behind the rounding of floats.
+            # Frame rates are fractions of small numbers, which this recovers from a rounded float.
             speed = Fraction(stretch.speed).limit_denominator(1_000_000)
         else:
             speed = (Fraction(passage.rate) * ref.rate / clip.rate).limit_denominator(1_000_000)
@@ -100,21 +101,21 @@ def events_of(timeline: "Timeline", clip: MediaFile, ref: MediaFile, function: s
 
 
 def _source(timeline: "Timeline", clip: MediaFile, passage: "Passage", step: Fraction) -> Fraction:
-    """Frame of clip, counted at its rate, at a passage's beginning, on the line that most of its frames lie on.
+    """Return the clip frame, counted at its rate, at a passage's beginning, on the line of most of its frames.
 
-    It lies before clip's first frame where odd frames do at the beginning of clip.
+    It may lie before clip's first frame if odd frames begin the passage there.
     """
     steady = steady_ends(shown_in(timeline, passage), passage.rate)[0]
     frame = timeline.frame_map[steady] or 0
     source = Fraction(frame)
     if timeline.clip_times:
-        # Editing programs count the frames of a variable rate by time.
+        # Editing programs count frames of a variable rate by time.
         source = Fraction(round((timeline.clip_times[frame] - timeline.clip_times[0]) * clip.rate))
     return source - (steady - passage.ref_first) * step
 
 
 def _within_media(event: Event, step: Fraction, length: int) -> list[Event]:
-    """An event in pieces that use no frame before clip's first or behind its last, which are held there instead.
+    """Split an event at clip's ends: beyond them clip's first or last frame is held.
 
     Args:
         event: The event.
@@ -132,22 +133,21 @@ def _within_media(event: Event, step: Fraction, length: int) -> list[Event]:
     shown = min(event.length - lead, floor(room / abs(step)))
     first, last = (Fraction(0), Fraction(length - 1)) if step > 0 else (Fraction(length - 1), Fraction(0))
     behind = event.ref_first + lead + shown
-    pieces = [
+    parts = [
         replace(event, length=lead, source=first, speed=Fraction(0), dropped=0, repeated=0),
         replace(event, ref_first=event.ref_first + lead, length=shown, source=begin),
         Event(behind, event.ref_first + event.length - behind, last, Fraction(0), event.confidence),
     ]
-    return [piece for piece in pieces if piece.length > 0]
+    return [part for part in parts if part.length > 0]
 
 
-def editorial(timeline: "Timeline", clip: MediaFile, ref: MediaFile) -> "otio.schema.Timeline":
-    """Return a timeline of OpenTimelineIO in ref's frame rate that plays clip as ref's cut.
+def otio_timeline(timeline: "Timeline", clip: MediaFile, ref: MediaFile) -> "otio.schema.Timeline":
+    """Return an OpenTimelineIO timeline in ref's frame rate that plays clip in ref's cut.
 
-    One clip for each passage, whose events begin and end on exact frames of ref, gaps where clip has nothing, a
-    `LinearTimeWarp` where clip runs at another speed and a `FreezeFrame` where one frame is held. The track V1 has
-    the picture, A1 the same cuts of the sound, if clip has any. Single dropped and repeated frames are counted in
-    the metadata under `vs_align`. Source times count clip's frames from the time code of its first, wherever the images
-    begin on the clock of the file.
+    Each passage is a clip that begins and ends on exact frames of ref. There are gaps if clip lacks frames, a
+    `LinearTimeWarp` if clip runs at another speed and a `FreezeFrame` if one frame is held. Track V1 holds the video,
+    A1 the same cuts of the audio, if clip has any. Single dropped and repeated frames are counted in the metadata under
+    `vs_align`. Source times count clip's frames from the time code of the first.
 
     Args:
         timeline: Which clip frame each ref frame shows. Rates or time stamps of both must be known.
@@ -158,10 +158,10 @@ def editorial(timeline: "Timeline", clip: MediaFile, ref: MediaFile) -> "otio.sc
         ArgumentError: A file does not fit the timeline.
         MissingDependencyError: OpenTimelineIO is not installed.
     """
-    otio = import_otio("editorial")
+    otio = import_otio("otio_timeline")
     made = otio.schema.Timeline(f"{clip.path.stem} on {ref.path.stem}")
     made.global_start_time = otio.opentime.RationalTime(ref.start, float(ref.rate))
-    events = events_of(timeline, clip, ref, "editorial")
+    events = events_of(timeline, clip, ref, "otio_timeline")
     kinds = [("V1", otio.schema.TrackKind.Video)]
     kinds += [("A1", otio.schema.TrackKind.Audio)] if clip.has_audio else []
     for name, kind in kinds:
@@ -173,7 +173,9 @@ def editorial(timeline: "Timeline", clip: MediaFile, ref: MediaFile) -> "otio.sc
 
 
 def write_otio(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: str | os.PathLike[str]) -> None:
-    """Write what `editorial` returns as an .otio file. A file of that name is replaced when the new one is whole.
+    """Write what `otio_timeline` returns as an .otio file.
+
+    A file of that name is replaced when the new one is complete.
 
     Raises:
         ArgumentError: A file does not fit the timeline.
@@ -181,7 +183,7 @@ def write_otio(timeline: "Timeline", clip: MediaFile, ref: MediaFile, path: str 
         MissingDependencyError: OpenTimelineIO is not installed.
     """
     otio = import_otio("write_otio")
-    text = otio.adapters.write_to_string(editorial(timeline, clip, ref), "otio_json")
+    text = otio.adapters.write_to_string(otio_timeline(timeline, clip, ref), "otio_json")
     save_text("write_otio", text + "\n", path)
 
 
@@ -194,20 +196,20 @@ def import_otio(function: str) -> Any:
     try:
         import opentimelineio
     except ImportError as error:
-        message = f"vs_align.{function}: OpenTimelineIO is missing: pip install 'vs_align[export]'."
+        message = f"vs_align.{function}: OpenTimelineIO is missing. Run: {install_command(*EXPORT)}"
         raise MissingDependencyError(message) from error
     return opentimelineio
 
 
 def url_of(path: Path) -> str:
-    """Return a file's address."""
+    """Return a file's URL."""
     return path.absolute().as_uri()
 
 
 def _item(otio: Any, event: Event, clip: MediaFile, ref: MediaFile) -> Any:
     time, span = otio.opentime.RationalTime, otio.opentime.TimeRange
     rate = float(clip.rate)
-    # In ref's frames, so that the events behind it stay on them, whatever clip's rate is.
+    # Counted in ref's frames, so that later events stay on them at any rate of clip.
     length = time(event.length, float(ref.rate))
     if event.source is None:
         return otio.schema.Gap(source_range=span(time(0, float(ref.rate)), length))

@@ -1,46 +1,47 @@
-"""What goes into an overlay's file besides picture and audio: further tracks, chapters and tags of both sides."""
+"""Further tracks, chapters and tags of both sides that go into the file of an overlay, retimed by its cut lists."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vs_align.decide.cut_list.cut_list import SoundPiece
+from vs_align.decide.cut_list.cut_list import AudioSegment
 from vs_align.export.stream_copy import Copying
 from vs_align.media.assembly import Contents
 from vs_align.media.remux import TrackCopy
 from vs_align.media.tracks import FileChapter, FileTracks, shifted_chapters
 
-_CLOSE = 1e-3  # s: containers round time stamps to a millisecond
+_TOLERANCE = 1e-3
+"""Seconds: containers round time stamps to a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContentsSide:
-    """One side of an overlay, as far as its tracks, chapters and tags go.
+    """Tracks, chapters and tags of one side of an overlay, and its cut list.
 
     Args:
-        file: What its file holds.
+        file: Tracks, chapters and tags of its file.
         start: When its first frame is shown, in seconds of the file's clock.
-        pieces: Which time of it the result shows when.
-        rate: Units of the pieces per second.
+        segments: The cut list of the side.
+        rate: Samples per second of the cut list.
     """
 
     file: FileTracks
     start: float
-    pieces: Sequence[SoundPiece]
+    segments: Sequence[AudioSegment]
     rate: int
 
     @property
     def end(self) -> float:
-        """Seconds of the result."""
-        return self.pieces[-1].end / self.rate if self.pieces else 0.0
+        """Duration of the result in seconds."""
+        return self.segments[-1].end / self.rate if self.segments else 0.0
 
     def cut(self) -> TrackCopy | None:
-        """Return how times of its tracks are moved, None where that is not by one time for all of them."""
-        shown = [piece for piece in self.pieces if piece.clip_start is not None]
+        """Return how times of its tracks are moved, None if they are not all moved by one offset."""
+        shown = [segment for segment in self.segments if segment.clip_start is not None]
         if len(shown) != 1 or shown[0].clip_start is None or shown[0].speed != 1:
             return None
         begin, stop = shown[0].begin / self.rate, shown[0].end / self.rate
-        return TrackCopy(self.file.path, 0, begin - self.start - shown[0].clip_start, begin - _CLOSE, stop)
+        return TrackCopy(self.file.path, 0, begin - self.start - shown[0].clip_start, begin - _TOLERANCE, stop)
 
 
 def overlay_contents(
@@ -49,10 +50,10 @@ def overlay_contents(
     """Collect what goes into the file of an overlay.
 
     Args:
-        sides: Both sides by name, those first whose chapters and tags count more.
-        heard: Names of those that are heard.
+        sides: Both sides by name; chapters and tags of the first take precedence.
+        heard: Names of the sides that are heard.
         target: The file to write.
-        audio: Audio that was encoded; or how that of the one side that is heard is copied; or nothing.
+        audio: Encoded audio; or how the audio of the one side that is heard is copied; or None.
     """
     contents = Contents()
     if isinstance(audio, TrackCopy):
@@ -101,7 +102,7 @@ def _take_subtitles(contents: Contents, name: str, side: ContentsSide, target: P
 
 
 def chapters_in(side: ContentsSide) -> tuple[list[FileChapter], list[str]]:
-    """Return the chapters of a side with times of the result, in rising order, and titles of those not shown."""
+    """Return the chapters of a side on the clock of the result, in rising order, and titles of those not shown."""
     moved, lost = [], []
     for chapter in shifted_chapters(side.file.chapters, side.start):
         start = _shown_at(side, chapter.start, chapter.end)
@@ -114,27 +115,27 @@ def chapters_in(side: ContentsSide) -> tuple[list[FileChapter], list[str]]:
 
 
 def _shown_at(side: ContentsSide, start: float, end: float) -> float | None:
-    """When the result first shows something of a stretch of the side's time, from its beginning on if it can."""
+    """Return when the result first shows a part of a span of the side's time, preferably its beginning."""
     first = None
-    for piece in side.pieces:
-        if piece.clip_start is None:
+    for segment in side.segments:
+        if segment.clip_start is None:
             continue
-        begin, length = piece.begin / side.rate, (piece.end - piece.begin) / side.rate
-        if piece.clip_start - _CLOSE <= start < piece.clip_start + length * piece.speed - _CLOSE:
-            return max(0.0, begin + (start - piece.clip_start) / piece.speed)
-        if first is None and start < piece.clip_start < end - _CLOSE:
+        begin, length = segment.begin / side.rate, len(segment) / side.rate
+        if segment.clip_start - _TOLERANCE <= start < segment.clip_start + length * segment.speed - _TOLERANCE:
+            return max(0.0, begin + (start - segment.clip_start) / segment.speed)
+        if first is None and start < segment.clip_start < end - _TOLERANCE:
             first = begin
     return first
 
 
 def _ends_at(side: ContentsSide, start: float, end: float) -> float:
-    """When the result shows the last of a stretch of the side's time."""
+    """Return when the result shows the end of a span of the side's time."""
     reached = 0.0
-    for piece in side.pieces:
-        if piece.clip_start is None:
+    for segment in side.segments:
+        if segment.clip_start is None:
             continue
-        begin, length = piece.begin / side.rate, (piece.end - piece.begin) / side.rate
-        last = min(end, piece.clip_start + length * piece.speed)
-        if last > max(start, piece.clip_start):
-            reached = max(reached, begin + (last - piece.clip_start) / piece.speed)
+        begin, length = segment.begin / side.rate, len(segment) / side.rate
+        last = min(end, segment.clip_start + length * segment.speed)
+        if last > max(start, segment.clip_start):
+            reached = max(reached, begin + (last - segment.clip_start) / segment.speed)
     return reached

@@ -1,4 +1,4 @@
-"""Plots of what was matched. Needs Matplotlib, which the extra `report` brings."""
+"""Plots of frame matches and timelines with Matplotlib."""
 
 import math
 import os
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError, MediaError, MissingDependencyError
-from vs_align.io.atomic_files import reason_of, save_bytes
+from vs_align.io.atomic_files import error_reason, save_bytes
+from vs_align.io.install_advice import REPORT, install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,46 +21,58 @@ if TYPE_CHECKING:
     from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "plot_matches"
-_SIZE = (12.0, 7.0)
-_RESOLUTION = 120  # pixels to an inch
-_COLOURS = "viridis"  # tells its steps apart without colour vision, and in grey
-_BEST, _RUNNER_UP, _UNKNOWN, _FALLBACK = "#0072b2", "#e69f00", "#8c8c8c", "#d55e00"  # apart in every colour vision
+_SIZE_INCHES = (12.0, 7.0)
+"""Width and height of a figure."""
+_PIXELS_PER_INCH = 120
+"""Resolution of PNG files."""
+_COLORMAP = "viridis"
+"""Colors of confidences: perceptually uniform, also for color-blind readers and in gray."""
+# From the palette of Okabe and Ito (2008), which color-blind readers tell apart.
+_BEST = "#0072b2"
+_RUNNER_UP = "#e69f00"
+_FALLBACK = "#d55e00"
+_UNKNOWN = "#8c8c8c"
 _BLACK = "#000000"
-_DENSE = 400  # rows from which points are drawn small
+_DENSE_ROWS = 400
+"""Number of rows above which points are drawn small."""
+_DENSE_AREA = 6
+"""Area of a point of a dense plot, in square points."""
+_SPARSE_AREA = 20
+"""Area of a point of any other plot, in square points."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatchRow:
-    """What was found for one frame of ref."""
+    """Match of one frame of ref."""
 
     ref: int
     """Frame number."""
     seconds: float | None
-    """Its time; None where that is not known."""
+    """Its time; None if unknown."""
     match: int
     """Number of the clip frame that was chosen."""
     offset: int
     """`match` - `ref`."""
     score: float
-    """Of the frame that was chosen; lower is better."""
+    """Score of the frame that was chosen; lower is better."""
     runner_up: float | None
-    """Score of the best picture that differs from it; None where there is none."""
+    """Score of the best image that differs from it; None if there is none."""
     confidence: float | None
-    """0 to 1; None where it was not judged."""
+    """0 to 1; None if unknown."""
     fallback: bool
-    """Whether no candidate was good enough, so that the fallback is shown."""
+    """Whether the fallback is shown, because no candidate was good enough."""
 
 
 def plot_matches(rows: Sequence[MatchRow], path: str | os.PathLike[str]) -> None:
-    """Draw the offset over time, coloured by confidence, above the scores of the best and of the runner-up.
+    """Plot the offset over time, colored by confidence, above the scores of the best match and the runner-up.
 
-    Offsets are in frames on the left, and in milliseconds on the right where at least two rows have a time. A frame
-    that shows the fallback is a cross, one whose confidence is not known a grey point.
+    Offsets are in frames on the left, and in milliseconds on the right if at least two rows have a time. Frames that
+    show the fallback are crosses, frames of unknown confidence gray points.
 
     Args:
         rows: One for each frame of ref, in rising order; at least one.
-        path: The file to write, PNG, SVG or PDF by its ending. One that is there is replaced when the new one is
-            whole.
+        path: The file to write, PNG, SVG or PDF by its ending. An existing file is replaced when the new one is
+            complete.
 
     Raises:
         ArgumentError: There are no rows, or the ending is none of these.
@@ -70,12 +83,12 @@ def plot_matches(rows: Sequence[MatchRow], path: str | os.PathLike[str]) -> None
         raise ArgumentError(_FUNCTION, "rows", "must hold at least one row")
     kind = _kind(path, _FUNCTION)
     drawn = BytesIO()
-    figure_of(rows).savefig(drawn, format=kind, dpi=_RESOLUTION)
+    figure_of(rows).savefig(drawn, format=kind, dpi=_PIXELS_PER_INCH)
     _write(drawn.getvalue(), path, _FUNCTION)
 
 
 def figure_of(rows: Sequence[MatchRow]) -> "Figure":
-    """Return the figure that `plot_matches` writes: axes of offsets, axes of scores, colour bar.
+    """Return the figure that `plot_matches` writes: axes of offsets, axes of scores, color bar.
 
     Raises:
         MissingDependencyError: Matplotlib is not installed.
@@ -88,16 +101,16 @@ def figure_of(rows: Sequence[MatchRow]) -> "Figure":
 
 
 def _draw_offsets(figure: "Figure", axes: "Axes", rows: Sequence[MatchRow]) -> None:
-    area = 6 if len(rows) > _DENSE else 20
+    area = _DENSE_AREA if len(rows) > _DENSE_ROWS else _SPARSE_AREA
     matched = [row for row in rows if not row.fallback]
     judged = [row for row in matched if row.confidence is not None]
     unjudged = [row for row in matched if row.confidence is None]
     fallback = [row for row in rows if row.fallback]
     if judged:
-        # the doubtful ones last, so that others do not hide them
+        # Doubtful matches last, so that no others hide them.
         judged.sort(key=lambda row: row.confidence or 0.0, reverse=True)
-        colours = [row.confidence for row in judged]
-        points = axes.scatter(*_places(judged), area, colours, cmap=_COLOURS, vmin=0, vmax=1, label="match")
+        colors = [row.confidence for row in judged]
+        points = axes.scatter(*_places(judged), area, colors, cmap=_COLORMAP, vmin=0, vmax=1, label="match")
         figure.colorbar(points, ax=axes, label="confidence", pad=0.02)
     if unjudged:
         axes.scatter(*_places(unjudged), area, _UNKNOWN, label="match, confidence not known")
@@ -116,7 +129,7 @@ def _draw_offsets(figure: "Figure", axes: "Axes", rows: Sequence[MatchRow]) -> N
 
 def _draw_scores(axes: "Axes", rows: Sequence[MatchRow]) -> None:
     numbers = [row.ref for row in rows]
-    style: dict[str, Any] = {"linewidth": 1, "marker": ".", "markersize": 3}  # a line alone hides what stands alone
+    style: dict[str, Any] = {"linewidth": 1, "marker": ".", "markersize": 3}  # a line alone hides isolated points
     axes.plot(numbers, [_finite(row.runner_up) for row in rows], color=_RUNNER_UP, label="runner-up", **style)
     axes.plot(numbers, [_finite(row.score) for row in rows], color=_BEST, label="best", **style)
     axes.set_ylabel("score (lower is better)")
@@ -135,7 +148,7 @@ def _finite(score: float | None) -> float:
 
 
 def _milliseconds(rows: Sequence[MatchRow]) -> float | None:
-    """Return how long a frame is on average, None where it is not known."""
+    """Return the mean duration of a frame in milliseconds, None if unknown."""
     timed = [(row.ref, row.seconds) for row in rows if row.seconds is not None]
     if len(timed) < 2 or timed[-1][0] <= timed[0][0] or timed[-1][1] <= timed[0][1]:
         return None
@@ -148,16 +161,16 @@ def _time_label(rows: Sequence[MatchRow]) -> str:
 
 
 def plot_timeline(timeline: "Timeline", path: str | os.PathLike[str]) -> None:
-    """Draw where each passage of a timeline lies in clip, above its offset, both over ref's time.
+    """Plot where each passage of a timeline lies in clip, above its offset, both over ref's time.
 
-    A passage is a line, coloured by its confidence. What clip lacks is shaded over ref's time, what ref lacks over
-    clip's. Times are in seconds, and offsets in milliseconds, clip time minus ref time; in frames where a rate is not
-    known.
+    A passage is a line, colored by its confidence. Frames that clip lacks are shaded over ref's time, frames that ref
+    lacks over clip's. Times are in seconds and offsets, clip time minus ref time, in milliseconds; both are in frames
+    if a rate is unknown.
 
     Args:
-        timeline: What to draw.
-        path: The file to write, PNG, SVG or PDF by its ending. One that is there is replaced when the new one is
-            whole.
+        timeline: The timeline.
+        path: The file to write, PNG, SVG or PDF by its ending. An existing file is replaced when the new one is
+            complete.
 
     Raises:
         ArgumentError: The ending is none of these.
@@ -166,12 +179,12 @@ def plot_timeline(timeline: "Timeline", path: str | os.PathLike[str]) -> None:
     """
     kind = _kind(path, "plot_timeline")
     drawn = BytesIO()
-    timeline_figure(timeline).savefig(drawn, format=kind, dpi=_RESOLUTION)
+    timeline_figure(timeline).savefig(drawn, format=kind, dpi=_PIXELS_PER_INCH)
     _write(drawn.getvalue(), path, "plot_timeline")
 
 
 def timeline_figure(timeline: "Timeline") -> "Figure":
-    """Return the figure that `plot_timeline` writes: axes of places, axes of offsets, colour bar if any is known.
+    """Return the figure that `plot_timeline` writes: axes of positions, axes of offsets, color bar if any is known.
 
     Raises:
         MissingDependencyError: Matplotlib is not installed.
@@ -182,20 +195,20 @@ def timeline_figure(timeline: "Timeline") -> "Figure":
 
     places, offsets = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     passages, clock = timeline.passages(), _Clock(timeline)
-    colours = colormaps[_COLOURS]
+    colors = colormaps[_COLORMAP]
     for passage in passages:
         ends = _ends(timeline, passage)
         if ends is None:
             _shade(places, offsets, clock, passage)
             continue
-        colour = _UNKNOWN if passage.confidence is None else colours(passage.confidence)
+        color = _UNKNOWN if passage.confidence is None else colors(passage.confidence)
         refs, clips = [clock.ref(n) for n, _ in ends], [clock.clip(frame) for _, frame in ends]
-        # a passage of one frame is a point, and lines of few frames are not seen among long ones
-        style: dict[str, Any] = {"color": colour, "linewidth": 2.5, "marker": ".", "markersize": 5}
+        # Markers show passages of one or a few frames, whose lines are too short.
+        style: dict[str, Any] = {"color": color, "linewidth": 2.5, "marker": ".", "markersize": 5}
         places.plot(refs, clips, **style)
         offsets.plot(refs, [clock.offset(*end) for end in ends], **style)
     if any(passage.confidence is not None for passage in passages):
-        shades = ScalarMappable(cmap=_COLOURS)
+        shades = ScalarMappable(cmap=_COLORMAP)
         shades.set_clim(0, 1)
         figure.colorbar(shades, ax=places, label="confidence", pad=0.02)
     places.set_ylabel(f"clip ({clock.unit})")
@@ -210,7 +223,7 @@ def timeline_figure(timeline: "Timeline") -> "Figure":
 
 
 class _Clock:
-    """Where frames are drawn: at their times in seconds, or at their numbers where a rate is not known."""
+    """Coordinates of frames: their times in seconds, or their numbers if a rate is unknown."""
 
     def __init__(self, timeline: "Timeline") -> None:
         self._sides = (timeline.clip_times, timeline.clip_rate), (timeline.ref_times, timeline.ref_rate)
@@ -218,15 +231,15 @@ class _Clock:
         self.unit = "seconds" if self.timed else "frames"
 
     def clip(self, frame: int) -> float:
-        """Place of a clip frame, or of the end of the last."""
+        """Return the coordinate of a clip frame, or of the end of the last."""
         return self._place(0, frame)
 
     def ref(self, n: int) -> float:
-        """Place of a ref frame, or of the end of the last."""
+        """Return the coordinate of a ref frame, or of the end of the last."""
         return self._place(1, n)
 
     def offset(self, n: int, frame: int) -> float:
-        """Clip minus ref, in milliseconds or frames."""
+        """Return clip minus ref, in milliseconds or frames."""
         return 1000 * (self.clip(frame) - self.ref(n)) if self.timed else frame - n
 
     def _place(self, side: int, frame: int) -> float:
@@ -241,7 +254,7 @@ class _Clock:
 
 
 def _ends(timeline: "Timeline", passage: "Passage") -> list[tuple[int, int]] | None:
-    """First and last ref frame of a passage that show clip frames, with these; None where none does."""
+    """Return the first and last ref frame of a passage that show clip frames, with these; None if none does."""
     found = []
     for numbers in (
         range(passage.ref_first, passage.ref_last + 1),
@@ -260,11 +273,9 @@ def _shade(places: "Axes", offsets: "Axes", clock: _Clock, passage: "Passage") -
         last = passage.clip_first if passage.clip_last is None else passage.clip_last
         places.axhspan(clock.clip(passage.clip_first), clock.clip(last + 1), color=_FALLBACK, alpha=0.2, linewidth=0)
         return
-    colour = _BLACK if passage.kind is SegmentKind.BLACK else _RUNNER_UP
+    color = _BLACK if passage.kind is SegmentKind.BLACK else _RUNNER_UP
     for axes in (places, offsets):
-        axes.axvspan(
-            clock.ref(passage.ref_first), clock.ref(passage.ref_last + 1), color=colour, alpha=0.2, linewidth=0
-        )
+        axes.axvspan(clock.ref(passage.ref_first), clock.ref(passage.ref_last + 1), color=color, alpha=0.2, linewidth=0)
 
 
 def _kind(path: str | os.PathLike[str], function: str) -> str:
@@ -278,15 +289,15 @@ def _blank_figure(function: str) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        message = f"vs_align.{function}: plots need Matplotlib. Install it with: pip install 'vs_align[report]'."
+        message = f"vs_align.{function}: plots need Matplotlib. Run: {install_command(*REPORT)}"
         raise MissingDependencyError(message) from error
-    # a figure by itself: pyplot would keep it, and may open a window
-    return Figure(_SIZE, layout="constrained")
+    # Not by pyplot, which would keep the figure and may open a window.
+    return Figure(_SIZE_INCHES, layout="constrained")
 
 
 def _write(content: bytes, path: Any, function: str) -> None:
-    """Write a file: all of it, or nothing."""
+    """Write a file atomically."""
     try:
         save_bytes(content, Path(path))
     except OSError as error:
-        raise MediaError(f"vs_align.{function}: cannot write '{path}': {reason_of(error)}.") from error
+        raise MediaError(f"vs_align.{function}: cannot write '{path}': {error_reason(error)}.") from error

@@ -1,4 +1,4 @@
-"""Whether a side's packets of sound may go into an overlay as they are, and which of them."""
+"""Stream copy of an overlay's audio: whether the packets of one side may be copied as they are, and which of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vs_align.decide.cut_list.cut_list import SoundPiece
+from vs_align.decide.cut_list.cut_list import AudioSegment
 from vs_align.media.ffmpeg import holds_audio
 from vs_align.media.tracks import heard_from
 
@@ -14,19 +14,22 @@ if TYPE_CHECKING:
     from vs_align.media.probe import VideoFile
     from vs_align.media.source import Source
 
-# Players leave out what an edit list of theirs says, to the sample.
 _EXACT_START = frozenset({".mp4", ".m4v", ".mov"})
+"""Containers with edit lists: players leave out what these hide, to the sample."""
 _KEEPS_TIMES = _EXACT_START | {".mkv", ".webm"}
-_UNPACKED = frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"})
+"""Containers that keep the time stamps of copied packets."""
+_COPIED_PCM = frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"})
+"""PCM codecs whose packets containers take unchanged."""
 _LOSSLESS = frozenset({"flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape"})
-_TOLERANCE = 0.001  # containers round time stamps to a millisecond
-# Decoders need some packets before the first that is heard, and sound that leads its picture by less is left alone.
+_TOLERANCE = 0.001
+"""Seconds: containers round time stamps to a millisecond."""
 _RUN_UP = 0.1
+"""Seconds of packets before the first that is heard, which decoders need; audio may lead its video by as much."""
 
 
 @dataclass(frozen=True, slots=True)
-class SoundSide:
-    """One side of an overlay, as far as its sound goes."""
+class AudioInput:
+    """The file of one side of an overlay: its audio, and the clock of its frames."""
 
     file: "VideoFile"
     start: float
@@ -38,11 +41,11 @@ class SoundSide:
     times: tuple[float, ...] = ()
     """When each frame is shown, in seconds since the first; empty where the rate is constant."""
     shifts: tuple[float, ...] = ()
-    """Seconds that are added to the file's clock from each place on where it starts anew."""
+    """Seconds that are added to the file's clock after each place at which its time stamps restart."""
 
     @classmethod
-    def of(cls, source: "Source") -> "SoundSide":
-        """The sound of an opened file."""
+    def of(cls, source: "Source") -> "AudioInput":
+        """Return the input of an opened file."""
         times = source.times if source.variable else ()
         return cls(source.file, source.start, source.rate, source.length, times, source.shifts)
 
@@ -53,7 +56,7 @@ class SoundSide:
 
     @property
     def lossless(self) -> bool:
-        """Whether decoding its sound gives what was once encoded, bit for bit."""
+        """Whether its audio codec is lossless."""
         codec = self.file.audio_codec or ""
         return codec.startswith("pcm_") or codec in _LOSSLESS
 
@@ -70,37 +73,37 @@ class Copying:
     """Packets that begin then or later are left out."""
 
 
-def copying_of(side: SoundSide, pieces: Sequence[SoundPiece], rate: int, target: Path) -> Copying | str:
-    """Decide about the sound of one side.
+def copying_of(side: AudioInput, segments: Sequence[AudioSegment], rate: int, target: Path) -> Copying | str:
+    """Decide whether the audio of one side can be copied.
 
     Args:
-        side: Whose sound it is.
-        pieces: What is heard of it when.
-        rate: Samples per second of the pieces.
+        side: Whose audio it is.
+        segments: Its cut list.
+        rate: Samples per second of the cut list.
         target: The file that is written.
 
     Returns:
         Which packets to copy; or in words why they cannot be.
 
     Raises:
-        MediaError: The sound cannot be read.
+        MediaError: The audio cannot be read.
     """
-    heard = [piece for piece in pieces if piece.clip_start is not None]
+    heard = [segment for segment in segments if segment.clip_start is not None]
     if len(heard) != 1 or heard[0].clip_start is None:
-        return f"{len(heard)} pieces are heard" if heard else "nothing is heard"
-    piece, start = heard[0], heard[0].clip_start
-    if piece.speed != 1:
+        return f"{len(heard)} segments are heard" if heard else "nothing is heard"
+    segment, start = heard[0], heard[0].clip_start
+    if segment.speed != 1:
         return "it runs at another speed"
     if side.shifts:
         return "its time stamps start anew"
     suffix, codec = target.suffix.lower(), side.file.audio_codec or ""
     held = suffix in _KEEPS_TIMES and holds_audio(target, codec)
-    if not held or (codec.startswith("pcm_") and codec not in _UNPACKED):
+    if not held or (codec.startswith("pcm_") and codec not in _COPIED_PCM):
         return f"{suffix} does not take packets of {codec} and keep their times"
-    begin, stop = piece.begin / rate, piece.end / rate
+    begin, stop = segment.begin / rate, segment.end / rate
     half_frame = float(1 / side.rate) / 2
-    # Before its first frame and behind its last a file has nothing of another scene.
-    whole_end = piece.end == pieces[-1].end or start + stop - begin > side.duration - half_frame
+    # Before its first frame and behind its last a file has no audio of another scene.
+    whole_end = segment.end == segments[-1].end or start + stop - begin > side.duration - half_frame
     sounds_from, run_up = _start_of(side)
     whole_start = start < half_frame or start <= sounds_from + _TOLERANCE
     if not whole_end:
@@ -115,10 +118,10 @@ def copying_of(side: SoundSide, pieces: Sequence[SoundPiece], rate: int, target:
     return Copying(begin - side.start - start, first, stop)
 
 
-def _start_of(side: SoundSide) -> tuple[float, float]:
-    """When a side is first heard, in seconds after its first frame, and how long before its place a packet may begin.
+def _start_of(side: AudioInput) -> tuple[float, float]:
+    """Return when a side is first heard, in seconds after its first frame, and how long before that packets are needed.
 
-    Encoders put some packets in front that decoders throw away.
+    Encoders put priming packets in front, which decoders throw away.
     """
     heard, run_up = heard_from(side.file.path)
     return heard - side.start, run_up

@@ -1,4 +1,4 @@
-"""Text of subtitle files in which nothing but times is read and changed."""
+"""Times of SRT, VTT, ASS and SSA texts, read and rewritten in place: all other text is kept as it is."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from vs_align.export.ass_tags import retagged
 from vs_align.timeline.time_map import clock_text
 
 FORMATS = ("srt", "vtt", "ass", "ssa")
-"""Formats that are kept to the letter but for their times."""
+"""Formats that are rewritten in place."""
 
 _CLOCK = r"(?:\d+:)?\d{1,2}:\d{2}[,.]\d{1,3}"
 _ARROW = re.compile(rf"^[ \t]*(-?{_CLOCK})[ \t]*-->[ \t]*(-?{_CLOCK})(.*)$")
@@ -22,7 +22,7 @@ type Retimer = Callable[["Cue"], Times]
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A cue as the file has it. Times in milliseconds."""
+    """A cue of the file. Times in milliseconds."""
 
     start: int
     end: int
@@ -33,16 +33,16 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CueTime:
-    """When a cue is shown. Times in milliseconds."""
+    """New times of a cue, in milliseconds."""
 
     start: int
     end: int
     moment: Callable[[int], int]
-    """From a time within the cue as the file has it to the new one, `start` to `end`."""
+    """Maps a time within the cue of the file to the new one, `start` to `end`."""
 
 
 def guess_format(text: str) -> str | None:
-    """Tell which of `FORMATS` a text is in, None for none of them."""
+    """Return which of `FORMATS` a text is in, None if it is in none of them."""
     if text.lstrip("\ufeff \t\r\n").startswith("WEBVTT"):
         return "vtt"
     if re.search(r"^\[V4\+ Styles\]", text, re.MULTILINE | re.IGNORECASE):
@@ -60,7 +60,7 @@ def rewritten(text: str, form: str, retime: Retimer) -> str:
     Args:
         text: The file.
         form: One of `FORMATS`.
-        retime: Gives the times of each cue, in file order: none to leave it out, several to write it several times.
+        retime: Returns the new times of each cue, in file order: none to leave it out, several to repeat it.
 
     Raises:
         ValueError: A time cannot be read; the message is a rule such as "must ...".
@@ -83,20 +83,20 @@ def _rewritten_lines(text: str, retime: Retimer) -> str:
 
 
 def _retagged(rest: str, cue: Cue, time: CueTime) -> str:
-    """What stands behind the times of an event, with the times in its text moved along."""
+    """Return the rest of an event behind its times, with the times in its text moved."""
     length = cue.end - cue.start
 
     def moved(inside: int) -> int:
         place = time.moment(cue.start + min(inside, length))
         return place - time.start + max(0, inside - length)
 
-    # Style, name, three margins and effect come before the text, which may have commas.
+    # Style, name, three margins and effect come before the text, which may hold commas.
     *fields, text = rest.split(",", 7)
     return ",".join([*fields, retagged(text, moved)])
 
 
 def _rewritten_blocks(text: str, form: str, retime: Retimer) -> str:
-    """SubRip and WebVTT: blocks of lines with blank lines between them."""
+    """Rewrite SubRip or WebVTT: blocks of lines, separated by blank lines."""
     newline = "\r\n" if "\r\n" in text else "\n"
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     lines = text.removeprefix("\ufeff").splitlines()
@@ -115,7 +115,7 @@ def _rewritten_blocks(text: str, form: str, retime: Retimer) -> str:
             times = f"{clock_text(time.start, comma)} --> {clock_text(time.end, comma)}{settings}"
             cues.append((time.start, [*lines[head:place], times, *_inner_moved(body, time, comma)]))
         others.append(rest)
-    # Scenes may have changed places: cues are told by when they appear, and readers expect them to rise.
+    # Scenes may be in another order, and players expect rising times.
     cues.sort(key=lambda found: found[0])
     blocks = [block for _, block in cues]
     if form == "srt":
@@ -127,18 +127,18 @@ def _rewritten_blocks(text: str, form: str, retime: Retimer) -> str:
 
 
 def _inner_moved(body: list[str], time: CueTime, comma: str) -> list[str]:
-    """Lines of a cue whose inner time stamps, at which the text behind them appears, follow the cue."""
+    """Return the lines of a cue with moved inner time stamps, at which the text behind them appears."""
 
     def moved(found: re.Match[str]) -> str:
         place = time.moment(_read(found[1], 0))
-        # What appears with the cue needs no time stamp, and none may stand at its start.
+        # Text that appears with the cue needs no time stamp, and the format allows none at its start.
         return f"<{clock_text(place, comma)}>" if place > time.start else ""
 
     return [_INNER.sub(moved, line) for line in body]
 
 
 def _head(lines: list[str], place: int, form: str) -> int:
-    """First line of the block whose times stand in line `place`: its number or name, where it has one."""
+    """Return the first line of the block whose times stand in line `place`: its number or name if it has one."""
     if place == 0 or not lines[place - 1].strip():
         return place
     named = form == "vtt" and (place == 1 or not lines[place - 2].strip())
@@ -146,9 +146,9 @@ def _head(lines: list[str], place: int, form: str) -> int:
 
 
 def _body(lines: list[str], form: str) -> tuple[list[str], list[str]]:
-    """Lines of a cue, and those behind it that belong to none."""
+    """Return the lines of a cue, and the lines behind it that belong to no cue."""
     if form == "srt":
-        # Blank lines within a cue are faulty and common: all up to the next number is its text.
+        # Blank lines within a cue are against the format and common: all text up to the next number is kept.
         while lines and not lines[-1].strip():
             lines = lines[:-1]
         return lines, []

@@ -1,4 +1,4 @@
-"""A timeline as a table for spreadsheets."""
+"""A timeline as CSV, one row a segment or one row a frame."""
 
 import csv
 import io
@@ -47,14 +47,14 @@ type Cell = str | int | None
 def write_csv(timeline: "Timeline", path: str | os.PathLike[str], rows: str = "segments") -> None:
     """Write a timeline as CSV (RFC 4180: commas, CR LF, a header line, UTF-8).
 
-    Times are hh:mm:ss.mmm of the first frame of a row, counted from the first frame of its side unless the timeline has
-    time stamps that begin elsewhere; `offset_frames` is clip frame minus ref frame there and `offset_ms` clip time
-    minus ref time; `rate` is clip frames per ref frame and `speed` clip seconds per ref second. What does not apply or
-    is not known is empty. Segments of kind missing have no ref frames: `ref_last` is one less than `ref_first`.
+    Times are hh:mm:ss.mmm of the first frame of a row, on the clock of the time stamps, or counted from the first frame
+    if there are none. `offset_frames` is clip frame minus ref frame, and `offset_ms` clip time minus ref time, of that
+    frame. `rate` is clip frames per ref frame, `speed` clip seconds per ref second. Fields that do not apply or are
+    unknown are empty. Segments of kind missing have no ref frames: `ref_last` is one less than `ref_first`.
 
     Args:
         timeline: What to write.
-        path: File to write. A file of that name is replaced when the new one is whole.
+        path: File to write. A file of that name is replaced when the new one is complete.
         rows: "segments" for one row a segment, "frames" for one row a ref frame.
 
     Raises:
@@ -109,7 +109,7 @@ def _frame_rows(timeline: "Timeline") -> "Iterator[list[Cell]]":
 
 
 def _time(frame: int | None, timeline: "Timeline", side: str) -> float | None:
-    """Seconds at which a frame is shown; None where there is no frame or nothing is known of its time."""
+    """Return when a frame is shown, in seconds; None if there is no frame or its time is unknown."""
     clip = side == "clip"
     times = timeline.clip_times if clip else timeline.ref_times
     rate = timeline.clip_rate if clip else timeline.ref_rate

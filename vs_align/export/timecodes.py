@@ -1,4 +1,4 @@
-"""Time codes of the rendered result."""
+"""Time stamps of the result as a text file: timestamp format v2 of mkvmerge."""
 
 import os
 from typing import TYPE_CHECKING
@@ -10,18 +10,19 @@ if TYPE_CHECKING:
     from vs_align.timeline.timeline import Timeline
 
 _FUNCTION = "write_timecodes"
-_HEADER = "# timestamp format v2"  # the first line by which mkvmerge and others know the format
+_HEADER = "# timestamp format v2"
+"""First line, by which mkvmerge and others recognize the format."""
 
 
 def write_timecodes(timeline: "Timeline", path: str | os.PathLike[str]) -> None:
-    """Write when each frame of the result, which has ref's frames, is shown: time stamp format v2.
+    """Write when each frame of the result, which has ref's frames, is shown.
 
-    One time in milliseconds a line, in rising order, with as many digits as it takes (0.000001 ms at most), so that
-    frame rates such as 24000/1001 lose nothing. Variable frame rates keep their time stamps.
+    One time in milliseconds a line, in rising order, to 0.000001 ms, so that frame rates such as 24000/1001 stay exact.
+    Variable frame rates keep their time stamps.
 
     Args:
-        timeline: Its ref must have a rate or time stamps.
-        path: File to write. A file of that name is replaced when the new one is whole.
+        timeline: Ref must have a rate or time stamps.
+        path: File to write. A file of that name is replaced when the new one is complete.
 
     Raises:
         ArgumentError: Neither rate nor time stamps of ref are known.

@@ -9,15 +9,16 @@ AnyArray = NDArray[Any]
 BoolArray = NDArray[np.bool_]
 GenericArray = NDArray[np.generic]
 Complex64Array = NDArray[np.complex64]
-Complex128Array = NDArray[np.complex128]
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
-Int8Array = NDArray[np.int8]
 Int16Array = NDArray[np.int16]
 Int32Array = NDArray[np.int32]
 Int64Array = NDArray[np.int64]
 IntpArray = NDArray[np.intp]
 UInt8Array = NDArray[np.uint8]
 UInt16Array = NDArray[np.uint16]
-UInt32Array = NDArray[np.uint32]
 UInt64Array = NDArray[np.uint64]
+
+RgbImage = UInt8Array | UInt16Array | Float32Array
+"""(3, height, width) R, G and B as stored, gamma-encoded: integers from 0 to the largest value of their type, single
+floats nominally from 0 to 1."""

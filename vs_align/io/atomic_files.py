@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all: written under a hidden name beside their place, then renamed.
+"""Atomic file output: a file is written under a temporary name in the target's folder, then renamed.
 
-Hidden names are `.STEM.TOKEN.part...`. While they are lent, `.STEM.TOKEN.lock` beside them is locked. The system gives
-the lock back when the process ends, so what a killed process left is recognised at the next start and removed.
+Temporary names are `.STEM.TOKEN.part...`. While they are in use, `.STEM.TOKEN.lock` beside them is locked. The system
+releases the lock when the process ends, so that files of a killed process are recognized at the next start and removed.
 """
 
 import os
@@ -18,20 +18,22 @@ from typing import BinaryIO
 from vs_align.errors import MediaError
 from vs_align.io.file_lock import open_locked
 
-LONGEST_NAME = 255
-"""Bytes of a file name that file systems in use allow; NTFS counts UTF-16 units, which are never more."""
-_LONGEST_STEM = 40  # bytes of the target's stem in a hidden name, so that one of 255 bytes has a hidden name too
-_LONGEST_SUFFIX = 16  # bytes; endings that tell a container are shorter, others need not be kept
+MAX_NAME_BYTES = 255
+"""Longest file name in bytes on the usual file systems; NTFS counts UTF-16 units, which are never more."""
+_MAX_STEM_BYTES = 40
+"""Bytes of the target's stem in a temporary name, so that a target of 255 bytes has a temporary name too."""
+_MAX_SUFFIX_BYTES = 16
+"""Longest suffix in bytes that a temporary name keeps; suffixes that determine a container are shorter."""
 _PART = re.compile(r"(\..*\.[0-9a-f]{8})\.part[^.]*(?:\.|$)")
 _HIDDEN = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part[^.]*(\.\w+)?")
 _WINDOWS_DEVICES = frozenset({"NUL", "CON"})
 
 
 def is_device(path: Path) -> bool:
-    """Tell whether a path is written to as it is, such as /dev/null, /dev/stdout or a named pipe."""
+    """Return whether a path is written to directly, such as /dev/null, /dev/stdout or a named pipe."""
     if os.name == "nt":
         return path.name.upper() in _WINDOWS_DEVICES
-    # /dev/stdout may be a regular file, which whoever redirected it wants to be written to
+    # /dev/stdout is a regular file if it was redirected to one
     if path.is_absolute() and os.path.normpath(path) in ("/dev/stdout", "/dev/stderr"):
         return True
     if os.path.normpath(path.parent) in ("/dev/fd", "/proc/self/fd"):
@@ -43,43 +45,42 @@ def is_device(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def cut_text(text: str, size: int) -> str:
-    """Return the beginning of a text that has at most so many bytes in UTF-8."""
+def truncate_utf8(text: str, size: int) -> str:
+    """Return the beginning of a text that has at most `size` bytes in UTF-8."""
     return os.fsencode(text)[: max(0, size)].decode(errors="ignore")
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """Return the name of a file beside another one: with another ending, shortened where it would be too long.
+    """Return the path of a file in the same folder with another suffix; a name that is too long is shortened.
 
     Args:
-        path: A file, whose ending is replaced.
-        suffix: The ending of the other, with its dot; it may have several.
+        path: A file, whose suffix is replaced.
+        suffix: The new suffix, with its dot; it may have several.
     """
     stem = path.with_suffix("").name
-    return path.with_name(cut_text(stem, LONGEST_NAME - len(os.fsencode(suffix))) + suffix)
+    return path.with_name(truncate_utf8(stem, MAX_NAME_BYTES - len(os.fsencode(suffix))) + suffix)
 
 
 def part_path(target: Path) -> Path:
-    """Return a hidden name beside the target, with its extension, that nobody else uses.
+    """Return an unused temporary path in the target's folder, with its suffix.
 
-    A link keeps pointing at its file, so the name is beside that; what is written for a device is kept in the folder
-    for temporary files.
+    For a symbolic link it is in the folder of the linked file; for a device in the folder for temporary files.
     """
     place, begin = _begin(target)
     return place / f"{begin}.part-{secrets.token_hex(4)}{_suffix(target)}"
 
 
-def shown_name(path: Path) -> str:
-    """Return the name that a file is to get which may still have a hidden one, without its folder."""
+def final_name(path: Path) -> str:
+    """Return the final name of a file, without its folder, from its final or temporary path."""
     hidden = _HIDDEN.fullmatch(path.name)
     return path.name if hidden is None else f"{hidden[1]}{hidden[2] or ''}"
 
 
 @contextmanager
-def parts(target: Path, count: int = 1) -> Iterator[list[Path]]:
-    """Lend hidden names beside the target and remove what is left of them at the end, however it comes.
+def temporary_paths(target: Path, count: int = 1) -> Iterator[list[Path]]:
+    """Yield temporary paths in the target's folder, and remove the files that are left at the end of the block.
 
-    The folder is made if it does not exist. What dead processes left for the same target is removed first.
+    The folder is made if it does not exist. Files of killed processes for the same target are removed first.
 
     Raises:
         MediaError: The folder cannot be made.
@@ -103,10 +104,10 @@ def parts(target: Path, count: int = 1) -> Iterator[list[Path]]:
 
 
 def replace(part: Path, target: Path) -> None:
-    """Give a finished file its name. A file of that name is replaced in one step; a device is written to.
+    """Rename a finished file to its target. An existing target is replaced atomically; a device is written to.
 
     Raises:
-        MediaError: The file system refuses.
+        MediaError: The file system reports an error.
     """
     try:
         _rename(part, target)
@@ -115,7 +116,7 @@ def replace(part: Path, target: Path) -> None:
 
 
 def save_bytes(content: bytes, target: Path) -> None:
-    """Write a file: all of it, or nothing.
+    """Write a file atomically.
 
     Raises:
         OSError: It cannot be written.
@@ -135,7 +136,7 @@ def _write(content: bytes, path: Path, mode: str) -> None:
     with path.open(mode) as file:
         file.write(content)
         file.flush()
-        # devices and pipes have nothing to be kept on a disk
+        # devices and pipes cannot be synchronized to a disk
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             os.fsync(file.fileno())
 
@@ -152,32 +153,32 @@ def _rename(part: Path, target: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> MediaError:
-    return MediaError(f"{path} cannot be written: {reason_of(error)}.")
+    return MediaError(f"{path} cannot be written: {error_reason(error)}.")
 
 
-def reason_of(error: Exception) -> str:
-    """Return in words why the system or libav refused something, without number and name of a function."""
+def error_reason(error: Exception) -> str:
+    """Return the reason in an error of the system or of libav, without error number and function name."""
     return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
 def _begin(target: Path) -> tuple[Path, str]:
-    """Return the folder and the beginning of the hidden names for a target. Parts of a part have its beginning."""
+    """Return folder and beginning of the temporary names for a target; a temporary target keeps its own beginning."""
     known = _PART.match(target.name)
     if known is not None:
         return target.parent, known[1]
     device = is_device(target)
     final = target if device else target.resolve()
-    stem = cut_text(final.stem.lstrip("."), _LONGEST_STEM)
+    stem = truncate_utf8(final.stem.lstrip("."), _MAX_STEM_BYTES)
     return Path(tempfile.gettempdir()) if device else final.parent, f".{stem}.{secrets.token_hex(4)}"
 
 
 def _suffix(target: Path) -> str:
-    return target.suffix if len(os.fsencode(target.suffix)) <= _LONGEST_SUFFIX else ""
+    return target.suffix if len(os.fsencode(target.suffix)) <= _MAX_SUFFIX_BYTES else ""
 
 
 @contextmanager
 def _made(folder: Path, target: Path) -> Iterator[None]:
-    """Make a folder and those above it; those in which nothing was written are removed again."""
+    """Make a folder and its parents; those that are empty at the end of the block are removed again."""
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -196,7 +197,7 @@ def _made(folder: Path, target: Path) -> Iterator[None]:
 
 
 def _locked(path: Path) -> BinaryIO | None:
-    """Lock a new file; None where the file system has no locks: then a leftover is not recognised as one."""
+    """Lock a new file; None if the file system has no locks: then files of killed processes are not recognized."""
     try:
         return open_locked(path)
     except OSError:
@@ -206,16 +207,16 @@ def _locked(path: Path) -> BinaryIO | None:
 
 
 def _tidy(folder: Path, begin: str) -> None:
-    """Remove the parts of processes that have ended without doing so, which their locks tell."""
+    """Remove the temporary files of processes that have ended, which is known because their locks are free."""
     named = re.compile(rf"({re.escape(begin)}\.[0-9a-f]{{8}})\.lock")
     dead = []
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.startswith(begin)]
     except OSError:
-        return  # a folder that can be written to, but not listed
+        return  # the folder can be written to, but not listed
     for match in filter(None, map(named.fullmatch, names)):
-        with suppress(OSError):  # it is held by a process that runs, or belongs to somebody else
+        with suppress(OSError):  # a running process holds it, or it belongs to another user
             dead.append((match[1], open_locked(folder / match[0], make=False)))
     for token, lock in dead:
         with lock, suppress(OSError):

@@ -1,4 +1,4 @@
-"""A lock on a file, which the system gives back when its process ends, however it ends."""
+"""File locks (flock, or msvcrt.locking on Windows), which the system releases when the process ends."""
 
 import os
 import sys
@@ -7,24 +7,24 @@ from typing import BinaryIO
 
 
 def open_locked(path: Path, *, make: bool = True) -> BinaryIO:
-    """Open a file for reading and writing that no other process has locked, and lock it.
+    """Open a file for reading and writing and lock it; it must not be locked by another process.
 
     Args:
         path: The file.
         make: Whether to make it if it does not exist.
 
     Raises:
-        BlockingIOError: Another process holds the lock, or this one through another open file.
-        FileNotFoundError: There is no such file, and none is to be made.
+        BlockingIOError: Another process holds the lock, or this process through another file object.
+        FileNotFoundError: There is no such file, and `make` is false.
         OSError: The file cannot be opened, or the file system has no locks.
     """
     flags = os.O_RDWR | (os.O_CREAT if make else 0) | getattr(os, "O_BINARY", 0)
     while True:
-        # opened and made in one step, so that nobody empties what somebody else has begun
+        # open without truncation: another process may have begun to write
         file = os.fdopen(os.open(path, flags, 0o644), "r+b")
         try:
             _lock(file)
-            # who had the lock may have renamed or removed the file in the meantime
+            # the previous holder of the lock may have renamed or removed the file
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
         except BaseException:

@@ -1,4 +1,4 @@
-"""JSON files that people edit: safe writing, and reading with errors that name the place."""
+"""JSON files with a pydantic model: atomic writing, and reading with errors that name file and key."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vs_align.errors import ArgumentError, MediaError
-from vs_align.io.atomic_files import reason_of, save_bytes
+from vs_align.io.atomic_files import error_reason, save_bytes
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a text comes from, for messages.
+    """Origin of a JSON text, for error messages.
 
     Args:
         function: Function that reads it, such as "Placement.load".
-        kind: What the text should be, such as "placement".
-        place: What follows a key in messages, such as " in 'file.json'".
+        kind: Expected kind of file, such as "placement".
+        place: Text after a key in messages, such as " in 'file.json'".
     """
 
     function: str
@@ -30,21 +30,21 @@ class Source:
     place: str = ""
 
     def error(self, key: str, rule: str, given: object = None) -> ArgumentError:
-        """An error about a key."""
+        """Return an error about a key."""
         return ArgumentError(self.function, key + self.place, rule, given)
 
     def passed_on(self, error: ArgumentError, prefix: str = "") -> ArgumentError:
-        """The same error in the words of the file: its key and place instead of a field."""
+        """Return an error of the data class as an error of the file: with the key in the file instead of the field."""
         return self.error(prefix + error.argument, rule_of(error))
 
 
 def rule_of(error: ArgumentError) -> str:
-    """The rule that was broken and the value that broke it, without function and argument."""
+    """Return the rule and the value of an error message, without function and argument."""
     return str(error).removeprefix(f"vs_align.{error.function}: {error.argument} ").removesuffix(".")
 
 
 def note_text(function: str, key: str, value: Any) -> str:
-    """Text of a note at the top level, indented for its place.
+    """Return the JSON text of a note at the top level, indented.
 
     Raises:
         ArgumentError: It is no JSON value.
@@ -56,7 +56,7 @@ def note_text(function: str, key: str, value: Any) -> str:
 
 
 def text_of(value: Any, indent: int | None = None) -> str:
-    """JSON of a value, with letters as they are where UTF-8 has them."""
+    """Return a value as JSON in UTF-8; characters without a UTF-8 form are escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     try:
         text.encode()
@@ -66,7 +66,7 @@ def text_of(value: Any, indent: int | None = None) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """Copy of a JSON value with None for numbers that JSON cannot hold."""
+    """Return a copy of a JSON value with None for infinite numbers and NaN."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -77,7 +77,7 @@ def _finite(value: Any) -> Any:
 
 
 def save_text(function: str, text: str, path: str | os.PathLike[str]) -> None:
-    """Write a file beside its place and move it there, so that no reader ever meets half of it.
+    """Write a text file atomically; see `save_bytes`.
 
     Raises:
         MediaError: It cannot be written.
@@ -85,18 +85,18 @@ def save_text(function: str, text: str, path: str | os.PathLike[str]) -> None:
     try:
         save_bytes(text.encode(), Path(path))
     except OSError as error:
-        raise MediaError(f"vs_align.{function}: cannot write '{path}': {reason_of(error)}.") from error
+        raise MediaError(f"vs_align.{function}: cannot write '{path}': {error_reason(error)}.") from error
 
 
 def load_text(source: Source, path: str | os.PathLike[str]) -> str:
-    """Read a file that should begin like a JSON object.
+    """Read a text file that begins like a JSON object.
 
     Raises:
-        ArgumentError: It cannot be read or is something else.
+        ArgumentError: It cannot be read or is no JSON object.
     """
     try:
         with Path(path).open("rb") as file:
-            # A video named by mistake must not be read to its end before the error.
+            # a video that is given by mistake must not be read to its end
             head = file.read(64)
             if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"{", b""):
                 raise source.error("text", "must be a JSON object in UTF-8")
@@ -109,7 +109,7 @@ def load_text(source: Source, path: str | os.PathLike[str]) -> str:
 
 
 def parsed[Model: BaseModel](text: str, source: Source, version: int, model: type[Model]) -> Model:
-    """Check a text against its format, version and pydantic model.
+    """Parse a JSON text and validate its format, version and pydantic model.
 
     Raises:
         ArgumentError: It breaks a rule; the message names the key.
@@ -117,7 +117,7 @@ def parsed[Model: BaseModel](text: str, source: Source, version: int, model: typ
     from pydantic import ValidationError
 
     try:
-        # JSON has no infinities, though Python writes and reads them: they mean that nothing is known.
+        # NaN and infinities are no JSON, but Python writes them: read as unknown
         data = json.loads(text, object_pairs_hook=_unique, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
         rule = f"must be JSON: {error.msg} at line {error.lineno} column {error.colno}"
@@ -161,6 +161,6 @@ def _first_error(error: "ValidationError", source: Source) -> ArgumentError:
 
 
 def shown(value: Any) -> str:
-    """A value for messages, cut where it is long."""
+    """Return a value as text for messages, at most 60 characters."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,8 +1,8 @@
-"""Memory that the C library holds back.
+"""Trimming of the C heap (`malloc_trim`) for processes that allocate many frames.
 
-VapourSynth allocates frames as aligned blocks. The GNU C library before 2.39 cannot use the hole that such a block
-leaves for another one of the same size, so that the memory of a process grows with every frame that it ever made,
-whatever the filters do. `malloc_trim` gives the holes back to the system.
+VapourSynth allocates frames as aligned blocks. The GNU C library before 2.39 cannot reuse the hole that such a block
+leaves for another block of the same size, so that the resident memory of a process grows with every frame.
+`malloc_trim` returns the holes to the system.
 """
 
 import ctypes
@@ -12,19 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 _STATM = Path("/proc/self/statm")
-# Resident memory may grow by this much before it is worth looking for holes, which takes some milliseconds.
 _STEP_BYTES = 48 << 20
+"""Growth of resident memory in bytes before the heap is trimmed, which takes some milliseconds."""
 
 
 class MemoryTrimmer:
-    """Gives holes back to the system whenever the process has grown. Does nothing where there is no need to."""
+    """Trims the heap if the process has grown. Does nothing without the GNU C library."""
 
     def __init__(self) -> None:
         self._trim = _malloc_trim()
         self._level = 0
 
     def check(self) -> None:
-        """Trim if resident memory has grown since the last time. Costs some microseconds otherwise."""
+        """Trim if resident memory has grown since the last call; else this takes some microseconds."""
         if self._trim is None:
             return
         resident = _resident_bytes()
@@ -38,7 +38,7 @@ class MemoryTrimmer:
 def _malloc_trim() -> Callable[[int], int] | None:
     if sys.platform != "linux" or not _STATM.exists():
         return None
-    # other C libraries for Linux do not have it, and do not need it
+    # other C libraries for Linux do not have this function, and do not need it
     trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return trim
 

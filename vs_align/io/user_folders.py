@@ -1,4 +1,4 @@
-"""Folders of the user, and what takes their place where they cannot be written, as in many containers."""
+"""Cache folders of the user, and replacements if they are not writable, as in many containers."""
 
 import atexit
 import logging
@@ -12,37 +12,37 @@ _log = logging.getLogger(__name__)
 
 
 def cache_home() -> Path:
-    """Return where the user's cache of vs_align lies, whether or not it can be written."""
+    """Return the path of the user's cache of vs_align, whether or not it is writable."""
     from platformdirs import user_cache_path
 
     return user_cache_path("vs_align", appauthor=False)
 
 
 def writable_cache() -> Path | None:
-    """Return the user's cache; None if it cannot be written, which is reported once a process."""
+    """Return the user's cache; None if it is not writable, which is logged once per process."""
     home = cache_home()
     fault = _fault(home)
     return home if fault is None else None
 
 
 def is_writable(folder: Path) -> bool:
-    """Tell whether files can be made in a folder, which is made for it; permissions alone do not tell."""
+    """Return whether files can be made in a folder, by making one; the folder is made too."""
     return _refusal(folder) is None
 
 
 @cache
 def temporary_home() -> Path:
-    """Return a folder that lasts as long as this process."""
+    """Return a temporary folder that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="vs_align-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
-def ready_numba_cache() -> None:
-    """Give numba a place for what it compiles, for without one its functions cannot even be defined.
+def prepare_numba_cache() -> None:
+    """Set numba's cache folder, because numba raises an error for cached functions if it finds no writable folder.
 
-    It keeps it beside the code, else in the user's cache. Where it can do neither, the folder goes when the process
-    ends; programs that are started meanwhile share it.
+    Numba uses a folder beside the code, else the user's cache. If neither is writable, NUMBA_CACHE_DIR is set to a
+    temporary folder, which child processes share.
     """
     if os.environ.get("NUMBA_CACHE_DIR") or os.name == "nt" or os.access(Path(__file__).parents[1], os.W_OK):
         return

@@ -1,4 +1,4 @@
-"""What was concluded about two films, kept so that the same question is answered at once."""
+"""Disk cache of results: timelines and placements of two videos, keyed by all that they depend on."""
 
 import hashlib
 import logging
@@ -16,22 +16,23 @@ from vs_align.timeline.timeline import Timeline
 
 _log = logging.getLogger(__name__)
 
-_ENDS = 1 << 20
-# Small files: so many are kept.
-_MOST = 500
+_HASHED_END = 1 << 20
+"""Bytes at either end of a file that are hashed; the middle would take minutes of a long video."""
+_MAX_RESULTS = 500
+"""Largest number of cached results of each kind; the least recently used are evicted. Each has some kilobytes."""
 
 
 def writable_cache_folder() -> Path | None:
-    """Return where fingerprints and results are kept, in the user's cache.
+    """Return the folder of fingerprints and results in the user's cache.
 
-    None if it cannot be written, which is reported once a process.
+    None if it cannot be written to, which is reported once a process.
     """
     home = writable_cache()
     return None if home is None else home / "sync"
 
 
 def file_identity(path: Path) -> str:
-    """Return a text that differs where files do: by size, time of the last change, first and last megabyte.
+    """Return a hash of the size, the time of the last change, and the first and last megabyte of a file.
 
     Raises:
         MediaError: The file cannot be read.
@@ -40,59 +41,57 @@ def file_identity(path: Path) -> str:
     try:
         facts = path.stat()
         with path.open("rb") as file:
-            sums.update(file.read(_ENDS))
-            file.seek(max(0, facts.st_size - _ENDS))
-            sums.update(file.read(_ENDS))
+            sums.update(file.read(_HASHED_END))
+            file.seek(max(0, facts.st_size - _HASHED_END))
+            sums.update(file.read(_HASHED_END))
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror}.") from error
     sums.update(f"{facts.st_size} {facts.st_mtime_ns}".encode())
     return sums.hexdigest()
 
 
-def remembered(folder: Path | None, question: tuple[object, ...], answer: Callable[[], Timeline]) -> Timeline:
-    """Return what was answered before, or find it and keep it.
+def memoized_timeline(folder: Path | None, key: tuple[object, ...], find: Callable[[], Timeline]) -> Timeline:
+    """Return the cached timeline of a key, or find it and keep it.
 
     Args:
-        folder: Where answers are kept; None: nowhere.
-        question: All that the answer depends on, as values whose text tells them apart.
-        answer: Finds the answer.
+        folder: Folder of the cache; None: no cache.
+        key: All that the result depends on, as values with distinct `repr`.
+        find: Finds the result.
 
     Raises:
         MediaError: The folder cannot be written to.
     """
-    return _remembered(folder, "timeline", (CONCLUSIONS, *question), Timeline.load, answer)
+    return _memoized(folder, "timeline", (CONCLUSIONS, *key), Timeline.load, find)
 
 
-def remembered_placement(
-    folder: Path | None, question: tuple[object, ...], answer: Callable[[], Placement]
-) -> Placement:
-    """Do the same for placements; see `remembered`."""
-    return _remembered(folder, "placement", (PLACES, *question), Placement.load, answer)
+def memoized_placement(folder: Path | None, key: tuple[object, ...], find: Callable[[], Placement]) -> Placement:
+    """Return the cached placement of a key, or find it and keep it; see `memoized_timeline`."""
+    return _memoized(folder, "placement", (PLACES, *key), Placement.load, find)
 
 
-class _Keepable(Protocol):
+class _Savable(Protocol):
     def save(self, path: str | os.PathLike[str]) -> None: ...
 
 
-def _remembered[T: _Keepable](
+def _memoized[T: _Savable](
     folder: Path | None,
     kind: str,
-    question: tuple[object, ...],
+    key: tuple[object, ...],
     load: Callable[[Path], T],
-    answer: Callable[[], T],
+    find: Callable[[], T],
 ) -> T:
     if folder is None:
-        return answer()
-    text = repr((FINGERPRINTS, *question))
+        return find()
+    text = repr((FINGERPRINTS, *key))
     path = folder / f"{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}.{kind}.json"
     if path.exists():
-        # what somebody damaged is found anew
+        # a damaged file is a miss
         with suppress(AlignError):
             found = load(path)
             os.utime(path)
-            _log.debug("%s was found before: %s", kind, path)
+            _log.debug("%s is cached: %s", kind, path)
             return found
-    found = answer()
+    found = find()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -100,18 +99,18 @@ def _remembered[T: _Keepable](
     try:
         found.save(path)
     except MediaError as error:
-        # a disk that is full by now is no reason to lose what was found
+        # a full disk is no reason to lose the result
         _log.warning("what was found is not kept: %s", error)
     else:
-        _tidy(folder, kind)
+        _evict(folder, kind)
     return found
 
 
-def _tidy(folder: Path, kind: str) -> None:
-    """Remove answers that were not asked for since long ago."""
+def _evict(folder: Path, kind: str) -> None:
+    """Remove the least recently used results."""
     kept = []
     for path in folder.glob(f"*.{kind}.json"):
-        with suppress(FileNotFoundError):  # another process tidies too
+        with suppress(FileNotFoundError):  # another process evicts too
             kept.append((path.stat().st_mtime, path))
-    for _, path in sorted(kept, reverse=True)[_MOST:]:
+    for _, path in sorted(kept, reverse=True)[_MAX_RESULTS:]:
         path.unlink(missing_ok=True)

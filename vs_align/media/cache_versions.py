@@ -1,10 +1,10 @@
-"""Versions of what is kept on disk about films."""
+"""Versions of the files in the cache: a new number makes old files misses."""
 
 FINGERPRINTS = 2
-"""Changes whenever fingerprints of old files would differ from those that are taken now."""
+"""Changes if the fingerprints of a video would differ from those in old files."""
 
 CONCLUSIONS = 8
-"""Changes whenever the same films would be answered otherwise than before."""
+"""Changes if the timeline of two videos would differ from that in an old file."""
 
 PLACES = 5
-"""Likewise for placements."""
+"""Changes if the placement of two videos would differ from that in an old file."""

@@ -1,31 +1,32 @@
-"""Colour tags on their way from frame props to ffmpeg. Pipes do not carry them."""
+"""Color tags (ITU-T H.273) from frame props to ffmpeg's options, because a pipe does not carry them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _UNKNOWN = 2
+"""H.273 code for "unspecified"."""
 
 
 @dataclass(frozen=True, slots=True)
-class ColourTags:
-    """How the numbers of a picture are meant. Codes are those of ITU-T H.273; None where a picture does not say."""
+class ColorTags:
+    """Interpretation of sample values: codes of ITU-T H.273, None if not specified."""
 
     matrix: int | None = None
     transfer: int | None = None
     primaries: int | None = None
     full_range: bool | None = None
     chroma: int | None = None
-    """Where chroma samples lie: 0 left, 1 centre, 2 top left, 3 top, 4 bottom left, 5 bottom."""
+    """Chroma sample location: 0 left, 1 center, 2 top left, 3 top, 4 bottom left, 5 bottom."""
     sample_aspect: tuple[int, int] | None = None
 
     @classmethod
-    def from_props(cls, props: Mapping[str, Any], *, is_subsampled: bool) -> "ColourTags":
+    def from_props(cls, props: Mapping[str, Any], *, is_subsampled: bool) -> "ColorTags":
         """Read the tags from the props of a frame.
 
         Args:
             props: Props of a frame.
-            is_subsampled: Whether chroma has fewer rows than luma, without which its place has no meaning.
+            is_subsampled: Whether chroma has fewer rows than luma; else the chroma sample location has no meaning.
         """
         width, height = props.get("_SARNum", 0), props.get("_SARDen", 0)
         value = props.get("_Range")
@@ -40,7 +41,7 @@ class ColourTags:
         )
 
     def filter(self) -> str:
-        """Return an ffmpeg filter chain that writes the tags onto frames and leaves the pixels alone."""
+        """Return an ffmpeg filter chain that sets the tags of frames and leaves the samples unchanged."""
         params = {
             "color_primaries": self.primaries,
             "color_trc": self.transfer,

@@ -1,21 +1,21 @@
-"""What a file's own header promises, held against the bytes that are there. A file cut off half way is found here."""
+"""File size that the header of a container declares, to detect truncated files (Matroska, MP4/MOV, AVI)."""
 
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
 MP4_NAMES = frozenset({".mp4", ".m4v", ".mov", ".m4a", ".m4b"})
-"""Extensions of files that are made of the boxes of MP4."""
+"""Suffixes of files of the ISO base media format (MP4 boxes)."""
 
 _EBML, _SEGMENT, _VOID = 0x1A45DFA3, 0x18538067, 0xEC
 _BOX_TYPES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"sidx", b"pnot", b"uuid"}
 
 
-def promised_bytes(path: Path) -> int | None:
-    """Return the size in bytes that the container says the file has; None where it does not say.
+def declared_bytes(path: Path) -> int | None:
+    """Return the file size in bytes that the container declares; None if it declares none.
 
-    Matroska and WebM tell the size of their segment, MP4 and MOV that of each box, AVI that of its first list. A
-    file that is being streamed or was never finished may leave it open.
+    Matroska and WebM declare the size of their segment, MP4 and MOV that of each box, AVI that of its first list. A
+    stream, or a file that was never finished, may declare none.
 
     Raises:
         OSError: The file cannot be read.
@@ -77,7 +77,7 @@ def _boxes_end(file: BinaryIO, size: int) -> int | None:
         if length == 0:
             return size
         if length < 8 or not kind.isascii():
-            # Rubbish behind the last box is common and harmless.
+            # data that is no box is common behind the last box, and harmless
             return None
         position += length
     return position

@@ -1,4 +1,4 @@
-"""Decoding a stream of a file, frame by frame in the order in which they are shown."""
+"""Decoding of a stream with PyAV, frame by frame in display order."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 
 
 def decoded_frames(container: "InputContainer", stream: Any) -> Iterator[Any]:
-    """Yield the frames of a stream from where the container stands to its end.
+    """Yield the frames of a stream from the current position of the container to its end.
 
-    Packets without content, by which some containers say that the frame before is shown on, are left out: decoders take
-    them for the end of the stream.
+    Empty packets, which in some containers repeat the frame before, are skipped: a decoder takes them for the end of
+    the stream.
 
     Args:
         container: An opened file.
@@ -26,5 +26,5 @@ def decoded_frames(container: "InputContainer", stream: Any) -> Iterator[Any]:
         if packet.size:
             yield from packet.decode()
     if last is not None and not last.size:
-        # The one behind all others asks for the frames that the decoder still holds.
+        # the last packet flushes the decoder
         yield from last.decode()

@@ -1,4 +1,4 @@
-"""vspipe | ffmpeg: a script in, an encoded file out."""
+"""Encoding of a VapourSynth script: the pipe vspipe | ffmpeg, with progress and frame props."""
 
 import subprocess
 import threading
@@ -9,30 +9,35 @@ from fractions import Fraction
 from pathlib import Path
 
 from vs_align.errors import MediaError
-from vs_align.media.color import ColourTags
+from vs_align.media.color import ColorTags
 from vs_align.media.ffmpeg import Encoder, file_url, find_ffmpeg
 from vs_align.media.image_output import check_image, image_arguments, is_image
 from vs_align.media.pixel_format import conversion
-from vs_align.media.subprocesses import Children
+from vs_align.media.subprocesses import ChildProcesses
 from vs_align.media.vspipe import find_vspipe, supports_mkv, vspipe_environment
 
-_POLL = 0.1
-# Fine enough for any container, and small enough for 32 bits in MP4.
+_POLL_SECONDS = 0.1
+"""Seconds between two progress reports."""
 _TIME_BASE = "1/90000"
-# By number, because Windows does not know the name.
+"""Unit of time stamps of a variable frame rate: that of MPEG, which fits into the 32 bits of MP4 for hours."""
 _SIGPIPE = 13
+"""By number, because the module `signal` on Windows lacks it."""
+_FLUSH_SECONDS = 10
+"""Seconds that vspipe gets to end after ffmpeg has ended without an error; it has no frames left to write."""
+_BROKEN_PIPE_SECONDS = 3
+"""Seconds that vspipe gets to end after ffmpeg has failed: the broken pipe ends it at its next frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeJob:
-    """A script, and how its frames become a file."""
+    """A script and the options for encoding its frames."""
 
     script: Path
     target: Path
     encoder: Encoder
     rate: Fraction | None
     """Frames per second; None keeps each frame's own duration."""
-    tags: ColourTags
+    tags: ColorTags
     format: str = "YUV420P8"
     """VapourSynth's name of the format of the frames."""
     bits: int = 8
@@ -43,7 +48,7 @@ class EncodeJob:
     extra: tuple[str, ...] = ()
     """Further options of the encoder."""
     wants_props: bool = True
-    """Whether the props of all frames are written, which takes a kilobyte each."""
+    """Whether vspipe writes the props of all frames as JSON, about a kilobyte per frame."""
 
     def vspipe_command(self, props: Path) -> list[str]:
         """Return the command that pipes frames to stdout and writes their props to a file."""
@@ -52,9 +57,9 @@ class EncodeJob:
         return [str(find_vspipe()), "-c", container, "-o", str(self.output), *said, str(self.script), "-"]
 
     def ffmpeg_command(self) -> list[str]:
-        """Return the command that reads frames from stdin, says how far it is on stdout, and writes the target."""
+        """Return the command that reads frames from stdin, reports its progress on stdout, and writes the target."""
         command = [str(find_ffmpeg()), "-hide_banner", "-nostats", "-loglevel", "warning", "-y", "-progress", "pipe:1"]
-        # Without its own zero ffmpeg would move a picture that begins later to begin at 0.
+        # without -copyts ffmpeg would shift a first frame that is later than 0 to 0
         command += ["-stats_period", "0.25", "-copyts"]
         command += ["-f", "matroska" if supports_mkv() else "yuv4mpegpipe"]
         command += ["-r", str(self.rate)] if self.rate is not None else []
@@ -62,7 +67,7 @@ class EncodeJob:
         command += ["-map", "0:v:0"]
         if is_image(self.target):
             return [*command, *image_arguments(self.target, self.format), file_url(self.target)]
-        # What comes through the pipe says that it is English, because it says nothing of its language.
+        # Matroska without a language tag means English
         command += ["-metadata:s:v:0", "language="]
         return [*command, *self._video_arguments(), *muxer_arguments(self.target), file_url(self.target)]
 
@@ -75,7 +80,7 @@ class EncodeJob:
             arguments += ["-preset", self.preset]
         arguments += self.extra
         chain, tags = conversion(self.format, self.bits, self.encoder, self.tags)
-        # What goes into a conversion is not tagged yet, or ffmpeg would convert from there.
+        # tags are set after the conversion, or ffmpeg would convert from them
         filters = ",".join(part for part in (chain, tags.filter()) if part)
         arguments += ["-vf", filters] if filters else []
         is_rgb = self.format.startswith("RGB") and chain is None
@@ -95,30 +100,30 @@ def encode(job: EncodeJob, folder: Path, on_frame: Callable[[int], None] | None 
     Args:
         job: What to encode.
         folder: A folder for logs and frame props.
-        on_frame: Called with the number of frames encoded so far, several times a second.
+        on_frame: Called several times a second with the number of frames encoded so far.
 
     Returns:
-        The JSON file with the props of each frame, which is there if the job wants props.
+        The JSON file with the props of each frame; it exists if `wants_props` is set.
 
     Raises:
-        MediaError: vspipe or ffmpeg failed; the message has its last lines. Both are ended. Or an image that was
+        MediaError: vspipe or ffmpeg failed (the message has its last lines, both are ended), or the image that was
             written cannot be read back.
     """
     props = folder / "props.json"
     if job.rate is None and not supports_mkv():
         raise MediaError("This vspipe cannot pipe a variable frame rate: pip install -U vapoursynth (R81 or later).")
-    with Children(folder) as children:
+    with ChildProcesses(folder) as children:
         vspipe = children.start(job.vspipe_command(props), env=vspipe_environment())
         source = vspipe.stdout
         ffmpeg = children.start(job.ffmpeg_command(), stdin=source if source is not None else subprocess.DEVNULL)
         if source is not None:
-            # This process must not hold the pipe open, or vspipe would never learn that ffmpeg has died.
+            # close this end, or vspipe gets no SIGPIPE if ffmpeg dies
             source.close()
         progress = _Progress(ffmpeg.stdout or ())
         while ffmpeg.poll() is None:
             if on_frame is not None:
                 on_frame(progress.frames)
-            time.sleep(_POLL)
+            time.sleep(_POLL_SECONDS)
         progress.join()
         if on_frame is not None:
             on_frame(progress.frames)
@@ -128,24 +133,24 @@ def encode(job: EncodeJob, folder: Path, on_frame: Callable[[int], None] | None 
     return props
 
 
-def _check_success(children: Children, vspipe: subprocess.Popen[bytes], ffmpeg: subprocess.Popen[bytes]) -> None:
+def _check_success(children: ChildProcesses, vspipe: subprocess.Popen[bytes], ffmpeg: subprocess.Popen[bytes]) -> None:
     encoded = ffmpeg.returncode == 0
     try:
-        # It has nothing left to do once ffmpeg has ended well, and a broken pipe ends it otherwise.
-        piped = vspipe.wait(10 if encoded else 3) == 0
+        # it has ended, or the broken pipe ends it
+        piped = vspipe.wait(_FLUSH_SECONDS if encoded else _BROKEN_PIPE_SECONDS) == 0
     except subprocess.TimeoutExpired:
         piped = False
-    said = children.last_words(vspipe)
-    # When ffmpeg dies, writing to it ends vspipe too, by a signal or with a complaint of its own.
-    cut_off = "fwrite" in said or "Broken pipe" in said or vspipe.returncode in (None, -_SIGPIPE)
+    message = children.stderr_tail(vspipe)
+    # if ffmpeg dies, vspipe ends with SIGPIPE or with an error about writing
+    cut_off = "fwrite" in message or "Broken pipe" in message or vspipe.returncode in (None, -_SIGPIPE)
     if not piped and not (cut_off and not encoded):
-        raise MediaError(f"vspipe failed (code {vspipe.returncode}): {said}")
+        raise MediaError(f"vspipe failed (code {vspipe.returncode}): {message}")
     if not encoded:
-        raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.last_words(ffmpeg)}")
+        raise MediaError(f"ffmpeg failed (code {ffmpeg.returncode}): {children.stderr_tail(ffmpeg)}")
 
 
 class _Progress:
-    """Reads what `ffmpeg -progress` says, in a thread, because reading may block."""
+    """Reads the output of `ffmpeg -progress` in a thread, because reading may block."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self.frames = 0
@@ -154,7 +159,7 @@ class _Progress:
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until ffmpeg has said its last word."""
+        """Wait until ffmpeg has closed its output."""
         self._thread.join()
 
     def _read(self) -> None:

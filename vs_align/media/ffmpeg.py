@@ -1,4 +1,4 @@
-"""The program ffmpeg: where it is, what its encoders take, what containers hold."""
+"""ffmpeg: finding the program, its version, options of its encoders, and the audio codecs that containers accept."""
 
 import logging
 import os
@@ -9,18 +9,19 @@ from functools import cache
 from pathlib import Path
 
 from vs_align.errors import MediaError, MissingDependencyError
-from vs_align.media.programs import output_of
+from vs_align.io.install_advice import install_command
+from vs_align.media.subprocesses import run_program
 
 _log = logging.getLogger(__name__)
 
 VARIABLE = "VS_ALIGN_FFMPEG"
 """Environment variable that chooses ffmpeg: a path, or BUNDLED."""
 BUNDLED = "bundled"
-"""Stands for the program that the package imageio-ffmpeg brings."""
+"""Value of the variable that chooses the program in the package imageio-ffmpeg."""
 TESTED = ("5.1", "6.0", "7.0", "9.0")
-"""Versions with which all media tests pass."""
+"""Versions with which all tests of media pass."""
 
-# What is known of versions below one, measured with the version that is named.
+# Known defects of versions below the given one, measured with the version in the text.
 _LIMITS = (
     (
         (6, 0),
@@ -28,15 +29,15 @@ _LIMITS = (
         "48 kHz): inputs may have that lag, results do not",
     ),
 )
-# It says its version within a tenth of a second; the first start from a slow disk, with a virus scanner, takes some.
 _TIMEOUT = 20
-# The first with -fps_mode, which later versions insist on.
+"""Seconds. It usually answers in 0.1 s; the first start from a slow disk with a virus scanner takes seconds."""
 _OLDEST = (5, 1)
+"""First version with -fps_mode, which replaces -vsync in later versions."""
 _MP4_AUDIO = frozenset({"aac", "ac3", "eac3", "mp3", "alac", "flac", "opus"})
-# ffmpeg writes .m4v, .m4a and .m4b for players that know little.
+# ffmpeg uses its muxer "ipod", with few codecs, for .m4v, .m4a and .m4b
 _IPOD_AUDIO = frozenset({"aac", "ac3", "alac"})
 _TS_AUDIO = frozenset({"aac", "ac3", "eac3", "mp2", "mp3"})
-# Sound that each container holds as it is; None is all.
+# Audio codecs that each container accepts; None: all
 _CONTAINERS: dict[str, frozenset[str] | None] = {
     ".mkv": None,
     ".mp4": _MP4_AUDIO,
@@ -51,12 +52,12 @@ _CONTAINERS: dict[str, frozenset[str] | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What one of ffmpeg's video encoders can be told."""
+    """A video encoder of ffmpeg with its options and pixel formats."""
 
     name: str
     options: frozenset[str]
     pixel_formats: frozenset[str]
-    """Empty where the encoder takes any."""
+    """Empty if the encoder accepts any."""
 
 
 @cache
@@ -64,7 +65,7 @@ def find_ffmpeg() -> Path:
     """Return the ffmpeg that VS_ALIGN_FFMPEG names, else the system's if it is recent enough, else the bundled one.
 
     Raises:
-        MissingDependencyError: There is none, or the one that is named is none or too old.
+        MissingDependencyError: There is none, or the named program is missing or too old.
     """
     named = os.environ.get(VARIABLE)
     if named and named != BUNDLED:
@@ -78,13 +79,15 @@ def find_ffmpeg() -> Path:
 
         brought = Path(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
-        raise MissingDependencyError(f"{fault}: install a recent one, or pip install imageio-ffmpeg") from error
+        raise MissingDependencyError(
+            f"{fault}: install a recent one, or run: {install_command('imageio-ffmpeg')}"
+        ) from error
     _log.debug("%s: %s is used instead", fault, brought)
     return brought
 
 
 def _fault(program: Path) -> str | None:
-    """Say in words why a program is not used, None where it is."""
+    """Return why a program is not used; None if it is."""
     try:
         said = _run(program, "-version")
         _log.debug("%s", said.partition("\n")[0])
@@ -104,7 +107,7 @@ def _named_ffmpeg(named: str) -> Path:
 
 
 def ffmpeg_version(program: Path) -> str:
-    """Return the version that an ffmpeg names, such as 5.1.9-0+deb12u1.
+    """Return the version of an ffmpeg, such as 5.1.9-0+deb12u1.
 
     Raises:
         MissingDependencyError: It cannot be run or is no ffmpeg.
@@ -116,10 +119,10 @@ def ffmpeg_version(program: Path) -> str:
 
 
 def known_limits(version: str) -> str:
-    """Say what is known of a version: whether it is tested, and what it cannot do.
+    """Return what is known of a version as text: whether it is tested, and its defects.
 
     Args:
-        version: As ffmpeg names it.
+        version: As `ffmpeg -version` prints it.
     """
     number = _number(f"ffmpeg version {version}")
     tested = f"tested: {', '.join(TESTED)}"
@@ -132,7 +135,7 @@ def known_limits(version: str) -> str:
 
 def _is_recent(said: str) -> bool:
     number = _number(said)
-    # Builds between releases have no such number, and nobody keeps one for years.
+    # builds between releases have no such number; they are assumed to be recent
     return number is None or number >= _OLDEST
 
 
@@ -142,50 +145,50 @@ def _number(said: str) -> tuple[int, int] | None:
 
 
 def file_url(path: Path) -> str:
-    """Return a name that ffmpeg takes for a file, whatever colons, dashes and percent signs are in it."""
+    """Return a URL that ffmpeg opens as a file, even if the name has colons, dashes or percent signs."""
     return f"file:{path}"
 
 
 def find_encoder(name: str) -> Encoder:
-    """Ask ffmpeg about a video encoder.
+    """Return a video encoder of ffmpeg.
 
     Raises:
         MediaError: This ffmpeg has no such encoder.
         MissingDependencyError: There is no ffmpeg.
     """
-    said = _run(find_ffmpeg(), "-hide_banner", "-h", f"encoder={name}")
-    if not said.startswith("Encoder "):
+    text = _run(find_ffmpeg(), "-hide_banner", "-h", f"encoder={name}")
+    if not text.startswith("Encoder "):
         raise MediaError(f"--codec {name}: {find_ffmpeg()} has no such encoder.")
-    formats = re.search(r"Supported pixel formats: (.*)", said)
+    formats = re.search(r"Supported pixel formats: (.*)", text)
     return Encoder(
         name=name,
-        options=frozenset(re.findall(r"^  -([\w-]+)", said, re.MULTILINE)),
+        options=frozenset(re.findall(r"^  -([\w-]+)", text, re.MULTILINE)),
         pixel_formats=frozenset(formats[1].split()) if formats else frozenset(),
     )
 
 
 def _run(program: Path, *arguments: str) -> str:
-    return output_of([str(program), *arguments], _TIMEOUT).stdout
+    return run_program([str(program), *arguments], _TIMEOUT).stdout
 
 
-def container_names() -> list[str]:
-    """Return the file name extensions that can be written."""
+def container_suffixes() -> list[str]:
+    """Return the suffixes of containers that can be written."""
     return sorted(_CONTAINERS)
 
 
 def holds_audio(target: Path, codec: str) -> bool:
-    """Tell whether a container takes a kind of sound as it is."""
+    """Return whether a container accepts an audio codec without re-encoding."""
     held = _CONTAINERS[target.suffix.lower()]
     return held is None or codec in held
 
 
 def audio_encoder_arguments(target: Path, channels: int, *, lossless: bool = False) -> list[str]:
-    """Return options that encode sound for a container.
+    """Return ffmpeg options that encode audio for a container.
 
     Args:
         target: The file to write.
         channels: Number of channels.
-        lossless: Whether to keep every bit where the container allows.
+        lossless: Whether to use FLAC if the container accepts it.
     """
     if lossless and holds_audio(target, "flac"):
         return ["-c:a", "flac"]

@@ -1,4 +1,4 @@
-"""The clock of a file, by which its subtitles and chapters are timed."""
+"""Start of a file's timeline as players count it, to which subtitles and chapters refer."""
 
 from fractions import Fraction
 from itertools import islice
@@ -7,21 +7,24 @@ from typing import Any
 
 from vs_align.errors import MediaError
 
-# ffmpeg's AVFMT_TS_DISCONT: time stamps of such formats (MPEG transport and program streams) begin anywhere.
-_BEGINS_ANYWHERE = 0x0200
-# AVI says when packets are decoded, which is later than they are shown where frames change places.
+_ARBITRARY_START = 0x0200
+"""ffmpeg's AVFMT_TS_DISCONT: time stamps of MPEG transport and program streams begin at any value."""
 _DECODING_TIMES = "avi"
+"""The format whose time stamps are decoding times, which differ from display times if frames are reordered."""
 _MICROSECONDS = 1_000_000
-_FRAMES = 240  # whose time stamps tell what rounding took away
-_REORDERED = 16  # frames by which packets may be out of order
+"""Per second: unit of `container.start_time` (AV_TIME_BASE)."""
+_FRAMES = 240
+"""Frames whose time stamps are used to undo rounding; more narrow the result and take longer to read."""
+_REORDERED = 16
+"""Frames by which packets may be out of order: the largest delay that H.264 and HEVC allow."""
 _UNKNOWN = Fraction(0)
 
 
-def clock_zero(path: Path) -> float:
-    """Return the time stamp at which players begin to count, in seconds.
+def playback_zero(path: Path) -> float:
+    """Return the time stamp that players show as 0, in seconds.
 
-    0 for containers whose time stamps count from the beginning, such as Matroska and MP4. Time stamps of MPEG
-    transport and program streams begin anywhere: there players count from the first time stamp of image or audio.
+    It is 0 for containers such as Matroska and MP4. For MPEG transport and program streams, whose time stamps begin at
+    any value, it is the first time stamp of video or audio.
 
     Raises:
         MediaError: The file cannot be read.
@@ -35,16 +38,16 @@ def clock_zero(path: Path) -> float:
         raise MediaError(f"{path.name} cannot be read: {error}.") from error
 
 
-def first_image_time(path: Path, rate: Fraction = _UNKNOWN) -> float:
-    """Return when the first frame of a video is shown, in seconds of the clock of players; see `clock_zero`.
+def first_frame_time(path: Path, rate: Fraction = _UNKNOWN) -> float:
+    """Return the time of the first frame in seconds since `playback_zero`.
 
-    Audio often begins before the images, so that this is above 0. It is 0 where frames have no time stamps.
+    Audio often begins before the first frame, so that this is above 0. It is 0 if frames have no time stamps.
 
     Args:
         path: The video.
-        rate: Frames per second where all frames come at one rate: then what containers take away by rounding time
-            stamps, a half of a millisecond in Matroska, is put back, so that frame n is shown n / rate later. 0 where
-            the rate is variable or unknown: the time stamp as it is.
+        rate: Frames per second if it is constant: then the rounding of time stamps (up to half a millisecond in
+            Matroska) is undone, so that frame n is shown n / rate later. 0 if the rate is variable or unknown: the
+            time stamp is returned as it is.
 
     Raises:
         MediaError: The file cannot be read or has no frames.
@@ -74,7 +77,7 @@ def _first_image(container: Any, path: Path) -> float:
 
 
 def _stamps(path: Path) -> list[float]:
-    """Time stamps of the first frames in rising order, none where one is missing. Nothing is decoded."""
+    """Return the time stamps of the first frames, ascending; an empty list if one is missing. Nothing is decoded."""
     import av
 
     with av.open(str(path)) as container:
@@ -87,7 +90,7 @@ def _stamps(path: Path) -> list[float]:
 
 
 def _unrounded(first: float, stamps: list[float], rate: float, tick: float) -> float:
-    """The first time stamp before it was rounded, as far as the others tell."""
+    """Return the first time stamp before rounding: the center of the interval that agrees with all time stamps."""
     shown = [stamp for stamp in stamps if stamp > first - tick / 2]
     if not shown or abs(shown[0] - first) > tick / 2:
         return first
@@ -97,6 +100,6 @@ def _unrounded(first: float, stamps: list[float], rate: float, tick: float) -> f
 
 
 def _zero(container: Any) -> float:
-    if not container.format.flags & _BEGINS_ANYWHERE or container.start_time is None:
+    if not container.format.flags & _ARBITRARY_START or container.start_time is None:
         return 0.0
     return float(container.start_time / _MICROSECONDS)

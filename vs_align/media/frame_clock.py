@@ -1,4 +1,4 @@
-"""When each frame is shown, made out from the time stamps of a file: those that lack, restart, stray or jitter."""
+"""Display times of frames from the time stamps of a file, with repair of missing, restarting and jittering ones."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,29 +7,33 @@ import numpy as np
 
 from vs_align.io.array_types import Float64Array, Int64Array, IntpArray
 
-# Containers round time stamps to a millisecond; two roundings may stand against each other.
 _ROUNDING = 0.0021
-# A fitted speed may be off by so much of the span before it contradicts a nominal rate.
+"""Seconds. Containers round time stamps to a millisecond; two roundings may add up."""
 _RATE_ERROR = 1e-5
-# Stamps stray about an even row by so much of a frame at most (telecined film by 0.2, phones by 6 ms) ...
-_JITTER_SHARE, _JITTER_SECONDS = 0.3, 0.007
-# ... and at high rates by less than half a frame.
-_MOST_JITTER_SHARE = 0.45
-# A stamp so many frames away from the middle between two regular neighbours is odd.
-_ODD = 0.6
-# Stamps out of order belong to frames at most so many frames away: decoders hold no more.
-_NEARBY = 16
-# A frame that comes so many frames late begins behind a gap.
-_LATE = 0.75
-# Share of the lateness by which the expected time of the next frame follows.
-_FOLLOW = 0.1
-# Frames over which a step is measured, so that rounding to milliseconds counts little.
-_SPAN = 8
-# From this share of regular steps on the rate is that of the steps, and what lies between is a gap.
+"""Largest relative error of a fitted frame rate against a nominal one; NTSC and film rates differ by 1e-3."""
+_JITTER_FRAMES = 0.3
+"""Largest jitter of time stamps about a constant rate, in frame durations; telecined film has 0.2."""
+_JITTER_SECONDS = 0.007
+"""The same in seconds, if that is more; phones have 0.006."""
+_MAX_JITTER_FRAMES = 0.45
+"""Upper limit of both, in frame durations: from half a frame on, neighbors could not be told apart."""
+_OUTLIER_FRAMES = 0.6
+"""Distance from the middle between two regular neighbors, in frame durations, from which a stamp is an outlier."""
+_REORDERED = 16
+"""Frames by which time stamps may be out of order: the largest delay of a decoder of H.264 or HEVC."""
+_GAP_FRAMES = 0.75
+"""Delay of a frame, in frame durations, from which it begins behind a gap; above `_MAX_JITTER_FRAMES`."""
+_TRACKING_GAIN = 0.1
+"""Share of a delay by which the expected time of the next frame is corrected (first-order tracking loop): more follows
+jitter, less follows a drift too slowly."""
+_STEP_SPAN = 8
+"""Frames over which a frame duration is measured: an eighth of the rounding error, and short against gaps."""
 _REGULAR = 0.75
-# Jumps forward by more seconds are a new clock where a format allows for one, as ffmpeg takes it.
-_NEW_CLOCK = 10.0
-_USUAL_RATE = Fraction(25)
+"""Share of regular steps from which the rate is that of the steps, and other steps are gaps."""
+_DISCONTINUITY = 10.0
+"""Seconds of a jump forward from which the clock restarts in MPEG streams: ffmpeg's default of -dts_delta_threshold."""
+_DEFAULT_RATE = Fraction(25)
+"""Frames per second if neither the container nor the time stamps give a rate: ffmpeg's default."""
 _STANDARD_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 120)),
     *(Fraction(rate) for rate in (5, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 72, 90, 100, 120)),
@@ -38,35 +42,35 @@ _STANDARD_RATES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameClock:
-    """When each frame of a file is shown."""
+    """Display times of the frames of a file."""
 
     times: Float64Array
-    """(n,) seconds since the first frame, never falling."""
+    """(n,) seconds since the first frame, not decreasing."""
     start: float
-    """When the first frame is shown, in seconds of the container's clock."""
+    """Time stamp of the first frame in seconds."""
     rate: Fraction
-    """Frames per second: that of the usual step, or the average where there is no usual one."""
+    """Frames per second: of the usual frame duration, or the average if there is none."""
     variable: bool
-    """Whether frames are shown for different times."""
+    """Whether frame durations differ."""
     restarts: tuple[int, ...] = ()
-    """Frames at which the container's clock starts anew."""
+    """Frames at which the time stamps restart."""
     shifts: tuple[float, ...] = ()
-    """Seconds that are added to the container's clock from each of those frames on."""
+    """Seconds that are added to the time stamps from each of those frames on."""
     missing: int = 0
-    """Frames without a time stamp."""
+    """Number of frames without a time stamp."""
     odd: int = 0
-    """Frames whose time stamp lies out of order."""
+    """Number of frames whose time stamp is out of order."""
 
     @property
     def mended(self) -> bool:
-        """Whether the times are not those that the container says."""
+        """Whether the times differ from the time stamps."""
         return bool(self.restarts or self.missing or self.odd)
 
     def remarks(self, name: str) -> tuple[str, ...]:
-        """Say in words what was mended.
+        """Return what was repaired, as sentences.
 
         Args:
-            name: How the file or the side is called.
+            name: Name of the file.
         """
         said = []
         count = len(self.times)
@@ -86,21 +90,21 @@ class FrameClock:
 def frame_clock(
     stamps: Float64Array, nominal: Fraction, *, restarts_forward: bool = False, forced: Fraction | None = None
 ) -> FrameClock:
-    """Make out when each frame is shown.
+    """Compute display times from time stamps.
 
-    Gaps stay gaps. Stamps that jitter about an even row are taken for even ones, stamps that are missing are rebuilt
-    from the rate, and where stamps step back the clock is taken to start anew right behind the frame before.
+    Gaps are kept. Jitter about a constant rate is removed, missing time stamps are rebuilt from the rate, and if time
+    stamps step back, the clock is assumed to restart one frame after the frame before.
 
     Args:
-        stamps: (n,) time of each frame in seconds, in the order in which they are shown, NaN for none; at least one.
-        nominal: The rate that the container names, frames per second; 0 where it names none.
-        restarts_forward: Whether a jump forward by more than 10 seconds is a new clock, as in MPEG streams.
-        forced: Frames per second that count whatever the stamps say.
+        stamps: (n,) time stamps in seconds in display order, NaN if missing; n at least 1.
+        nominal: Frames per second that the container declares; 0 if it declares none.
+        restarts_forward: Whether a jump forward by more than 10 seconds restarts the clock, as in MPEG streams.
+        forced: Frames per second that replace the time stamps; None: the time stamps count.
     """
     stamps = np.array(stamps, np.float64)
     count, missing = len(stamps), int(np.isnan(stamps).sum())
     if forced is not None or missing == count:
-        rate = forced or nominal or _USUAL_RATE
+        rate = forced or nominal or _DEFAULT_RATE
         known = stamps[~np.isnan(stamps)]
         start = float(known[0]) if known.size else 0.0
         return FrameClock(_even(count, rate), start, rate, False, missing=0 if forced else missing)
@@ -121,20 +125,20 @@ def _even(count: int, rate: Fraction) -> Float64Array:
 
 
 def _usual_step(stamps: Float64Array, nominal: Fraction) -> float:
-    """Seconds from frame to frame, as they usually are."""
+    """Return the median frame duration in seconds."""
     known = np.flatnonzero(~np.isnan(stamps))
-    for reach in (_SPAN, 1):
+    for reach in (_STEP_SPAN, 1):
         if len(known) <= reach:
             continue
         steps = (stamps[known[reach:]] - stamps[known[:-reach]]) / (known[reach:] - known[:-reach])
         steps = steps[steps > 0]
         if steps.size:
             return float(np.median(steps))
-    return float(1 / (nominal or _USUAL_RATE))
+    return float(1 / (nominal or _DEFAULT_RATE))
 
 
 def _odd_ones(stamps: Float64Array, step: float) -> IntpArray:
-    """Frames whose stamp lies elsewhere than between two regular neighbours."""
+    """Return the frames whose time stamp is not between those of two regular neighbors."""
     if len(stamps) < 3 or not _is_regular(stamps, step):
         return np.array([], np.intp)
     padded = np.concatenate([[np.nan], stamps, [np.nan]])
@@ -142,31 +146,31 @@ def _odd_ones(stamps: Float64Array, step: float) -> IntpArray:
     further_before, further_behind = padded[:-4], padded[4:]
     with np.errstate(invalid="ignore"):
         fits = np.abs(behind - before - 2 * step) < step / 2
-        strays = np.abs(here - (before + behind) / 2) > _ODD * step
-        # at either end of the file, and beside a missing stamp, there is nothing to be held against it
+        strays = np.abs(here - (before + behind) / 2) > _OUTLIER_FRAMES * step
+        # at the ends of the file, and beside a missing stamp, nothing can be compared
         uneven = np.abs(before - further_before - step) > step / 2
         uneven |= np.abs(further_behind - behind - step) > step / 2
     return np.flatnonzero(fits & strays & ~uneven) + 1
 
 
 def _is_regular(stamps: Float64Array, step: float) -> bool:
-    """Whether most frames follow each other by the usual step: else no time stamp is odd among the others."""
+    """Return whether most steps are the usual step; else no outliers can be found."""
     steps = np.diff(stamps[~np.isnan(stamps)])
     return steps.size > 0 and float(np.mean(np.abs(steps - step) < step / 2)) >= _REGULAR
 
 
 def _sorted(stamps: Float64Array, step: float) -> int:
-    """Sort stamps in place that belong to frames nearby, as files with several frames a packet have; return how many.
+    """Sort time stamps of neighboring frames in place, as needed for packets of several frames; return how many.
 
-    A clock that starts anew has times twice; these are all different.
+    Only if all time stamps are different: after a restart of the clock some occur twice.
     """
     known = np.flatnonzero(~np.isnan(stamps))
     values = stamps[known]
     back = np.flatnonzero(np.diff(values) < -step / 2)
-    if not back.size or float(np.diff(values).min()) < -_NEARBY * step:
+    if not back.size or float(np.diff(values).min()) < -_REORDERED * step:
         return 0
     ordered = np.sort(values)
-    beside = np.unique(np.clip(back[:, None] + np.arange(-_NEARBY, _NEARBY + 1), 0, len(values) - 2))
+    beside = np.unique(np.clip(back[:, None] + np.arange(-_REORDERED, _REORDERED + 1), 0, len(values) - 2))
     if float(np.diff(ordered)[beside].min()) < step / 2:
         return 0
     stamps[known] = ordered
@@ -174,12 +178,12 @@ def _sorted(stamps: Float64Array, step: float) -> int:
 
 
 def _continued(stamps: Float64Array, step: float, forward: bool) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Let stamps go on, in place, where the clock starts anew; return where that is, and what was added from there."""
+    """Make time stamps continuous, in place, if the clock restarts; return the frames and the seconds added."""
     known = np.flatnonzero(~np.isnan(stamps))
     jumps = np.diff(stamps[known])
     anew = jumps < -step / 2
     if forward:
-        anew |= jumps > _NEW_CLOCK
+        anew |= jumps > _DISCONTINUITY
     restarts, shifts, shift = [], [], 0.0
     for i in np.flatnonzero(anew):
         frame = int(known[i + 1])
@@ -192,7 +196,7 @@ def _continued(stamps: Float64Array, step: float, forward: bool) -> tuple[tuple[
 
 
 def _filled(stamps: Float64Array, step: float) -> Float64Array:
-    """Put missing stamps between their neighbours, and a step apart at either end."""
+    """Interpolate missing time stamps, and extrapolate them at both ends by the usual step."""
     known = np.flatnonzero(~np.isnan(stamps))
     numbers = np.arange(len(stamps))
     filled: Float64Array = np.interp(numbers, known, stamps[known])
@@ -202,35 +206,35 @@ def _filled(stamps: Float64Array, step: float) -> Float64Array:
 
 
 def _places(stamps: Float64Array, step: float) -> Int64Array:
-    """Number each frame by the steps before it: a gap is so many numbers left out."""
+    """Return the index of each frame on the grid of the usual step; a gap skips indices."""
     places = np.empty(len(stamps), np.int64)
     place = 0
     places[0] = place
     expected = float(stamps[0]) + step
     for n, stamp in enumerate(stamps[1:].tolist(), 1):
         late = stamp - expected
-        skipped = round(late / step) if late > _LATE * step else 0
+        skipped = round(late / step) if late > _GAP_FRAMES * step else 0
         place += 1 + skipped
         places[n] = place
         late -= skipped * step
-        expected += (1 + skipped) * step + _FOLLOW * late
+        expected += (1 + skipped) * step + _TRACKING_GAIN * late
     return places
 
 
 def _rated(stamps: Float64Array, places: Int64Array, nominal: Fraction) -> tuple[Fraction, bool, Float64Array]:
-    """Frames per second, whether they vary, and when frames are shown."""
+    """Return frames per second, whether the rate is variable, and the display times."""
     times = stamps - stamps[0]
     span, count = float(times[-1]), len(times)
     if count < 2 or span <= 0:
-        return nominal or _USUAL_RATE, False, times
+        return nominal or _DEFAULT_RATE, False, times
     step, first = np.polyfit(places - places.mean(), times, 1)
     first -= step * places.mean()
     stray = float(np.abs(times - first - step * places).max())
-    allowed = min(max(_JITTER_SHARE * step, _JITTER_SECONDS), _MOST_JITTER_SHARE * step)
+    allowed = min(max(_JITTER_FRAMES * step, _JITTER_SECONDS), _MAX_JITTER_FRAMES * step)
     if stray > max(allowed, _ROUNDING):
         return Fraction((count - 1) / span).limit_denominator(1001), True, times
     gaps = np.diff(places) != 1
-    # the ends of a row that jitters are known no better than its stamps
+    # with jitter the ends are known no better than their time stamps
     slack = _ROUNDING + (stray if stray > _ROUNDING else 0.0)
     rate = _named_rate(float(step), int(places[-1]), slack, nominal)
     if not gaps.any():
@@ -242,10 +246,10 @@ def _rated(stamps: Float64Array, places: Int64Array, nominal: Fraction) -> tuple
 
 
 def _named_rate(step: float, steps: int, slack: float, nominal: Fraction) -> Fraction:
-    """The rate that a file names, or a standard one, where it loses no time against what was measured, else that."""
+    """Return the nominal or a standard rate if it agrees with the measured step, else the measured rate."""
     named = [nominal] if nominal else []
     standard = sorted(_STANDARD_RATES, key=lambda rate: abs(float(1 / rate) - step))
-    # an average that a container computes is no name
+    # other denominators are averages that the container has computed
     usual = [rate for rate in named if rate.denominator in (1, 1001)]
     for rate in (*usual, *standard, *named):
         if abs(float(1 / rate) - step) * steps <= slack + steps * step * _RATE_ERROR:

@@ -1,4 +1,4 @@
-"""What the script said about each frame, read back from the JSON that vspipe writes."""
+"""Frame props of the result, read from the JSON that `vspipe -j` writes."""
 
 import json
 import math
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
+from vs_align.io import prop_names
 
 _ALL = slice(None)
 
@@ -20,64 +21,64 @@ class FrameMatch:
     match: int
     """Number of the clip frame."""
     score: float | None
-    """None where there was no candidate, or nothing was searched."""
+    """None if there was no candidate, or nothing was searched."""
     fallback: bool
     """Whether ref, or the nearest frame for lack of candidates, is shown."""
     confidence: float | None = None
-    """How likely the match is right, 0 to 1; None where that was not judged."""
+    """Probability that the match is right, 0 to 1; None if unknown."""
     runner_up: float | None = None
-    """Score of the best candidate that looks different; None where there is none or it was not looked for."""
+    """Score of the best candidate that looks different; None if there is none or it was not searched."""
     metric: str | None = None
-    """Name of the metric; None where nothing was searched."""
+    """Name of the metric; None if nothing was searched."""
     framing: float | None = None
-    """By how much clip's framing differs from ref's around the frame, as a share of the width; None where unknown."""
+    """Difference of the framing of clip and ref around the frame, as a share of the width; None if unknown."""
     grade: float | None = None
-    """By how much its tone differs, as a share of the range; None where unknown."""
+    """Difference of their tone, as a share of the value range; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameAlignment:
-    """How one clip frame was laid on its ref frame; see `vs_align.spatial` for what the numbers mean."""
+    """Alignment of one clip frame with its ref frame; see `vs_align.spatial` for the props."""
 
     shift: tuple[float, float]
     rotation: float
     scale: tuple[float, float]
     residual: float | None
-    """None where the pictures have no structure."""
+    """None if the images have no structure."""
     valid: float
     fallback: int
     engine: str
     reason: str = ""
-    """Why the fallback, empty without one."""
+    """Reason of the fallback; empty without one."""
 
 
 def read_matches(path: Path) -> list[FrameMatch]:
     """Read the matches of all frames in order.
 
     Args:
-        path: What `vspipe -j` wrote.
+        path: JSON file of `vspipe -j`.
 
     Raises:
-        MediaError: The file is not what vspipe writes, or a frame carries no match.
+        MediaError: The file is no JSON of vspipe, or a frame has no match.
     """
     return _read(path, _match, "match")
 
 
 def read_alignments(path: Path, which: slice = _ALL) -> list[FrameAlignment]:
-    """Read how frames were aligned, in order.
+    """Read the alignments of frames in order.
 
     Args:
-        path: What `vspipe -j` wrote.
+        path: JSON file of `vspipe -j`.
         which: The frames that carry alignments.
 
     Raises:
-        MediaError: The file is not what vspipe writes, or a frame does not say how it was aligned.
+        MediaError: The file is no JSON of vspipe, or a frame has no alignment.
     """
     return _read(path, _alignment, "alignment", which)
 
 
 def _read[T](path: Path, convert: Callable[[dict[str, Any]], T], what: str, which: slice = _ALL) -> list[T]:
-    """Read line by line, because a film makes a file of many megabytes."""
+    """Read line by line, because the file has many megabytes for a feature film."""
     found = []
     with path.open(encoding="utf-8", errors="replace") as lines:
         stripped = (line.strip().rstrip(",") for line in lines)
@@ -91,16 +92,16 @@ def _read[T](path: Path, convert: Callable[[dict[str, Any]], T], what: str, whic
 
 
 def _match(props: dict[str, Any]) -> FrameMatch:
-    metric = props.get("VSAlignMetric")
+    metric = props.get(prop_names.METRIC)
     return FrameMatch(
-        match=int(props["VSAlignMatch"]),
-        score=_finite(props.get("VSAlignScore")),
-        fallback=bool(props["VSAlignFallback"]),
-        confidence=_finite(props.get("VSAlignConfidence")),
-        runner_up=_finite(props.get("VSAlignRunnerUp")),
+        match=int(props[prop_names.MATCH]),
+        score=_finite(props.get(prop_names.SCORE)),
+        fallback=bool(props[prop_names.FALLBACK]),
+        confidence=_finite(props.get(prop_names.CONFIDENCE)),
+        runner_up=_finite(props.get(prop_names.RUNNER_UP)),
         metric=None if metric is None else str(metric),
-        framing=_finite(props.get("VSAlignFraming")),
-        grade=_finite(props.get("VSAlignGrade")),
+        framing=_finite(props.get(prop_names.FRAMING)),
+        grade=_finite(props.get(prop_names.GRADE)),
     )
 
 
@@ -109,14 +110,14 @@ def _finite(value: Any) -> float | None:
 
 
 def _alignment(props: dict[str, Any]) -> FrameAlignment:
-    residual = props.get("VSAlignResidual")
+    residual = props.get(prop_names.RESIDUAL)
     return FrameAlignment(
-        shift=(float(props["VSAlignShiftX"]), float(props["VSAlignShiftY"])),
-        rotation=float(props["VSAlignRotation"]),
-        scale=(float(props["VSAlignScaleX"]), float(props["VSAlignScaleY"])),
+        shift=(float(props[prop_names.SHIFT_X]), float(props[prop_names.SHIFT_Y])),
+        rotation=float(props[prop_names.ROTATION]),
+        scale=(float(props[prop_names.SCALE_X]), float(props[prop_names.SCALE_Y])),
         residual=None if residual is None else float(residual),
-        valid=float(props["VSAlignValid"]),
-        fallback=int(props["VSAlignFallback"]),
-        engine=str(props["VSAlignEngine"]),
-        reason=str(props.get("VSAlignReason", "")),
+        valid=float(props[prop_names.VALID]),
+        fallback=int(props[prop_names.FALLBACK]),
+        engine=str(props[prop_names.ENGINE]),
+        reason=str(props.get(prop_names.REASON, "")),
     )

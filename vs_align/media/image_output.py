@@ -1,4 +1,4 @@
-"""Images as outputs: how ffmpeg writes one frame as PNG, JPEG, TIFF, WebP or BMP."""
+"""Image output: ffmpeg encoders and pixel formats for one frame as PNG, JPEG, TIFF, WebP or BMP."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,27 +9,27 @@ from vs_align.media.ffmpeg import Encoder, find_encoder
 
 @dataclass(frozen=True, slots=True)
 class ImageKind:
-    """How an image is written.
+    """Encoder and pixel formats of an image format.
 
     Args:
-        encoder: ffmpeg's name.
-        colour: Formats of its pixels for RGB of 8 and of 16 bits.
-        grey: Likewise for grey.
-        options: Of the encoder.
+        encoder: ffmpeg's name of the encoder.
+        color: Pixel formats for RGB of 8 and of 16 bits.
+        gray: Pixel formats for gray of 8 and of 16 bits.
+        options: Options of the encoder.
     """
 
     encoder: str
-    colour: tuple[str, str]
-    grey: tuple[str, str]
+    color: tuple[str, str]
+    gray: tuple[str, str]
     options: tuple[str, ...] = ()
 
     @property
     def is_deep(self) -> bool:
         """Whether it holds 16 bits."""
-        return self.colour[0] != self.colour[1]
+        return self.color[0] != self.color[1]
 
 
-# JPEG at the best quality that ffmpeg gives it, WebP without loss: of one image nobody needs to save the bytes.
+# JPEG at ffmpeg's best quality, WebP lossless: the size of one image does not matter
 _JPEG = ImageKind("mjpeg", ("yuvj444p", "yuvj444p"), ("yuvj444p", "yuvj444p"), ("-q:v", "2"))
 _TIFF = ImageKind("tiff", ("rgb24", "rgb48le"), ("gray", "gray16le"))
 _KINDS = {
@@ -43,45 +43,45 @@ _KINDS = {
 }
 
 
-def image_endings() -> list[str]:
-    """Return the file name extensions of images that can be written."""
+def image_suffixes() -> list[str]:
+    """Return the suffixes of images that can be written."""
     return sorted(_KINDS)
 
 
 def is_image(path: Path) -> bool:
-    """Tell whether a file to write is an image."""
+    """Return whether an output file is an image."""
     return path.suffix.lower() in _KINDS
 
 
-def check_one_frame(path: Path, frames: int) -> None:
-    """Make sure that what goes into a file can be in it.
+def check_single_frame(path: Path, frames: int) -> None:
+    """Raise if an image is to hold several frames.
 
     Raises:
-        MediaError: It is an image, and there are several frames.
+        MediaError: The file is an image, and there are several frames.
     """
     if is_image(path) and frames != 1:
         raise MediaError(f"{path.name} is an image, and the result has {frames} frames: name a video, such as .mkv.")
 
 
-def image_format(path: Path, bits: int, *, is_grey: bool) -> str:
-    """Return VapourSynth's name of the format that pictures must have to become an image.
+def image_format(path: Path, bits: int, *, is_gray: bool) -> str:
+    """Return VapourSynth's name of the format from which an image is encoded.
 
     Args:
         path: The image.
-        bits: Bits of a sample of what there is.
-        is_grey: Whether it is grey.
+        bits: Bits per sample of the frames.
+        is_gray: Whether the frames are gray.
     """
     deep = bits > 8 and _KINDS[path.suffix.lower()].is_deep
-    if is_grey:
+    if is_gray:
         return "GRAY16" if deep else "GRAY8"
     return "RGB48" if deep else "RGB24"
 
 
 def image_encoder(path: Path) -> Encoder:
-    """Ask ffmpeg for the encoder of an image.
+    """Return ffmpeg's encoder of an image format.
 
     Raises:
-        MediaError: This ffmpeg has none.
+        MediaError: This ffmpeg lacks it.
         MissingDependencyError: There is no ffmpeg.
     """
     name = _KINDS[path.suffix.lower()].encoder
@@ -96,15 +96,15 @@ def image_arguments(path: Path, form: str) -> list[str]:
 
     Args:
         path: The image.
-        form: What `image_format` said.
+        form: Result of `image_format`.
     """
     kind = _KINDS[path.suffix.lower()]
-    pixels = (kind.grey if form.startswith("GRAY") else kind.colour)[form in ("GRAY16", "RGB48")]
+    pixels = (kind.gray if form.startswith("GRAY") else kind.color)[form in ("GRAY16", "RGB48")]
     return ["-c:v", kind.encoder, *kind.options, "-pix_fmt", pixels, "-frames:v", "1", "-f", "image2", "-update", "1"]
 
 
 def check_image(path: Path) -> None:
-    """Read an image back that was written.
+    """Read a written image back.
 
     Raises:
         MediaError: It cannot be read.

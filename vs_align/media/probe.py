@@ -1,4 +1,4 @@
-"""What is in a video file, said before any work is begun."""
+"""Description of a video file from its container, with checks for truncated and unreadable files."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vs_align.errors import MediaError
-from vs_align.media.containers import promised_bytes
+from vs_align.media.containers import declared_bytes
 from vs_align.media.decoding import decoded_frames
 from vs_align.media.tracks import audio_stream
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
-# ffmpeg reads any text as ANSI art, and that is never what was meant.
 _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
-# Flags of ffmpeg's formats: AVFMT_NOTIMESTAMPS, AVFMT_TS_DISCONT; and what has no time stamps but lacks the flag.
-_NO_TIMESTAMPS, _TS_DISCONT = 0x80, 0x200
+"""Formats as which ffmpeg reads any text (ANSI art)."""
+_NO_TIMESTAMPS = 0x80
+"""ffmpeg's AVFMT_NOTIMESTAMPS."""
+_TS_DISCONT = 0x200
+"""ffmpeg's AVFMT_TS_DISCONT."""
 _RAW_FORMATS = {"obu", "mjpeg"}
-# Less than what lies between 23.976 and 24 frames per second.
+"""Formats without time stamps that lack the flag AVFMT_NOTIMESTAMPS."""
 _SAME_RATE = 9e-4
+"""Largest relative difference of equal frame rates; 23.976 and 24 frames per second differ by 1e-3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +35,41 @@ class VideoFile:
     width: int
     height: int
     fps: Fraction
-    """Frames per second as the container or the stream says, 0 where neither does, and of a still."""
+    """Frames per second that the container or the stream declares; 0 if neither does, and of a still."""
     duration: float | None
-    """Seconds from the first to the end of the last picture or sound; None of a still."""
+    """Seconds from the first to the end of the last video or audio packet; None of a still."""
     frames: int | None
-    """Number of frames, where the container counts them; 1 of a still."""
+    """Number of frames; 1 of a still, None if the container does not declare it."""
     video_start: float
     """Time stamp of the first frame in seconds."""
     audio_codec: str | None
-    """Name of the codec of the audio track that is read (the one flagged default, else the first), None without."""
-    audio_start: float
-    """Time stamp of the first sound in seconds, 0 without any."""
+    """Codec of the audio track that is read (the one flagged default, else the first); None without audio."""
     rotation: int
-    """Degrees by which players turn the picture counterclockwise."""
+    """Degrees by which players rotate the image counterclockwise."""
     interlaced: bool
     forced_fps: Fraction | None = None
-    """Frames per second that somebody said, which count whatever the time stamps say; None without."""
+    """Frames per second that replace the time stamps, as given by the user; None: the time stamps count."""
     restarts_forward: bool = False
-    """Whether time stamps of this kind of file may jump forward to a new clock, as those of MPEG streams do."""
+    """Whether a jump forward of time stamps may restart the clock, as in MPEG streams."""
     alpha_mode: bool = False
-    """Whether the container says that the stream has alpha; not every decoder gives it."""
+    """Whether the container declares alpha; not every decoder outputs it."""
 
     @property
     def is_still(self) -> bool:
-        """Whether there is but one frame, which has neither a rate nor a duration."""
+        """Whether there is one frame only, which has neither a rate nor a duration."""
         return self.frames == 1
 
 
 def probe(path: str | Path, fps: Fraction | None = None) -> VideoFile:
-    """Look into a file and make sure that it is a whole video.
+    """Describe a video file, and raise if it is truncated or unreadable.
 
     Args:
         path: The file.
-        fps: Frames per second above 0 that count whatever its time stamps say; None: it is believed.
+        fps: Frames per second, above 0, that replace its time stamps; None: the time stamps count.
 
     Raises:
-        MediaError: There is no such file, it is no video, has no video stream, is cut off, its first frame cannot
-            be decoded, or it is a raw stream that names no frame rate while `fps` is None. The message names the file.
+        MediaError: The file is missing, no video, without a video stream or truncated, its first frame cannot be
+            decoded, or it is a raw stream without a frame rate and `fps` is None. The message names the file.
     """
     import av
 
@@ -103,7 +104,7 @@ def _check_file(path: Path) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> str:
-    promised = promised_bytes(path)
+    promised = declared_bytes(path)
     if promised is not None and promised > path.stat().st_size:
         return f"{path.name} is truncated: {_bytes_missing(path, promised)}."
     with path.open("rb") as file:
@@ -119,7 +120,7 @@ def _bytes_missing(path: Path, promised: int) -> str:
 
 
 def _check_whole(path: Path, container: "InputContainer") -> None:
-    promised = promised_bytes(path)
+    promised = declared_bytes(path)
     if promised is None or promised <= path.stat().st_size:
         return
     if container.duration is None or not container.streams.video:
@@ -143,7 +144,7 @@ def _readable_seconds(container: "InputContainer") -> float:
             end = packet.pts + (packet.duration or 0)
             last = end if last is None else max(last, end)
     except av.FFmpegError:
-        # The cut itself; what came before it is the answer.
+        # the end of the truncated file; the packets before it count
         pass
     if first is None or last is None or stream.time_base is None:
         return 0.0
@@ -175,7 +176,6 @@ def _describe(path: Path, container: "InputContainer", forced: Fraction | None) 
         frames=1 if still else video.frames or None,
         video_start=_seconds(video) if frame.time is None else float(frame.time),
         audio_codec=None if sound is None else str(sound.codec_context.codec.canonical_name),
-        audio_start=0.0 if sound is None else _seconds(sound),
         rotation=int(frame.rotation),
         interlaced=bool(frame.interlaced_frame),
         forced_fps=forced,
@@ -185,29 +185,29 @@ def _describe(path: Path, container: "InputContainer", forced: Fraction | None) 
 
 
 def _ends(frames: "Iterator[Any]") -> bool:
-    """Whether there are no more frames."""
+    """Return whether there are no more frames."""
     import av
 
     try:
         return next(frames, None) is None
     except av.FFmpegError:
-        # there is more, and whoever reads it will say what is wrong with it
+        # there are more; reading them later reports the error
         return False
 
 
 def nominal_rate(container: "InputContainer", video: Any) -> Fraction:
-    """Return the frame rate that a container, or a raw stream itself, names: 0 where it names none.
+    """Return the frame rate that a container, or a raw stream, declares; 0 if there is none.
 
     Args:
         container: An opened file.
         video: One of its video streams.
     """
     if _is_raw(container):
-        # What the container says is a number that ffmpeg made up.
+        # the rate of the container is a default of ffmpeg
         return Fraction(video.codec_context.framerate or 0)
     average, guessed = Fraction(video.average_rate or 0), Fraction(video.guessed_rate or 0)
     if average and guessed and abs(guessed / average - 1) < _SAME_RATE:
-        # The average is computed from rounded time stamps.
+        # the average is computed from rounded time stamps
         return guessed
     return average or guessed
 

@@ -1,4 +1,4 @@
-"""Tracks of finished files, copied without encoding into one new file, the same whatever ffmpeg program is there."""
+"""Remuxing with PyAV: packets of tracks copied into one new file, independent of the ffmpeg program."""
 
 import heapq
 import math
@@ -11,18 +11,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from vs_align.errors import MediaError
-from vs_align.media.atomic_output import shown_name
+from vs_align.io.atomic_files import final_name
 from vs_align.media.containers import MP4_NAMES
 from vs_align.media.tracks import FileChapter, film_tags
-from vs_align.media.verification import MeantTrack, Timings
+from vs_align.media.verification import ExpectedTrack, PacketTimes
 
 _MICROSECONDS = 1_000_000
-# Packets before time 0 are kept there as the delay of a codec; without one all tracks would be moved.
-_WITH_DELAY = frozenset({".mkv", ".mka", ".webm"})
+_WITH_CODEC_DELAY = frozenset({".mkv", ".mka", ".webm"})
+"""Containers that store packets before time 0 as the delay of a codec; without one, all tracks would be moved."""
 _STAGED = frozenset({"aac", "ac3", "eac3", "mp3"})
-_ROUNDING = 0.001  # s: containers round time stamps to a millisecond
-# Its tracks all begin with their first packet: one that belongs before time 0 would make what follows late.
+"""Codecs whose delay an MP4 file states, from which it is copied; see `_with_delay`."""
+_ROUNDING_SECONDS = 0.001
+"""Containers round time stamps to a millisecond."""
 _BEGINS_AT_0 = frozenset({".avi"})
+"""Containers whose tracks all begin with their first packet: a packet before time 0 would delay what follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,20 @@ class TrackCopy:
     index: int
     """Number of the stream in that file."""
     shift: float = 0.0
-    """What is added to the times of the file that is read."""
+    """Seconds that are added to the times of the file that is read."""
     first: float | None = None
-    """Packets that begin earlier are left out; None keeps all."""
+    """Packets that begin earlier are left out; None for no limit."""
     stop: float | None = None
-    """Packets that begin then or later are left out; None keeps all."""
+    """Packets that begin then or later are left out; None for no limit."""
     tags: Mapping[str, str] | None = None
-    """Language, title and others of the track; None keeps what it has."""
+    """Language, title and other tags of the track; None keeps those of the file."""
     default: bool | None = None
-    """Whether players choose it unless told otherwise; None keeps what the file says."""
+    """Whether players choose it by default; None keeps the flag of the file."""
     disposition: int | None = None
     """Flags of the track; None keeps those of the file."""
 
     def takes(self, begin: float) -> bool:
-        """Whether a packet is copied that begins at a time."""
+        """Tell whether a packet that begins at a time is copied."""
         return (self.first is None or begin >= self.first) and (self.stop is None or begin < self.stop)
 
 
@@ -55,27 +57,27 @@ def remux(
     copies: Sequence[TrackCopy],
     chapters: Iterable[FileChapter] = (),
     tags: Mapping[str, str] | None = None,
-) -> list[MeantTrack]:
-    """Copy tracks into a new file, in the order in which they are given.
+) -> list[ExpectedTrack]:
+    """Copy tracks into a new file, in the given order.
 
     Args:
-        target: The file to write; one that is there is overwritten. Its extension names the container.
-        copies: What to copy. Attached files go along as they are.
-        chapters: On the clock of the new file.
+        target: The file to write; an existing one is overwritten. Its extension chooses the container.
+        copies: The tracks. Attached files are copied as they are.
+        chapters: Chapters on the clock of the new file.
         tags: Tags of the new file.
 
     Returns:
-        What was handed over for each track that has packets, to be held against what can be read back.
+        Number and times of the packets written for each track that has any, for comparison with the file.
 
     Raises:
-        MediaError: A file cannot be read, or the container does not hold a track. The message names both.
+        MediaError: A file cannot be read, or the container does not take a track. The message names both.
     """
     import av
 
     options = {"movflags": "+faststart"} if target.suffix.lower() in MP4_NAMES else {}
     try:
         with ExitStack() as stack:
-            if target.suffix.lower() in _WITH_DELAY:
+            if target.suffix.lower() in _WITH_CODEC_DELAY:
                 folder = Path(stack.enter_context(TemporaryDirectory(prefix="vs_align-")))
                 copies = [_with_delay(copy, folder / f"{number}.mp4") for number, copy in enumerate(copies)]
             paths = list(dict.fromkeys(copy.path for copy in copies))
@@ -85,7 +87,7 @@ def remux(
             made.metadata.update(tags or {})
             made.set_chapters([_chapter(number, chapter) for number, chapter in enumerate(chapters, 1)])
             made.start_encoding()
-            timings = [Timings() for _ in copies]
+            timings = [PacketTimes() for _ in copies]
             from_zero = target.suffix.lower() in _BEGINS_AT_0
             of_path = {path: [(n, copy) for n, copy in enumerate(copies) if copy.path == path] for path in paths}
             rows = [_rows(inputs[path], of_path[path], from_zero) for path in paths]
@@ -95,18 +97,18 @@ def remux(
                 made.mux_one(packet)
             kinds = [str(stream.type) for stream in streams]
     except (av.FFmpegError, ValueError, IndexError) as error:
-        names = ", ".join(dict.fromkeys(shown_name(copy.path) for copy in copies))
+        names = ", ".join(dict.fromkeys(final_name(copy.path) for copy in copies))
         raise MediaError(f"The tracks of {names} cannot be copied to {target.suffix}: {error}.") from error
     earliest = {} if target.suffix.lower() not in _BEGINS_AT_0 else {"earliest": -math.inf}
     pairs = zip(kinds, timings, strict=True)
-    return [timing.meant(kind, **earliest) for kind, timing in pairs if kind != "attachment"]
+    return [timing.track(kind, **earliest) for kind, timing in pairs if kind != "attachment"]
 
 
 def _with_delay(copy: TrackCopy, staged: Path) -> TrackCopy:
-    """Return the copy of a track that Matroska can begin before time 0, by what it calls the delay of a codec.
+    """Return a copy of a track that Matroska can begin before time 0, by its element CodecDelay.
 
-    A delay is not there before an MP4 file has been made that begins so. Of codecs that cannot go that way packets are
-    left out that begin earlier than the delay that their own file names.
+    FFmpeg states a delay for a file only if its container does, so the track is first copied to an MP4 file that begins
+    so. Of codecs for which that does not work, packets are left out that begin earlier than the delay of their file.
     """
     import av
 
@@ -124,7 +126,7 @@ def _with_delay(copy: TrackCopy, staged: Path) -> TrackCopy:
                 taken = begin + copy.shift
                 break
         heard = first if stream.start_time is None else float(stream.start_time * stream.time_base)
-        delay = max(0.0, (heard or 0.0) - (first or 0.0)) + _ROUNDING
+        delay = max(0.0, (heard or 0.0) - (first or 0.0)) + _ROUNDING_SECONDS
         if taken is None or taken >= -delay:
             return copy
         if stream.codec_context.codec.canonical_name not in _STAGED:
@@ -156,9 +158,9 @@ def _chapter(number: int, chapter: FileChapter) -> dict[str, Any]:
 
 
 def _rows(container: Any, copies: Sequence[tuple[int, TrackCopy]], from_zero: bool) -> Iterator[tuple[float, int, Any]]:
-    """Yield the packets of the tracks of one file, with their new times: when each is due, the number of its copy.
+    """Yield the packets of the tracks of one file with their new times: seconds, number of the copy, packet.
 
-    With `from_zero` audio packets are left out of which more than half is before time 0.
+    With `from_zero`, audio packets of which more than half lies before time 0 are left out.
     """
     wanted = {copy.index: (number, copy) for number, copy in copies}
     streams = [container.streams[index] for index in wanted if container.streams[index].type != "attachment"]
@@ -181,7 +183,7 @@ def _rows(container: Any, copies: Sequence[tuple[int, TrackCopy]], from_zero: bo
 
 
 class _Clock:
-    """Gives the packets of a stream the time stamps that muxers ask for and demuxers do not always give."""
+    """Completes the time stamps of a stream's packets: muxers require them, and demuxers do not always set them."""
 
     def __init__(self, stream: Any) -> None:
         self._is_video = stream.type == "video"
@@ -194,7 +196,7 @@ class _Clock:
         self._due: int | None = None  # in samples
 
     def take(self, packet: Any) -> list[Any]:
-        """Return the packets that are complete now that another one has come."""
+        """Add a packet, and return those whose time stamps are complete."""
         if not self._is_video:
             return self._timed(packet)
         if self._known:
@@ -202,14 +204,14 @@ class _Clock:
         self._waiting.append(packet)
         if packet.dts is None:
             return []
-        # Demuxers know the first decoding times only after a few packets.
+        # Demuxers know decoding times only from a few packets on: earlier ones are counted back.
         step = packet.duration or 1
         for back, earlier in enumerate(reversed(self._waiting)):
             earlier.dts = packet.dts - back * step
         return self._given_out()
 
     def finish(self) -> list[Any]:
-        """Return the packets that still wait at the end of the stream, for decoding times that never came."""
+        """Return the packets that never got a decoding time; they get the sorted presentation times."""
         stamps = sorted(packet.pts for packet in self._waiting if packet.pts is not None)
         for packet, stamp in zip(self._waiting, stamps, strict=False):
             packet.dts = stamp
@@ -229,7 +231,7 @@ class _Clock:
         return [packet]
 
     def _count_samples(self, packet: Any) -> None:
-        """Replace a time that a container has rounded, to a millisecond perhaps, by that of the sample."""
+        """Replace time stamps that a container rounded, such as to a millisecond, by exact sample numbers."""
         stamp, length = packet.pts * self._unit * self._rate, (packet.duration or 0) * self._unit * self._rate
         rounding = self._unit * self._rate
         due = self._due

@@ -1,4 +1,4 @@
-"""A file's picture, copied as it is, with the time stamps that its frames were found to have."""
+"""Copy of a video stream without re-encoding, with repaired time stamps."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
     from vs_align.media.source import Source
 
-# AVI holds two frames in one packet where one of them is bidirectional; no other container takes that.
 _UNPACKERS = {"mpeg4": "mpeg4_unpack_bframes"}
+"""Bitstream filters by codec: MPEG-4 in AVI may have two frames in one packet, which other containers refuse."""
 
 
 def write_restamped(source: "Source", target: Path) -> float:
-    """Copy the packets of the first video stream of a file, shown at the times that `source` says.
+    """Copy the packets of the first video stream of a file, with the display times of `source`.
 
-    Which frame each packet holds is found by decoding all of them.
+    All packets are decoded to find which frame each of them holds.
 
     Args:
-        source: A file whose own time stamps lack, lie out of order or start anew.
-        target: A NUT file to write, which keeps time stamps of any unit; one that is there is overwritten.
+        source: A file with missing, unordered or restarting time stamps.
+        target: NUT file to write, a format with time stamps of any unit; an existing file is overwritten.
 
     Returns:
-        When the first frame is shown in it, in seconds: decoding begins at 0.
+        Display time of the first frame in seconds; its decoding begins at 0.
 
     Raises:
         MediaError: It cannot be read or written, or its packets are not its frames.
@@ -38,17 +38,17 @@ def write_restamped(source: "Source", target: Path) -> float:
             places = _places(reading)
         if len(places) != source.length or len(set(places)) != len(places):
             raise MediaError(
-                f"The picture of {path.name} cannot be copied with rebuilt time stamps: it holds {len(set(places))} "
+                f"The video of {path.name} cannot be copied with rebuilt time stamps: it holds {len(set(places))} "
                 f"frames in packets of their own, {source.length} are shown."
             )
         with av.open(str(path)) as reading, av.open(str(target), "w", format="nut") as writing:
             return _copy(reading, writing, places, source)
     except (av.FFmpegError, ValueError) as error:
-        raise MediaError(f"The picture of {path.name} cannot be copied: {error}.") from error
+        raise MediaError(f"The video of {path.name} cannot be copied: {error}.") from error
 
 
 def _packets(reading: "InputContainer") -> list[Any]:
-    """Packets of the first video stream, each with one frame."""
+    """Return the packets of the first video stream, one frame each."""
     from av.bitstream import BitStreamFilterContext
 
     stream: Any = reading.streams.video[0]
@@ -61,7 +61,7 @@ def _packets(reading: "InputContainer") -> list[Any]:
 
 
 def _places(reading: "InputContainer") -> list[int]:
-    """Number of the packet that holds each frame, in the order in which frames are shown."""
+    """Return the index of the packet of each frame, in display order."""
     stream: Any = reading.streams.video[0]
     shown = []
     for number, packet in enumerate(_packets(reading)):
@@ -76,14 +76,14 @@ def _places(reading: "InputContainer") -> list[int]:
 def _copy(reading: "InputContainer", writing: Any, places: list[int], source: "Source") -> float:
     made = writing.add_stream_from_template(reading.streams.video[0])
     rate = source.rate
-    # Fine enough for any stamps, and whole for those of a steady rate.
+    # about 1/90000 s, and exact for a constant rate
     unit = rate.numerator * max(1, round(90_000 / rate.numerator))
     made.time_base = Fraction(1, unit)
     ticks = [round(time * unit) for time in source.times]
     ranks = {packet: rank for rank, packet in enumerate(places)}
-    # What is never shown, such as frames before the first that can be decoded, is left out.
+    # packets without a frame are dropped, such as those before the first decodable one
     kept = [(packet, ranks[n]) for n, packet in enumerate(_packets(reading)) if n in ranks]
-    # Packets are decoded in the order of the file: early enough that none is shown before.
+    # decoding times in file order, early enough that none is later than its display time
     delay = max(n - rank for n, (_, rank) in enumerate(kept))
     step = max(1, round(unit / rate))
     decoded = [*(step * n for n in range(delay)), *(tick + step * delay for tick in ticks)]

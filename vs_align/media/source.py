@@ -1,4 +1,4 @@
-"""Opening a file frame by frame with BestSource: how many frames, at which times, of which format."""
+"""Video files opened with BestSource: number, display times and format of their frames."""
 
 import logging
 from collections.abc import Iterator
@@ -11,109 +11,114 @@ from typing import Any
 import vapoursynth as vs
 
 from vs_align.errors import MediaError, MissingDependencyError
+from vs_align.io.install_advice import install_command
 from vs_align.io.user_folders import temporary_home, writable_cache
-from vs_align.media.color import ColourTags
+from vs_align.media.color import ColorTags
 from vs_align.media.frame_clock import FrameClock, frame_clock
 from vs_align.media.probe import VideoFile
 
 _SAME_TIME = 0.001
-# Frames by which AVI's stamps, which are times of decoding, may be ahead of showing: one for bidirectional frames.
-_DECODED_EARLIER = 1.5
+"""Seconds: the rounding of containers."""
+_REORDER_FRAMES = 1.5
+"""Frames by which the decoding times of AVI may precede display times: one for bidirectional frames, and rounding."""
 _NOTICE = "no return value(s) named"
-# What BestSource says for the time stamp of a frame that has none.
+"""Part of a warning of VapourSynth about BestSource, see `_without_notice`."""
 _NO_STAMP = -(1 << 63)
-# What a container says and what can be decoded differ by an edit list or a frame or two; a cut-off file by more.
-_SHORTFALL_SECONDS, _SHORTFALL_SHARE = 2.0, 0.1
+"""BestSource's value for a frame without a time stamp (AV_NOPTS_VALUE)."""
+_SHORTFALL_SECONDS = 2.0
+"""Seconds that may be missing against the declared duration, because of an edit list or some frames."""
+_SHORTFALL_SHARE = 0.1
+"""The same as a share of the declared duration; a truncated file lacks more of both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as VapourSynth sees it. Holds no node, so that it may outlive the core."""
+    """Properties of a file opened with BestSource. Has no node, so that it may outlive the VapourSynth core."""
 
     file: VideoFile
     width: int
     height: int
     format: str
-    """Name of the format in capitals, such as YUV420P10."""
+    """VapourSynth's name of the format in capitals, such as YUV420P10."""
     bits: int
     is_rgb: bool
     is_yuv: bool
     length: int
     rate: Fraction
-    """Frames per second: that of the usual step, or the average where there is no usual one."""
+    """Frames per second: of the usual frame duration, or the average if there is none."""
     variable: bool
-    """Whether frames are shown for different times."""
+    """Whether frame durations differ."""
     start: float
-    """When the first frame is shown, in seconds of the container's clock."""
+    """Time stamp of the first frame in seconds."""
     times: tuple[float, ...]
-    """When each frame is shown, in seconds since the first."""
-    tags: ColourTags
+    """Display time of each frame in seconds since the first."""
+    tags: ColorTags
     interlaced: bool
     shifts: tuple[float, ...] = ()
-    """Seconds that are added to the container's clock from each place on where it starts anew."""
+    """Seconds that are added to the time stamps from each restart of the clock on."""
     mended: bool = False
-    """Whether the times are not those that the container says: some lack, lie out of order, or start anew."""
+    """Whether the times differ from the time stamps: some were missing, out of order, or restarted."""
     remarks: tuple[str, ...] = ()
-    """What was mended, in words."""
+    """What was repaired, as sentences."""
     alpha: bool = False
-    """Whether frames come with alpha, in the prop `_Alpha`."""
+    """Whether frames have alpha in the prop `_Alpha`."""
 
     @property
     def is_still(self) -> bool:
-        """Whether there is but one frame. Its rate is a nominal one, which says nothing."""
+        """Whether there is one frame only; its rate has no meaning."""
         return self.length == 1
 
     @property
     def duration(self) -> float:
-        """Seconds from the first frame to the end of the last, which is taken to last as long as an average one."""
+        """Seconds from the first frame to the end of the last, whose duration is the average."""
         return self.times[-1] + self.frame_seconds
 
     @property
     def frame_seconds(self) -> float:
-        """Seconds that a frame is shown for, on average."""
+        """Average duration of a frame in seconds."""
         return float(1 / self.rate)
 
 
 def require_bestsource() -> None:
-    """Make sure that the plugin which reads files is there.
+    """Raise if the plugin BestSource is missing or too old.
 
     Raises:
-        MissingDependencyError: VapourSynth does not find it, or it is too old.
+        MissingDependencyError: VapourSynth does not find the plugin, or it is too old.
     """
     if not hasattr(vs.core, "bs"):
         raise MissingDependencyError(
             "The VapourSynth plugin BestSource (core.bs), which reads video files, is missing: "
-            "pip install vapoursynth-bestsource"
+            f"{install_command('vapoursynth-bestsource')}"
         )
     if "exporttimestamps" not in vs.core.bs.VideoSource.signature:
         raise MissingDependencyError(
             "The VapourSynth plugin BestSource (core.bs) is too old to tell time stamps: "
-            "pip install -U vapoursynth-bestsource"
+            f"{install_command('vapoursynth-bestsource', upgrade=True)}"
         )
 
 
 def index_folder() -> Path:
-    """Return where BestSource keeps the indexes of long files: in the user's cache, never beside the video.
+    """Return the folder of BestSource's indexes of long files: in the user's cache, never beside the video.
 
-    Where that cannot be written, which BestSource takes for a fault of the video, they last as long as this process.
+    If the cache is not writable, it is a temporary folder: BestSource would report an error of the video.
     """
     return (writable_cache() or temporary_home()) / "index"
 
 
 def source_arguments(path: Path) -> dict[str, Any]:
-    """Return the arguments for `core.bs.VideoSource` that every part of the program uses, so that indexes are shared.
+    """Return the arguments of `core.bs.VideoSource` that the whole program uses, so that indexes are shared.
 
-    Cache mode 1 reads an index where there is one and writes one only where that saves noticeable time.
+    Cache mode 1 reads an existing index, and writes one only if indexing takes noticeable time.
     """
     return {"source": str(path), "cachemode": 1, "cachepath": str(index_folder()), "showprogress": False}
 
 
 def open_source(file: VideoFile) -> Source:
-    """Index a file and read what there is to know about its frames. Takes minutes for a long file on its first time.
+    """Index a file and read the properties of its frames. The first time takes minutes for a long file.
 
     Raises:
         MissingDependencyError: BestSource is not installed.
-        MediaError: The file cannot be indexed, or far less of it can be read than it promises.
+        MediaError: The file cannot be indexed, or is far shorter than its declared duration.
     """
     require_bestsource()
     try:
@@ -141,7 +146,7 @@ def open_source(file: VideoFile) -> Source:
         variable=clock.variable,
         start=start,
         times=tuple(clock.times.tolist()),
-        tags=ColourTags.from_props(props, is_subsampled=form.subsampling_h > 0),
+        tags=ColorTags.from_props(props, is_subsampled=form.subsampling_h > 0),
         interlaced=file.interlaced or props.get("_FieldBased", 0) > 0,
         shifts=clock.shifts,
         mended=clock.mended or abs(start - clock.start) > _SAME_TIME,
@@ -153,14 +158,14 @@ def open_source(file: VideoFile) -> Source:
 
 
 def _start(file: VideoFile, clock: FrameClock) -> float:
-    """When the first frame is shown: for AVI, BestSource may say when it is decoded, which is a frame or so earlier."""
-    near = abs(file.video_start - clock.start) < _DECODED_EARLIER / float(clock.rate)
+    """Return the time of the first frame: BestSource gives decoding times for AVI, about a frame earlier."""
+    near = abs(file.video_start - clock.start) < _REORDER_FRAMES / float(clock.rate)
     return file.video_start if near else clock.start
 
 
 @contextmanager
 def _without_notice() -> Iterator[None]:
-    """Keep VapourSynth from saying that BestSource returns more than its signature says."""
+    """Suppress VapourSynth's warning that BestSource returns more values than its signature declares."""
 
     def wanted(record: logging.LogRecord) -> bool:
         return _NOTICE not in record.getMessage()
@@ -188,7 +193,7 @@ def _check_length(source: Source) -> None:
     promised, name = source.file.duration, source.file.path.name
     if promised is None or source.file.frames is None:
         return
-    # What is stored is not all shown where an edit list says so; then the container's duration is the shorter one.
+    # with an edit list some stored frames are not shown, and the declared duration is shorter
     expected = min(source.file.frames * source.frame_seconds, promised)
     missing = expected - source.duration
     if missing > _SHORTFALL_SECONDS and missing > _SHORTFALL_SHARE * expected:

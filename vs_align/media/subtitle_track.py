@@ -1,19 +1,19 @@
-"""Subtitles inside a video: which track is taken, and its text."""
+"""Text subtitles inside a video file: choice of the track, and extraction with ffmpeg."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
-from vs_align.media.ffmpeg import file_url, find_ffmpeg
-from vs_align.media.file_clock import clock_zero
+from vs_align.media.ffmpeg_text import ffmpeg_text
+from vs_align.media.file_clock import playback_zero
 
 # Formats in which tracks come out as they are; all other text is written as SubRip.
 _FORMS = {"subrip": "srt", "ass": "ass", "ssa": "ass", "webvtt": "vtt"}
 _MUXERS = {"srt": "srt", "ass": "ass", "vtt": "webvtt"}
 _TEXT_PROPERTY = 1 << 17  # ffmpeg's AV_CODEC_PROP_TEXT_SUB
-_PATIENCE = 3600  # seconds; the whole file is read, which takes minutes for a large one
+_TIMEOUT_SECONDS = 3600
+"""Guards against a hang: the whole file is read, which takes minutes for a large one."""
 _HEAD = 1024  # bytes by which a text is told from a media file
 _TEXT_MARKS = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, which has zero bytes too
 
@@ -81,18 +81,9 @@ def track_text(track: SubtitleTrack) -> str:
         MediaError: It cannot be read.
         MissingDependencyError: There is no ffmpeg.
     """
-    command = [str(find_ffmpeg()), "-hide_banner", "-nostdin", "-loglevel", "error", "-copyts"]
-    command += ["-itsoffset", f"{-clock_zero(track.path):.6f}", "-i", file_url(track.path.absolute())]
-    command += ["-map", f"0:{track.index}", "-c:s", "copy" if track.codec in _FORMS else "srt"]
-    command += ["-f", _MUXERS[track.form], "-"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MediaError(f"ffmpeg cannot read the subtitles of {track.path.name}: {error}.") from error
-    if done.returncode != 0:
-        said = " ".join(done.stderr.decode(errors="replace").split())[-200:]
-        raise MediaError(f"ffmpeg cannot read the subtitles of {track.path.name}: {said}.")
-    return done.stdout.decode("utf-8", errors="replace")
+    codec = "copy" if track.codec in _FORMS else "srt"
+    arguments = ["-map", f"0:{track.index}", "-c:s", codec, "-f", _MUXERS[track.form]]
+    return ffmpeg_text(track.path, playback_zero(track.path), arguments, "subtitles", _TIMEOUT_SECONDS)
 
 
 def _no_text(path: Path, streams: list[Any]) -> str:

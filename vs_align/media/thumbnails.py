@@ -1,4 +1,4 @@
-"""Small pictures of all frames of a file, decoded once and in order."""
+"""Thumbnails of all frames of a file, decoded once in display order, with detection of combing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,29 +11,29 @@ import numpy as np
 
 from vs_align.errors import MediaError
 from vs_align.io.array_types import UInt8Array
-from vs_align.io.atomic_files import reason_of
-from vs_align.measure.images.combing import is_combed
+from vs_align.io.atomic_files import error_reason
+from vs_align.media.combing import is_combed
 from vs_align.media.decoding import decoded_frames
 
 LOOKED_AT = 4
-"""Of so many frames one is looked at for combing."""
+"""Every n-th frame is checked for combing."""
 
-# Time stamps within so many seconds are the same.
-_SAME = 1e-6
-# Kinds of files that have an index and one clock; only there a frame is found by its time.
+_SAME_TIME = 1e-6
+"""Seconds below which two time stamps are equal; far below any time base."""
 _INDEXED = frozenset({"mov", "matroska"})
+"""Formats with an index and one clock, in which seeking by time stamp is exact."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SmallPicture:
-    """A frame, made small.
+class Thumbnail:
+    """A downscaled frame.
 
     Args:
-        luma: (height, width) of the size that was asked for.
-        chroma: Two planes U and V of the same size.
-        time: Time stamp in seconds since the first that there is, as the file says: NaN where it says none.
-        interlaced: Whether the frame is said to hold two fields.
-        combed: Whether its odd lines show another moment than its even ones; only some frames are looked at.
+        luma: (height, width), uint8, limited range.
+        chroma: (2, height, width), uint8: planes U and V.
+        time: Seconds from the first time stamp of the file; NaN without a time stamp.
+        interlaced: Whether the frame is flagged as interlaced.
+        combed: Whether its odd and even lines show different moments; only every `LOOKED_AT`-th frame is checked.
     """
 
     luma: UInt8Array
@@ -43,14 +43,14 @@ class SmallPicture:
     combed: bool = False
 
 
-def small_pictures(path: Path, size: tuple[int, int], skip: int = 0, after: float = 0.0) -> Iterator[SmallPicture]:
-    """Decode the first video stream of a file and yield its frames, averaged to a size, upright as players show them.
+def read_thumbnails(path: Path, size: tuple[int, int], skip: int = 0, after: float = 0.0) -> Iterator[Thumbnail]:
+    """Decode the first video stream of a file and yield thumbnails (area average), rotated as players show them.
 
     Args:
         path: The file.
-        size: Width and height.
-        skip: How many frames to leave out, which were read before.
-        after: The time of the last of those; NaN where time stamps do not tell the place of a frame.
+        size: Width and height in pixels.
+        skip: Number of frames to skip, because they were read before.
+        after: Time of the last of those in seconds; NaN if frames cannot be found by time stamp.
 
     Raises:
         MediaError: The file cannot be read.
@@ -68,11 +68,11 @@ def small_pictures(path: Path, size: tuple[int, int], skip: int = 0, after: floa
             if frames is not None:
                 yield from _small(frames, size)
                 return
-        # some containers have no index: all is decoded again
+        # without an index everything is decoded again
         with av.open(str(path)) as container:
             yield from _small(islice(_timed(_decoded(container), None), skip, None), size)
     except av.FFmpegError as error:
-        raise MediaError(f"{path.name} cannot be decoded: {reason_of(error)}.") from error
+        raise MediaError(f"{path.name} cannot be decoded: {error_reason(error)}.") from error
 
 
 def _decoded(container: Any) -> Iterator[Any]:
@@ -82,7 +82,7 @@ def _decoded(container: Any) -> Iterator[Any]:
 
 
 def _after(container: Any, after: float) -> Iterator[tuple[Any, float]] | None:
-    """Frames later than a time, found by the index of the container; None where that is not sure to be right."""
+    """Return the frames after a time by seeking in the container; None if seeking may be inexact."""
     import av
 
     stream = container.streams.video[0]
@@ -97,16 +97,16 @@ def _after(container: Any, after: float) -> Iterator[tuple[Any, float]] | None:
         landed = next(frames, None)
     except av.FFmpegError:
         return None
-    # some land behind what was asked for
-    if landed is None or landed.time is None or landed.time - zero > after + _SAME:
+    # some demuxers seek to a later position
+    if landed is None or landed.time is None or landed.time - zero > after + _SAME_TIME:
         return None
-    later = dropwhile(lambda frame: frame.time is None or frame.time - zero <= after + _SAME, frames)
+    later = dropwhile(lambda frame: frame.time is None or frame.time - zero <= after + _SAME_TIME, frames)
     return _timed(later, zero)
 
 
-def _small(frames: Iterator[tuple[Any, float]], size: tuple[int, int]) -> Iterator[SmallPicture]:
+def _small(frames: Iterator[tuple[Any, float]], size: tuple[int, int]) -> Iterator[Thumbnail]:
     for number, (frame, time) in enumerate(frames):
-        yield replace(made_small(frame, size, time), combed=number % LOOKED_AT == 0 and _is_combed(frame))
+        yield replace(make_thumbnail(frame, size, time), combed=number % LOOKED_AT == 0 and _is_combed(frame))
 
 
 def _timed(frames: Iterator[Any], zero: float | None) -> Iterator[tuple[Any, float]]:
@@ -117,21 +117,21 @@ def _timed(frames: Iterator[Any], zero: float | None) -> Iterator[tuple[Any, flo
         yield frame, nan if frame.time is None or zero is None else frame.time - zero
 
 
-def made_small(frame: Any, size: tuple[int, int], time: float) -> SmallPicture:
-    """Average a decoded frame, an `av.VideoFrame`, to a size, upright as players show it."""
+def make_thumbnail(frame: Any, size: tuple[int, int], time: float) -> Thumbnail:
+    """Downscale an `av.VideoFrame` by area average, rotated as players show it."""
     turned = frame.rotation % 360
     width, height = size if turned % 180 == 0 else size[::-1]
     levels = {} if frame.format.name.startswith("yuv") else {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
     planes = frame.reformat(width, height, format="yuv444p", interpolation="AREA", **levels).to_ndarray()
     planes = planes.reshape(3, height, width)
     if turned:
-        # counterclockwise, as the container says that players should turn it
+        # counterclockwise, by the rotation that the container declares
         planes = np.ascontiguousarray(np.rot90(planes, round(turned / 90), axes=(1, 2)))
-    return SmallPicture(planes[0], planes[1:], time, bool(frame.interlaced_frame))
+    return Thumbnail(planes[0], planes[1:], time, bool(frame.interlaced_frame))
 
 
 def _is_combed(frame: Any) -> bool:
-    """Whether a frame of 8 to 16 bits looks combed; False of formats without a plane of luma."""
+    """Return whether a frame of 8 to 16 bits is combed; False for formats without a luma plane."""
     if not frame.format.name.startswith(("yuv", "gray", "nv")):
         return False
     depth, plane = frame.format.components[0].bits, frame.planes[0]

@@ -1,14 +1,15 @@
-"""The time code that a file says its first frame has."""
+"""SMPTE time code of the first frame of a file, from its metadata."""
 
 import re
 from fractions import Fraction
 from pathlib import Path
 
 from vs_align.errors import MediaError
-from vs_align.io.atomic_files import reason_of
+from vs_align.io.atomic_files import error_reason
 
 _PATTERN = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.])(\d{1,3})")
-_DROPPED = 2  # numbers left out each minute but every tenth, for each 30 frames per second
+_DROPPED = 2
+"""Frame numbers that drop-frame time codes skip each minute except every tenth, per 30 frames per second."""
 
 
 def start_time_code(path: Path, rate: Fraction) -> int:
@@ -19,8 +20,8 @@ def start_time_code(path: Path, rate: Fraction) -> int:
         rate: Frames per second, above 0.
 
     Returns:
-        Frames since midnight, where numbers that drop-frame time codes leave out are not counted (SMPTE ST 12-1); 0
-        where the file has no time code.
+        Frames since midnight, not counting the numbers that drop-frame time codes skip (SMPTE ST 12-1); 0 if the
+        file has no time code.
 
     Raises:
         MediaError: The file cannot be read.
@@ -31,16 +32,16 @@ def start_time_code(path: Path, rate: Fraction) -> int:
         with av.open(str(path)) as container:
             tags = [*(stream.metadata for stream in container.streams), container.metadata]
     except av.FFmpegError as error:
-        raise MediaError(f"{path.name} cannot be read: {reason_of(error)}.") from error
+        raise MediaError(f"{path.name} cannot be read: {error_reason(error)}.") from error
     texts = [value for tag in tags for key, value in tag.items() if key.lower() == "timecode"]
     return next((counted for text in texts if (counted := frames_of(text, rate)) is not None), 0)
 
 
 def frames_of(text: str, rate: Fraction) -> int | None:
-    """Return a time code such as 01:00:00:00 as a number of frames, None where the text is none.
+    """Return a time code such as 01:00:00:00 as a number of frames; None if the text is no time code.
 
     Args:
-        text: Hours, minutes, seconds and frames; a semicolon or a dot before the frames says that it drops frames.
+        text: Hours, minutes, seconds and frames; a semicolon or a dot before the frames means drop-frame.
         rate: Frames per second, above 0.
     """
     found = _PATTERN.fullmatch(text.strip())

@@ -1,4 +1,4 @@
-"""What a media file holds besides one video track: all of its tracks, its chapters and its tags."""
+"""Inventory of a media file: its tracks, chapters and tags, and when its audio is first heard."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 from vs_align.errors import MediaError
 
-# Muxers move streams that would begin before 0 by the delay of an audio encoder, and leave chapters where they are: a
-# picture that begins by less than this many seconds after 0 says nothing of the chapters.
-_MUXER_DELAY = 0.1
-# Encoders put less audio than this in front of the first sample, in seconds.
-_ENCODER_DELAY = 0.1
-# Names of tags that describe the file that is read, not the film, in lower case.
+_MUXER_DELAY_SECONDS = 0.1
+"""Muxers delay all streams by the priming samples of an audio encoder, but not the chapters: if the video begins less
+than this after 0, chapters are not moved."""
+_ENCODER_DELAY_SECONDS = 0.1
+"""Upper bound of the priming samples of an audio encoder."""
+# Tags that describe the file that is read, not the film, in lower case.
 _OF_THE_FILE = frozenset(
     {"encoder", "duration", "major_brand", "minor_version", "compatible_brands", "creation_time", "handler_name"}
     | {"vendor_id", "bps", "number_of_frames", "number_of_bytes", "encoding_tool", "writing_application", "timecode"}
@@ -28,11 +28,11 @@ class Track:
     Args:
         index: Number of the stream in its file.
         kind: "video", "audio", "subtitle", "data", "attachment" or "unknown".
-        number: Which of its kind, from 1.
-        codec: Name of the codec; empty where there is none.
-        language: As the file names it, None where it does not.
-        default: Whether players choose it unless told otherwise.
-        cover: Whether it is a still image that stands for the file.
+        number: Number among the tracks of its kind, from 1.
+        codec: Name of the codec; empty if there is none.
+        language: Language code of the file; None if it has none.
+        default: Whether players choose it by default.
+        cover: Whether it is cover art.
         name: Title of the track, or name of an attached file.
     """
 
@@ -46,12 +46,12 @@ class Track:
     name: str
 
     def tags(self) -> dict[str, str]:
-        """Return the tags that a track needs which is made from this one."""
+        """Return language and title, for a track that is made from this one."""
         given = {"language": self.language, "title": self.name}
         return {name: text for name, text in given.items() if text}
 
     def words(self) -> str:
-        """Say in a few words which track it is."""
+        """Return in a few words which track it is."""
         kind = "cover image" if self.cover else f"{self.kind} track" if self.kind != "attachment" else self.kind
         known = [part for part in (self.language, self.codec, self.name) if part]
         return f"{kind} {self.number}" + (f" ({', '.join(known)})" if known else "")
@@ -68,7 +68,7 @@ class FileChapter:
 
 @dataclass(frozen=True, slots=True)
 class FileTracks:
-    """All that a file holds."""
+    """Tracks, chapters and tags of a file."""
 
     path: Path
     tracks: tuple[Track, ...]
@@ -77,21 +77,21 @@ class FileTracks:
     """Tags of the whole file that are about the film, such as `title`."""
 
     def of_kind(self, *kinds: str) -> list[Track]:
-        """Return the tracks of some kinds, in the order of the file."""
+        """Return the tracks of some kinds without cover art, in the order of the file."""
         return [track for track in self.tracks if track.kind in kinds and not track.cover]
 
     @property
     def audio(self) -> Track | None:
-        """The audio track that is read: the first that is flagged default, else the first."""
+        """The audio track that is used: the first that is flagged default, else the first."""
         tracks = self.of_kind("audio")
         return next((track for track in tracks if track.default), tracks[0] if tracks else None)
 
 
 def audio_stream(container: Any) -> Any:
-    """Return the audio stream of an opened file that is read: the first that is flagged default, else the first.
+    """Return the audio stream of an open file that is used: the first that is flagged default, else the first.
 
     Args:
-        container: A container of PyAV.
+        container: An open container of PyAV.
 
     Raises:
         IndexError: It has no audio.
@@ -101,11 +101,11 @@ def audio_stream(container: Any) -> Any:
 
 
 def heard_from(path: Path) -> tuple[float, float]:
-    """Return when the audio of a file is first heard, and how long before its place a packet may begin that is needed.
+    """Return when the audio of a file is first heard, and how long before that its packets must be kept.
 
     Returns:
-        Seconds on the clock of the file; and the seconds that its first packets last before that, and one packet more:
-        a decoder makes a packet whole with the one before it.
+        Seconds on the clock of the file; and the seconds of priming packets before that plus one packet, because a
+        decoder needs the packet before the one it decodes.
 
     Raises:
         MediaError: It cannot be read.
@@ -115,18 +115,18 @@ def heard_from(path: Path) -> tuple[float, float]:
 
 
 def hides_audio(path: Path) -> bool:
-    """Tell whether an edit list hides how the audio of a file begins; what encoders put in front does not count.
+    """Tell whether an edit list hides the beginning of a file's audio; priming samples do not count.
 
     Raises:
         MediaError: It cannot be read.
     """
-    return _audio_start(path)[1] > _ENCODER_DELAY
+    return _audio_start(path)[1] > _ENCODER_DELAY_SECONDS
 
 
 def _audio_start(path: Path) -> tuple[float, float, float]:
-    """Return when the audio of a file is first heard, how long before that its packets begin, and the first's length.
+    """Return when the audio is first heard, how long before that its packets begin, and the duration of the first.
 
-    All in seconds, and 0 if no packet has a time stamp.
+    All in seconds; 0 if no packet has a time stamp.
     """
     import av
 
@@ -144,7 +144,7 @@ def _audio_start(path: Path) -> tuple[float, float, float]:
 
 
 def read_tracks(path: Path) -> FileTracks:
-    """Look at all tracks, chapters and tags of a file.
+    """Read the tracks, chapters and tags of a file.
 
     Raises:
         MediaError: It cannot be read.
@@ -162,7 +162,7 @@ def read_tracks(path: Path) -> FileTracks:
 
 
 def film_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return those tags that are about the film or the track, not about the file that they were in."""
+    """Return the tags that describe the film or the track, not the file that they were in."""
     return {
         name: text
         for name, text in tags.items()
@@ -171,13 +171,13 @@ def film_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def shifted_chapters(chapters: Iterable[FileChapter], start: float) -> tuple[FileChapter, ...]:
-    """Return chapters on a clock whose 0 is the first frame.
+    """Return chapters on a clock that counts from the first frame.
 
     Args:
-        chapters: On the clock of their file.
-        start: Time of the file's first frame, in seconds. One below a tenth of a second is a muxer's, and ignored.
+        chapters: Chapters on the clock of their file.
+        start: Time of the file's first frame, in seconds. Below 0.1 s it is a delay by the muxer, and ignored.
     """
-    shift = start if start >= _MUXER_DELAY else 0.0
+    shift = start if start >= _MUXER_DELAY_SECONDS else 0.0
     moved = (FileChapter(max(0.0, c.start - shift), c.end - shift, c.title) for c in chapters)
     return tuple(chapter for chapter in moved if chapter.end > 0 or chapter.start == chapter.end)
 

@@ -1,4 +1,4 @@
-"""A file that was written, read back and held against what was meant, before it gets its name."""
+"""Verification of a written file: its packets are read back and compared with the expected tracks."""
 
 import math
 from collections.abc import Sequence
@@ -7,48 +7,50 @@ from pathlib import Path
 from typing import Any
 
 from vs_align.errors import MediaError
-from vs_align.media.atomic_output import shown_name
+from vs_align.io.atomic_files import final_name
 
-# Containers round time stamps to a millisecond, and some of them twice.
-_ROUNDING = 0.0021  # s
-# The last packet may be said to last as long as the one before it, and encoders fill up their last frame.
-_TAIL = 0.1  # s
-# Decoders are given up to so many seconds of audio before the first that is heard.
-_RUN_UP = 0.25  # s
-# Its muxer begins every file at a time of its own, all tracks alike.
-_OWN_ZERO = frozenset({".ts", ".m2ts"})
-# It has no time stamps: a reader counts frames as they are decoded, not as they are shown.
+_ROUNDING = 0.0021
+"""Seconds. Containers round time stamps to a millisecond, some of them twice."""
+_TAIL = 0.1
+"""Seconds by which the end of a track may differ: the duration of the last packet may be that of the one before, and
+encoders pad their last frame."""
+_PREROLL = 0.25
+"""Seconds of audio that a decoder may get before the first audible sample."""
+_ARBITRARY_START = frozenset({".ts", ".m2ts"})
+"""Containers whose muxer begins all tracks at a time other than 0."""
 _UNTIMED = frozenset({".avi"})
-_REORDERING = 0.2  # s
+"""Containers without time stamps: readers count frames in decoding order."""
+_REORDERING = 0.2
+"""Seconds by which decoding and display order may differ in those."""
 _COMPARED = ("video", "audio", "subtitle")
 
 
 @dataclass(frozen=True, slots=True)
-class MeantTrack:
-    """What a track should be. Times in seconds on the clock of the file, None for what an encoder decides."""
+class ExpectedTrack:
+    """Expected properties of a track. Times in seconds on the clock of the file; None: decided by the encoder."""
 
     kind: str
     """"video", "audio" or "subtitle"."""
     packets: int | None
-    """Packets that begin at time 0 or later: decoders throw away what is before it."""
+    """Number of packets that begin at time 0 or later: decoders drop earlier ones."""
     first: float | None
-    """When the first of them begins."""
+    """Start of the first of them."""
     last: float | None
-    """When the last of them begins."""
+    """Start of the last of them."""
     end: float | None
-    """When the last of them ends."""
+    """End of the last of them."""
 
 
 @dataclass(slots=True)
-class Timings:
-    """Collects the times of packets."""
+class PacketTimes:
+    """Accumulates start and end times of the packets of a track."""
 
     stamps: list[float] = field(default_factory=list)
     reached: float | None = None
     count: int = 0
 
     def add(self, packet: Any) -> None:
-        """Note a packet of PyAV with its present times."""
+        """Add a packet of PyAV."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             return
@@ -57,42 +59,42 @@ class Timings:
         end = begin + float((packet.duration or 0) * packet.time_base)
         self.reached = end if self.reached is None else max(self.reached, end)
 
-    def meant(self, kind: str, zero: float = 0.0, earliest: float = -_ROUNDING) -> MeantTrack:
-        """Return what was noted.
+    def track(self, kind: str, zero: float = 0.0, earliest: float = -_ROUNDING) -> ExpectedTrack:
+        """Return the added packets as a track.
 
         Args:
-            kind: See `MeantTrack`.
+            kind: See `ExpectedTrack`.
             zero: Time 0 of the track, on the clock of the packets.
             earliest: Packets that begin earlier after that do not count.
         """
         shown = [stamp - zero for stamp in self.stamps if stamp - zero >= earliest]
         if not shown or self.reached is None:
-            return MeantTrack(kind, len(shown), None, None, None)
-        return MeantTrack(kind, len(shown), min(shown), max(shown), self.reached - zero)
+            return ExpectedTrack(kind, len(shown), None, None, None)
+        return ExpectedTrack(kind, len(shown), min(shown), max(shown), self.reached - zero)
 
 
-def meant_video(times: Sequence[float], frame_seconds: float) -> MeantTrack:
-    """Return the track of which each frame is shown at a time.
+def expected_video_track(times: Sequence[float], frame_seconds: float) -> ExpectedTrack:
+    """Return the expected video track of frames with given display times.
 
     Args:
-        times: Seconds since the first frame, rising.
-        frame_seconds: How long the last one is shown.
+        times: Seconds since the first frame, ascending.
+        frame_seconds: Duration of the last frame in seconds.
     """
-    return MeantTrack("video", len(times), 0.0, times[-1], times[-1] + frame_seconds)
+    return ExpectedTrack("video", len(times), 0.0, times[-1], times[-1] + frame_seconds)
 
 
-def meant_audio(seconds: float) -> MeantTrack:
-    """Return the track of an encoder that was given so many seconds of audio from time 0 on."""
-    return MeantTrack("audio", None, 0.0, None, seconds)
+def expected_audio_track(seconds: float) -> ExpectedTrack:
+    """Return the expected track of an encoder that got `seconds` of audio from time 0 on."""
+    return ExpectedTrack("audio", None, 0.0, None, seconds)
 
 
-def verify(path: Path, meant: Sequence[MeantTrack], target: Path) -> None:
-    """Read a finished file back, packet by packet, and make sure that its tracks are what was meant.
+def verify(path: Path, meant: Sequence[ExpectedTrack], target: Path) -> None:
+    """Read a written file back, packet by packet, and raise if its tracks differ from the expected ones.
 
     Args:
-        path: The file, which may have a name of its own as long as it is not verified.
+        path: The file, usually at a temporary path.
         meant: Its video, audio and subtitle tracks, in their order.
-        target: The name that it is to get, for the message.
+        target: Its final path, for the message.
 
     Raises:
         MediaError: It cannot be read, or a track differs in number of packets, times or length.
@@ -113,41 +115,41 @@ def verify(path: Path, meant: Sequence[MeantTrack], target: Path) -> None:
 
 
 def _failed(target: Path) -> str:
-    return f"{shown_name(target)} was written, but not as it was meant, so it was removed"
+    return f"{final_name(target)} was written, but not as it was meant, so it was removed"
 
 
-def _read_back(path: Path, target: Path) -> list[tuple[str, Timings]]:
-    """Return the kind and the times of each track."""
+def _read_back(path: Path, target: Path) -> list[tuple[str, PacketTimes]]:
+    """Return kind and packet times of each track."""
     import av
 
     try:
         with av.open(str(path)) as container:
             streams = [stream for stream in container.streams if stream.type in _COMPARED]
-            timings = {stream.index: Timings() for stream in streams}
+            timings = {stream.index: PacketTimes() for stream in streams}
             for packet in container.demux(*streams) if streams else ():
                 if packet.size:
                     timings[packet.stream.index].add(packet)
             return [(str(stream.type), timings[stream.index]) for stream in streams]
     except av.FFmpegError as error:
-        raise MediaError(f"{shown_name(target)} was written, but cannot be read back: {error}.") from error
+        raise MediaError(f"{final_name(target)} was written, but cannot be read back: {error}.") from error
 
 
-def _zero(path: Path, found: Sequence[tuple[str, Timings]]) -> float:
-    """Return where the clock of a file begins: other than at 0 only if its muxer has a zero of its own."""
-    if path.suffix.lower() not in _OWN_ZERO:
+def _zero(path: Path, found: Sequence[tuple[str, PacketTimes]]) -> float:
+    """Return where the clock of a file begins; other than 0 only for the containers of `_ARBITRARY_START`."""
+    if path.suffix.lower() not in _ARBITRARY_START:
         return 0.0
     firsts = {kind: min(timings.stamps) for kind, timings in reversed(found) if timings.stamps}
     return firsts.get("video", min(firsts.values(), default=0.0))
 
 
-def _difference(meant: MeantTrack, timings: Timings, zero: float, target: Path) -> str:
-    """Say how a track differs from what was meant; nothing if it does not."""
+def _difference(meant: ExpectedTrack, timings: PacketTimes, zero: float, target: Path) -> str:
+    """Return how a track differs from the expected one; empty if it does not."""
     slack = _REORDERING if target.suffix.lower() in _UNTIMED else _ROUNDING
-    # What an encoder makes of audio begins with packets of its own.
-    head = max(slack, _RUN_UP) if meant.packets is None else slack
-    # A packet that begins next to time 0 must not be counted here and not there, because a container has rounded.
+    # encoded audio begins with packets of encoder delay
+    head = max(slack, _PREROLL) if meant.packets is None else slack
+    # a packet near time 0 must be counted on both sides in spite of rounding
     earliest = -math.inf if meant.packets is None else (meant.first or 0.0) - head
-    found = timings.meant(meant.kind, zero, earliest)
+    found = timings.track(meant.kind, zero, earliest)
     if meant.packets is not None and found.packets != meant.packets:
         return f"has {found.packets} packets instead of {meant.packets}"
     if found.packets == 0 and meant.packets is None:

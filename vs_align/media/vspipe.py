@@ -1,4 +1,4 @@
-"""The program vspipe, which runs a script and pipes its frames: where it is, what it can do, and its configuration."""
+"""vspipe: finding the program, its environment and configuration, and whether it pipes Matroska."""
 
 import os
 import shutil
@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 
 from vs_align.errors import MissingDependencyError
+from vs_align.io.install_advice import install_command
 from vs_align.io.user_folders import temporary_home
-from vs_align.media.programs import output_of
+from vs_align.media.subprocesses import run_program
 
-# Its first start on a slow disk reads Python, VapourSynth and some plugins.
 _TIMEOUT = 60
-# What takes the place of the user's configuration folder, if anything does.
+"""Seconds. The first start on a slow disk reads Python, VapourSynth and plugins."""
+# Replaces the user's configuration folder; empty: it is used.
 _own_config: list[Path] = []
 
 
@@ -28,18 +29,19 @@ def find_vspipe() -> Path:
     import vapoursynth as vs
 
     name = "vspipe.exe" if os.name == "nt" else "vspipe"
-    # The program inside the package goes first: the one beside Python is a wrapper that would have to be ended too.
+    # the program inside the package first: the one beside Python is a wrapper, a second process to end
     for folder in (Path(vs.__file__).parent, Path(sys.executable).parent):
         if (folder / name).is_file():
             return folder / name
     found = shutil.which("vspipe")
     if found is None:
-        raise MissingDependencyError("vspipe, which comes with VapourSynth, is missing: pip install -U vapoursynth")
+        command = install_command("vapoursynth", upgrade=True)
+        raise MissingDependencyError(f"vspipe, which comes with VapourSynth, is missing. Run: {command}")
     return Path(found)
 
 
 def vspipe_environment() -> dict[str, str]:
-    """Return environment variables with which vspipe runs the Python and the vs_align that run now, and no others."""
+    """Return environment variables with which vspipe uses this Python and this vs_align."""
     environment = dict(os.environ)
     _put_first(environment, "PATH", Path(sys.executable).parent)
     if _own_config:
@@ -51,7 +53,7 @@ def vspipe_environment() -> dict[str, str]:
 
 
 def _use_own_config() -> None:
-    """Let vspipe read a copy of the user's configuration that lasts as long as this process."""
+    """Let vspipe read a temporary copy of the user's configuration."""
     own = temporary_home() / "config"
     users = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "vapoursynth"
     (own / "vapoursynth").mkdir(parents=True, exist_ok=True)
@@ -67,15 +69,15 @@ def _put_first(environment: dict[str, str], variable: str, folder: Path) -> None
 
 
 def vspipe_output(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run vspipe with some arguments and return what it said."""
+    """Run vspipe with some arguments and return its output."""
     return _run([str(find_vspipe()), *arguments])
 
 
 def ensure_config() -> bool:
-    """Let vspipe know this Python, which VapourSynth wants to be told once per installation.
+    """Register this Python with VapourSynth for vspipe, which is needed once per installation.
 
     Returns:
-        Whether it had to be told.
+        Whether it had to be registered.
 
     Raises:
         MissingDependencyError: vspipe is missing or does not start even so.
@@ -98,11 +100,11 @@ def ensure_config() -> bool:
 
 @cache
 def supports_mkv() -> bool:
-    """Tell whether this vspipe can pipe Matroska, which carries variable frame rates (VapourSynth R81 and later)."""
+    """Return whether this vspipe pipes Matroska, which has variable frame rates (VapourSynth R81 and later)."""
     said = vspipe_output("--help")
-    # Versions differ in where help goes.
+    # some versions print help on stdout, others on stderr
     return "mkv" in said.stdout + said.stderr
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return output_of(command, _TIMEOUT, vspipe_environment())
+    return run_program(command, _TIMEOUT, vspipe_environment())

@@ -1,1 +1,1 @@
-"""Helpers for VapourSynth nodes and frames: formats, resizing, planes as arrays, parallel callbacks."""
+"""VapourSynth helpers: conversions, parallel callbacks, frame props, audio and thumbnails of nodes."""

@@ -1,17 +1,18 @@
-"""Clips in, clips out: planes, shifted copies, props. Nothing here asks for a frame."""
+"""Lazy clip helpers: readable planes, sliding windows, carriers of props, blank clips. No frame is requested."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 
 import vapoursynth as vs
 
-# std.Interleave multiplies the length of a clip; this is the longest clip that VapourSynth can number.
 _LONGEST = 2**31 - 1
+"""Largest number of frames of a clip in VapourSynth. std.Interleave multiplies the length."""
 _MOST_COPIES = 2000
+"""Largest number of interleaved copies: bounds the time to build the filter graph."""
 
 
 def comparable(clip: vs.VideoNode) -> vs.VideoNode:
-    """Return a clip whose plane 0 can be read as integers or single floats, which hold all values of half floats."""
+    """Return a clip whose plane 0 is integer or 32 bit float. 16 bit float is converted without loss."""
     if clip.format.sample_type == vs.INTEGER or clip.format.bits_per_sample == 32:
         return clip
     gray = clip if clip.format.color_family == vs.GRAY else clip.std.ShufflePlanes(0, vs.GRAY)
@@ -20,27 +21,28 @@ def comparable(clip: vs.VideoNode) -> vs.VideoNode:
 
 @dataclass(frozen=True, slots=True)
 class Stride:
-    """Where a window of frames stands that moves on by a step."""
+    """Position of a window of frames that advances by a rational step."""
 
     start: int
     step: Fraction
 
     def first(self, k: int) -> int:
-        """The frame at the left edge of the window after k steps; it may lie outside the clip."""
+        """Return the first frame of the window after k steps; it may lie outside the clip."""
         return self.start + k * self.step.numerator // self.step.denominator
 
 
 def strided_window(
     clip: vs.VideoNode, start: int, step: Fraction, count: int, width: int
 ) -> tuple[list[vs.VideoNode], Stride]:
-    """Show a window of `width` frames that begins at frame `start` and moves on by `step`, `count` times.
+    """Return a sliding window of frames as clips.
 
-    The moves are made by copying and selecting in C++, which costs nothing. A step whose denominator would take too
-    many copies is rounded, by less than a frame in all.
+    The window has `width` frames, begins at frame `start` and advances by `step` frames `count` times. It is built of
+    std.Interleave and std.SelectEvery, so no Python runs per frame. A step whose denominator would need too many
+    copies is rounded, by less than a frame over the whole range.
 
     Returns:
-        Clips, of which frame k of clip i is frame first(k) + i of `clip`, or the nearest one where there is no such
-        frame; they are as long as it takes, or longer. And the stride, which knows first(k).
+        `width` clips: frame k of clip i is frame first(k) + i of `clip`, clamped to its range; they may be longer than
+        `count`. And the stride, which gives first(k).
     """
     most = max(1, min(_MOST_COPIES, _LONGEST // (2 * (clip.num_frames + 2 * width + int(count * step)))))
     step = step.limit_denominator(most)
@@ -61,17 +63,17 @@ def strided_window(
 
 
 def unpacked(packs: vs.VideoNode, names: list[str], example: vs.VideoNode, length: int) -> vs.VideoNode:
-    """Return the frames that lie in the props of other frames, one after the other.
+    """Return the frames that are stored in the props of other frames, in sequence.
 
-    The next pack is asked for while a quarter of the present one is still to come, so that both are worked at.
+    The next pack is requested when three quarters of the current one remain, so that both are computed in parallel.
 
     Args:
-        packs: A clip whose frames carry frames.
-        names: The props that hold them, in order.
-        example: A clip with the format and size of those frames.
-        length: Where to cut the result.
+        packs: A clip whose frames carry frames as props.
+        names: Names of these props, in order.
+        example: A clip with the format and size of the stored frames.
+        length: Number of frames of the result.
     """
-    # std.PropToClip asks for the first frame to learn its format: it gets one that costs nothing
+    # std.PropToClip requests the first frame to learn the format: give it a blank one
     first = tiny_clip(1)
     for name in names:
         first = first.std.ClipToProp(example[0], prop=name)
@@ -79,7 +81,7 @@ def unpacked(packs: vs.VideoNode, names: list[str], example: vs.VideoNode, lengt
     frames = vs.core.std.Interleave([packs_after.std.PropToClip(prop=name)[1:] for name in names])
     ahead = [packs] * len(names)
     ahead[len(names) // 4] = packs[1:] + packs[-1] if packs.num_frames > 1 else packs
-    # copying a prop that is not there only asks for the other clip's frame
+    # copying a prop that does not exist has one effect: the other clip's frame is requested
     return frames[:length].std.CopyFrameProps(vs.core.std.Interleave(ahead)[:length], props=["VSAlignNone"])
 
 
@@ -93,10 +95,15 @@ def blank_like(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
     blank = vs.core.std.BlankClip(clip, length=timing.num_frames, keep=True)
     if timing.fps:
         return blank.std.AssumeFPS(src=timing)
-    # a variable frame rate cannot be asked for; a splice of two rates has one
+    # no filter sets a variable frame rate; a splice of two rates has one
     return (blank.std.AssumeFPS(fpsnum=24) + blank.std.AssumeFPS(fpsnum=25))[: timing.num_frames]
 
 
 def steady_timing(clip: vs.VideoNode) -> vs.VideoNode:
-    """Return a clip with the frame durations of `clip`, which needs no frame of it where they are all the same."""
+    """Return a clip with the frame durations of `clip`; at a constant rate a blank one, which requests no frame."""
     return tiny_clip(clip.num_frames).std.AssumeFPS(src=clip) if clip.fps else clip
+
+
+def describe(clip: vs.VideoNode) -> str:
+    """Return format and size as text, such as "YUV420P8 1920x1080"."""
+    return f"{clip.format.name} {clip.width}x{clip.height}"

@@ -1,12 +1,18 @@
-"""Text on frames, for a look at what an alignment did."""
+"""Debug overlay of `temporal`: match, scores and window drawn on the frame by `text.Text`."""
 
 from itertools import batched
 from math import inf
 
 import vapoursynth as vs
 
-# std text draws glyphs of 8x16 pixels and leaves a margin at either side
-_GLYPH_WIDTH, _GLYPH_HEIGHT, _MARGIN = 8, 16, 16
+from vs_align.io.prop_names import CONFIDENCE, FALLBACK, MATCH, OFFSET_MS, RUNNER_UP, SCORE, WINDOW_FIRST, WINDOW_SCORES
+
+_GLYPH_WIDTH = 8
+"""Width in pixels of a glyph of `text.Text`."""
+_GLYPH_HEIGHT = 16
+"""Height in pixels of a glyph."""
+_MARGIN = 16
+"""Margin in pixels that `text.Text` leaves at each side."""
 
 
 def draw_lines(clip: vs.VideoNode, lines: list[str]) -> vs.VideoNode:
@@ -14,26 +20,24 @@ def draw_lines(clip: vs.VideoNode, lines: list[str]) -> vs.VideoNode:
     half = clip.format.sample_type == vs.FLOAT and clip.format.bits_per_sample == 16
     if not half:
         return clip.text.Text("\n".join(lines))
-    # text knows single floats only; they hold all half floats, so that the rest of the picture stays as it is
+    # text.Text supports 32 bit float only, which holds all 16 bit floats: other pixels stay unchanged
     single = clip.format.replace(bits_per_sample=32).id
     return clip.resize.Point(format=single).text.Text("\n".join(lines)).resize.Point(format=clip.format.id)
 
 
 def match_lines(n: int, props: vs.FrameProps, method: str, width: int, height: int) -> list[str]:
-    """Describe a match: method, best match, and as many scores of its window as there is room for."""
-    match, milliseconds, score = props["VSAlignMatch"], props.get("VSAlignOffsetMs"), props.get("VSAlignScore")
+    """Return lines that describe a match: method, best match, and the scores of its window that fit on the frame."""
+    match, milliseconds, score = props[MATCH], props.get(OFFSET_MS), props.get(SCORE)
     lines = [
         f"vs_align.temporal: {method}",
         f"ref {n} -> clip {match} ({match - n:+d} frames"
         + (")" if milliseconds is None else f", {milliseconds:+.1f} ms)"),
         _score_line(score, props),
     ]
-    scores = props.get("VSAlignWindowScores", [])
+    scores = props.get(WINDOW_SCORES, [])
     cells = [
         f"{'>' if number == match else ' '}{number}: {score:.6f}"
-        for number, score in enumerate(
-            [scores] if isinstance(scores, float) else scores, props.get("VSAlignWindowFirst", 0)
-        )
+        for number, score in enumerate([scores] if isinstance(scores, float) else scores, props.get(WINDOW_FIRST, 0))
         if score != inf
     ]
     cell = max(map(len, cells), default=1) + 1
@@ -49,10 +53,10 @@ def match_lines(n: int, props: vs.FrameProps, method: str, width: int, height: i
 
 def _score_line(score: float | None, props: vs.FrameProps) -> str:
     said = ["score unknown" if score is None else f"score {score:.6f}"]
-    if (confidence := props.get("VSAlignConfidence")) is not None:
+    if (confidence := props.get(CONFIDENCE)) is not None:
         said.append(f"confidence {confidence:.2f}")
-    if (runner_up := props.get("VSAlignRunnerUp")) is not None:
+    if (runner_up := props.get(RUNNER_UP)) is not None:
         said.append(f"runner-up {runner_up:.6f}")
-    if props["VSAlignFallback"]:
+    if props[FALLBACK]:
         said.append("no match")
     return ", ".join(said)

@@ -1,4 +1,4 @@
-"""Frames in, addresses out."""
+"""Planes of frames as addresses for kernels and as NumPy arrays, and time differences of frames."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +10,7 @@ from vs_align.io.array_types import AnyArray, BoolArray, Int64Array, UInt64Array
 
 
 def plane_addresses(frames: Sequence[vs.VideoFrame]) -> tuple[UInt64Array, Int64Array]:
-    """Return the address of the first plane of each frame and its pixels from row to row.
+    """Return the address of plane 0 of each frame, and its row pitch in samples.
 
     The addresses are valid as long as the caller holds the frames.
     """
@@ -35,19 +35,21 @@ def peak_value(clip: vs.VideoNode) -> int:
 def offset_ms(
     clip_frame: vs.VideoFrame, match: int, clip_fps: Fraction, ref_frame: vs.VideoFrame, n: int, ref_fps: Fraction
 ) -> float | None:
-    """Return the time of a clip frame minus that of a ref frame in milliseconds, None where either is unknown.
+    """Return the time of a clip frame minus that of a ref frame in milliseconds, None if either is unknown.
+
+    The time of a frame is its prop `_AbsoluteTime`, else its number divided by the frame rate.
 
     Args:
-        clip_frame: A clip frame; its own time stamp counts where it has one.
-        match: Its number.
-        clip_fps: The rate at which clip frames without a time stamp are counted, frames per second; 0 where unknown.
-        ref_frame: A ref frame, likewise.
-        n: Its number.
-        ref_fps: Likewise.
+        clip_frame: A frame of clip.
+        match: Number of that frame.
+        clip_fps: Frames per second of clip; 0 if unknown.
+        ref_frame: A frame of ref.
+        n: Number of that frame.
+        ref_fps: Frames per second of ref; 0 if unknown.
     """
     stamps = clip_frame.props.get("_AbsoluteTime"), ref_frame.props.get("_AbsoluteTime")
     if stamps == (None, None) and clip_fps and ref_fps:
-        # one division of whole numbers is exact to the last bit
+        # a single division of integers is exact to the last bit
         late = match * clip_fps.denominator * ref_fps.numerator - n * ref_fps.denominator * clip_fps.numerator
         return 1000 * late / (clip_fps.numerator * ref_fps.numerator)
     clip_time, ref_time = _seconds(stamps[0], match, clip_fps), _seconds(stamps[1], n, ref_fps)
@@ -61,9 +63,9 @@ def _seconds(stamp: object, number: int, fps: Fraction) -> float | None:
 
 
 def plane_array(frame: vs.VideoFrame, plane: int = 0) -> AnyArray:
-    """Return a contiguous copy of a plane, shape (height, width); samples that are no finite numbers become 0.
+    """Return a contiguous copy of a plane, shape (height, width). NaN and infinities become 0.
 
-    One of them would spread over whole rows of whatever is averaged.
+    A single NaN would spread over whole rows in running sums.
     """
     out = np.array(frame[plane], order="C")
     if out.dtype.kind == "f" and not np.isfinite(out.sum()):
@@ -72,6 +74,6 @@ def plane_array(frame: vs.VideoFrame, plane: int = 0) -> AnyArray:
 
 
 def mask_array(frame: vs.VideoFrame) -> BoolArray | None:
-    """Return where a mask is white, None where it is black all over."""
+    """Return the pixels of a mask above 0, shape (height, width); None if there are none."""
     white = np.asarray(frame[0]) > 0
     return white if white.any() else None

@@ -1,4 +1,4 @@
-"""From matches to pictures: a clip whose props name frames, and the frames themselves."""
+"""Match props: writing the match of a ref frame to props, and rendering the clip frames that the props name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,43 +6,44 @@ from typing import Any
 
 import vapoursynth as vs
 
+from vs_align.io.prop_names import (
+    CONFIDENCE,
+    FALLBACK,
+    FRAMING,
+    GRADE,
+    MARGIN,
+    MATCH,
+    METRIC,
+    OFFSET,
+    OFFSET_MS,
+    RUNNER_UP,
+    SCORE,
+    UNREST,
+    WINDOW_FIRST,
+    WINDOW_SCORES,
+)
 from vs_align.nodes.clips import blank_like
 from vs_align.nodes.debug_text import draw_lines
-
-MATCH = "VSAlignMatch"
-OFFSET = "VSAlignOffset"
-OFFSET_MS = "VSAlignOffsetMs"
-SCORE = "VSAlignScore"
-FALLBACK = "VSAlignFallback"
-CONFIDENCE = "VSAlignConfidence"
-METRIC = "VSAlignMetric"
-MARGIN = "VSAlignMargin"
-UNREST = "VSAlignUnrest"
-RUNNER_UP = "VSAlignRunnerUp"
-FRAMING = "VSAlignFraming"
-GRADE = "VSAlignGrade"
-WINDOW_FIRST = "VSAlignWindowFirst"
-WINDOW_SCORES = "VSAlignWindowScores"
 
 _PERHAPS = [OFFSET_MS, CONFIDENCE, MARGIN, UNREST, RUNNER_UP, FRAMING, GRADE]
 _MATCH_PROPS = [MATCH, OFFSET, SCORE, FALLBACK, METRIC, *_PERHAPS]
 _TIMING_PROPS = ["_DurationNum", "_DurationDen", "_AbsoluteTime"]
-# They describe the neighbourhood and the coding of a frame that now stands elsewhere.
+# Props that are wrong after a frame was moved.
 _STALE_PROPS = ["_SceneChangeNext", "_SceneChangePrev", "_PictType"]
-# Offsets that are kept at a time; where two rates differ the offset goes on growing.
 _MOST_SHIFTS = 512
+"""Number of shifted clips that are cached. With different frame rates the offset grows without bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What is known of the match of one ref frame."""
+    """The match of one ref frame."""
 
     match: int
     """Number of the clip frame."""
     number: int
     """Number of the ref frame."""
     score: float
-    """Infinity where there was no candidate."""
+    """Infinity if there was no candidate."""
     fallback: bool
     metric: str
     late: float | None = None
@@ -56,15 +57,15 @@ class Match:
 
 
 def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | None = None) -> None:
-    """Write a match into the props of a frame; what is unknown is left out.
+    """Write a match to the props of a frame; unknown values are left out.
 
     Args:
-        props: Props of a frame that may be written to.
+        props: Props of a writable frame.
         found: The match.
-        first: The clip frame to which the first of `scores` belongs.
-        scores: Scores of the whole window, for display.
+        first: Number of the clip frame of `scores[0]`.
+        scores: Scores of the whole search window, for display.
     """
-    # numbers in lists are written three times as fast as alone, and read back as the same
+    # a list of one number is written three times as fast as the number, and reads back the same
     props[MATCH], props[OFFSET] = [found.match], [found.match - found.number]
     props[SCORE], props[FALLBACK], props[METRIC] = [found.score], [int(found.fallback)], found.metric
     known = found.late, found.confidence, found.margin, found.unrest, found.runner_up, found.framing, found.grade
@@ -72,13 +73,13 @@ def write_match(props: Any, found: Match, first: int = 0, scores: list[float] | 
         if value is not None:
             props[name] = [value]
         elif name in props:
-            del props[name]  # a picture that is itself the result of a match
+            del props[name]  # clip is itself the result of a match
     if scores is not None:
         props[WINDOW_FIRST], props[WINDOW_SCORES] = first, scores
 
 
 def copy_timing(source: Any, target: Any) -> None:
-    """Copy the timing props of one frame to another, which has none."""
+    """Copy the timing props of one frame to another that has none."""
     for name in _TIMING_PROPS:
         if name in source:
             target[name] = source[name]
@@ -93,15 +94,15 @@ def render_matches(
     *,
     stamped: bool = False,
 ) -> vs.VideoNode:
-    """Show for each ref frame the frame of `out` that belongs to it, with the `VSAlign...` props of the match.
+    """Return for each ref frame the matching frame of `out`, with the `VSAlign...` props of the match.
 
     Args:
-        matches: A clip as long as ref, whose frames carry those props.
-        out: Where frames are copied from.
-        timing: A clip as long as ref, whose length and frame durations the result gets.
-        fallback: Shown where VSAlignFallback is set; without it the frame is shown that the match names.
-        describe: Lines to draw on a frame, from its number and the props of its match. None draws nothing.
-        stamped: The matches carry the timing props of ref, so that no frame of `timing` is asked for.
+        matches: A clip as long as ref, whose frames carry these props.
+        out: Clip that the frames are taken from.
+        timing: A clip as long as ref, with the length and frame durations of the result.
+        fallback: Shown if `VSAlignFallback` is set. None: the matched frame is shown anyway.
+        describe: Returns lines to draw on a frame, from its number and the props of its match. None draws nothing.
+        stamped: Whether the matches carry the timing props of ref, so that no frame of `timing` is requested.
     """
     shifted = _ShiftedClips(out)
 
@@ -116,12 +117,12 @@ def render_matches(
 
 
 def with_timing(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
-    """Give frames that were moved the timing props of another clip, and drop props that do not hold any more."""
+    """Return a clip with the timing props of another one, without the props that are wrong for moved frames."""
     return clip.std.CopyFrameProps(timing, props=_TIMING_PROPS).std.RemoveFrameProps(_STALE_PROPS)
 
 
 class _ShiftedClips:
-    """Gives a clip that shows its frames earlier or later. Making one in a callback is slow, so they are kept."""
+    """Cache of time-shifted versions of a clip. Creating a node in a callback is slow."""
 
     def __init__(self, clip: vs.VideoNode) -> None:
         self._clip = clip

@@ -1,29 +1,30 @@
-"""Lanes: a Python callback runs alone in its node, so heavy work is spread over several nodes."""
+"""Parallel Python callbacks: VapourSynth runs one callback per node at a time, so frames are spread over nodes."""
 
 from collections.abc import Callable, Sequence
 
 import vapoursynth as vs
 
-_MOST_LANES = 8
+_MOST_WORKERS = 8
+"""Default bound of the number of workers. More need more memory and gain little, because of the GIL."""
 
 
-def lane_count(wanted: int | None = None) -> int:
-    """Return how many frames to work on at once; by default as many as the core has threads, up to a bound."""
-    return max(1, wanted or min(vs.core.num_threads, _MOST_LANES))
+def worker_count(wanted: int | None = None) -> int:
+    """Return the number of frames to process at once; by default the threads of the core, at most `_MOST_WORKERS`."""
+    return max(1, wanted or min(vs.core.num_threads, _MOST_WORKERS))
 
 
-def in_lanes(
+def run_parallel(
     nodes: Sequence[vs.VideoNode],
     callback: Callable[[int, Sequence[vs.VideoFrame]], vs.VideoFrame],
     lanes: int,
 ) -> vs.VideoNode:
-    """Return `std.ModifyFrame` of the first node, run for several frames at once.
+    """Return `std.ModifyFrame` of the first node, run for several frames at once by interleaved nodes.
 
     Args:
         nodes: Clips of the same length. The result has the format, size and frame rate of the first.
         callback: Takes the frame number and one frame of each node, may run in several threads at once, and must
-            release the GIL where it works hard.
-        lanes: How many threads.
+            release the GIL during heavy work.
+        lanes: Number of frames to process at once.
     """
     length = nodes[0].num_frames
     lanes = min(lanes, length)

@@ -1,4 +1,4 @@
-"""Small pictures of all frames of a clip, asked for once and in order."""
+"""Thumbnails of all frames of a node, read once in order; and a hash that identifies a node."""
 
 import hashlib
 import sys
@@ -9,31 +9,31 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 
-from vs_align.measure.images.combing import is_combed
-from vs_align.media.thumbnails import LOOKED_AT, SmallPicture, made_small
+from vs_align.media.combing import is_combed
+from vs_align.media.thumbnails import LOOKED_AT, Thumbnail, make_thumbnail
 
 _TIMING = ("_DurationNum", "_DurationDen", "_AbsoluteTime")
-# Formats that are handed to libav as they are.
+# Subsampling and depth of the formats that libav reads without conversion.
 _SAMPLINGS = {(0, 0): "444", (1, 0): "422", (1, 1): "420"}
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 _ENDIAN = "le" if sys.byteorder == "little" else "be"
-# Frames by which a clip is recognised.
 _SAMPLES = 12
+"""Number of frames that are hashed to identify a clip: reading more delays every call."""
 
 
-def node_pictures(
+def node_thumbnails(
     clip: vs.VideoNode, size: tuple[int, int], skip: int = 0, after: float = 0.0
-) -> Iterator[SmallPicture]:
-    """Yield the frames of a clip, shrunk to a size.
+) -> Iterator[Thumbnail]:
+    """Yield the frames of a clip, downscaled.
 
-    Frames are `_AbsoluteTime` apart where they have it, else as long as their durations say, else counted at the frame
-    rate.
+    At a variable frame rate the time of a frame is its prop `_AbsoluteTime`, else the sum of the durations before it;
+    at a constant rate its number divided by the rate.
 
     Args:
         clip: Of any constant format.
         size: Width and height.
-        skip: How many frames to leave out at the beginning.
-        after: The time of the last of those, in seconds since the first frame.
+        skip: Number of frames to leave out at the beginning.
+        after: Time of the last frame left out, in seconds since the first frame.
     """
     if skip >= clip.num_frames:
         return
@@ -51,13 +51,13 @@ def node_pictures(
         elif n:
             time += length
         length = _length(props)
-        picture = made_small(_decoded(frame), size, time)
+        picture = make_thumbnail(_decoded(frame), size, time)
         combed = n % LOOKED_AT == 0 and is_combed(np.asarray(frame[0]), frame.format.bits_per_sample)
         yield replace(picture, interlaced=int(props.get("_FieldBased", 0)) > 0, combed=combed)
 
 
 def node_identity(clip: vs.VideoNode) -> str:
-    """Return a text that is the same for clips that show the same, seen by their format and some of their frames."""
+    """Return a hash of the format, length, rate and `_SAMPLES` frames of a clip, as hexadecimal text."""
     step = max(1, clip.num_frames // _SAMPLES)
     numbers = list(range(step // 2, clip.num_frames, step))[:_SAMPLES]
     sums = hashlib.blake2b(digest_size=16)
@@ -72,17 +72,17 @@ def node_identity(clip: vs.VideoNode) -> str:
 
 
 def _readable(clip: vs.VideoNode) -> vs.VideoNode:
-    """The clip in a format that the scaler of files reads, so that nodes and files are seen alike."""
+    """Return the clip in a format that libav reads, so that nodes and files give the same thumbnails."""
     if _av_format(clip.format) is not None:
         return clip
     fields, family = clip.std.SetFieldBased(0), clip.format.color_family
     if family == vs.RGB:
-        # the scaler trips over an RGB clip that says it is YUV
+        # zimg rejects RGB with a YUV matrix
         readable = fields.std.SetFrameProps(_Matrix=int(vs.MATRIX_RGB)).resize.Bicubic(
             format=vs.YUV444P8, matrix_s="709"
         )
     elif family == vs.GRAY:
-        # likewise over grey that says it is RGB
+        # zimg rejects gray with the matrix of RGB
         readable = fields.std.RemoveFrameProps("_Matrix").resize.Bicubic(format=vs.YUV444P8, matrix_s="709")
     else:
         readable = fields.resize.Bicubic(format=vs.YUV444P8)
@@ -90,7 +90,7 @@ def _readable(clip: vs.VideoNode) -> vs.VideoNode:
 
 
 def _av_format(known: vs.VideoFormat) -> str | None:
-    """Name of the format in libav, None where it has none, or where a conversion would depend on more than it."""
+    """Return the libav name of a format; None if there is none, or if its conversion would depend on frame props."""
     sampling = _SAMPLINGS.get((known.subsampling_w, known.subsampling_h))
     if known.color_family != vs.YUV or known.sample_type != vs.INTEGER or sampling is None:
         return None
@@ -100,7 +100,7 @@ def _av_format(known: vs.VideoFormat) -> str | None:
 
 
 def _decoded(frame: vs.VideoFrame) -> Any:
-    """The frame as one of libav's."""
+    """Return a frame as `av.VideoFrame`."""
     import av
 
     out = av.VideoFrame(frame.width, frame.height, _av_format(frame.format) or "")
@@ -123,6 +123,6 @@ def _duration(clip: vs.VideoNode) -> float:
 
 
 def _length(props: Any) -> float:
-    """Seconds that a frame is shown for, a 25th where it does not say."""
+    """Return the duration of a frame in seconds, 1/25 if unknown."""
     over, under = int(props.get("_DurationNum", 0)), int(props.get("_DurationDen", 0))
     return over / under if over > 0 and under > 0 else 0.04

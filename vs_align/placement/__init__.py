@@ -1,1 +1,1 @@
-"""`Placement`: where ref lies in clip, as one transform per scene; its matrices map pixels of ref to pixels of clip."""
+"""`Placement`: for each scene of ref, a homography that maps ref pixels to clip pixels; and its JSON file."""

@@ -8,59 +8,25 @@ from functools import cached_property
 from typing import Any
 
 from vs_align.errors import ArgumentError
+from vs_align.placement.scene import Scene
+from vs_align.placement.serialization import load_json, read_json, save_json, write_json
 from vs_align.placement.transform import Size, Transform, checked_size
-from vs_align.timeline.segment import share, whole
+from vs_align.placement.validation import FILE_KEYS, checked_verdict
 from vs_align.timeline.validation import checked_reasons
 
 __all__ = ["FILE_KEYS", "Placement", "Scene", "Transform"]
-
-FILE_KEYS = ("format", "version", "verdict", "reasons", "clip", "ref", "scenes")
-"""Keys of a placement file. Any other key at its top level is a note."""
-
-_VERDICTS = ("exact", "good", "doubtful")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Ref frames from one number on, as far as the next scene, and where in clip they are found.
-
-    Args:
-        ref_first: First ref frame, at least 0.
-        transform: Maps pixels of ref to pixels of clip.
-        confidence: How sure the transform is, 0..1. None: nobody has measured it.
-        method: What found the transform, in a word or two; empty where it was written by hand.
-        moving: Whether clip moves evenly from this transform to that of the next scene, instead of standing still.
-
-    Raises:
-        ArgumentError: A field breaks its rule.
-    """
-
-    ref_first: int
-    transform: Transform
-    confidence: float | None = None
-    method: str = ""
-    moving: bool = False
-
-    def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "ref_first", whole(self.ref_first, "Scene", "ref_first"))
-        if not isinstance(self.transform, Transform):
-            raise ArgumentError("Scene", "transform", "must be a Transform", repr(self.transform))
-        if self.confidence is not None:
-            put(self, "confidence", share(self.confidence, "Scene", "confidence"))
-        if not isinstance(self.method, str):
-            raise ArgumentError("Scene", "method", "must be text", repr(self.method))
-        if not isinstance(self.moving, bool):
-            raise ArgumentError("Scene", "moving", "must be True or False", repr(self.moving))
 
 
 @dataclass(frozen=True)
 class Placement:
     """For every frame of ref, the transform that maps pixels of ref to pixels of clip.
 
-    `placement.at(n).apply(points)` takes points of ref frame n and gives the points of clip that show the same thing:
-    ref lies in clip. This is the direction in which `register`, `spatial`, `temporal`, `sync` and `overlay` (clip is
-    bg, ref is fg) use it. A placement can be hashed, compared and pickled.
+    `placement.at(n).apply(points)` maps points of ref frame n to the points of clip that show the same thing. All
+    functions use this direction; for `overlay` clip is bg and ref is fg. A placement can be hashed, compared and
+    pickled.
+
+    `temporal`, `spatial`, `sync` and `overlay` rescale a placement that was made for other sizes of the same aspect
+    ratios (see `resized`), and raise `ArgumentError` for one of other aspect ratios or with clip and ref exchanged.
 
     Example:
         ```python
@@ -73,11 +39,11 @@ class Placement:
     Args:
         clip_size: Width and height of clip in pixels, at least 1.
         ref_size: Width and height of ref in pixels, at least 1.
-        scenes: At least one; the first begins at ref frame 0, each other one after the one before. Their transforms
-            are for these sizes.
+        scenes: At least one, with rising `ref_first`; the first begins at ref frame 0. Their transforms have these
+            sizes.
         notes: JSON values that a person added to the file. They are saved again and take no part in comparisons.
-        verdict: What the whole is worth: "exact", "good" or "doubtful". None: nobody has judged it.
-        reasons: Why, in words.
+        verdict: Quality of the whole: "exact", "good" or "doubtful". None: not judged.
+        reasons: Reasons for the verdict, in words.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -96,7 +62,7 @@ class Placement:
             put(self, name, checked_size(getattr(self, name), "Placement", name))
         put(self, "scenes", tuple(self.scenes))
         self._check_scenes()
-        put(self, "verdict", _checked_verdict(self.verdict))
+        put(self, "verdict", checked_verdict(self.verdict))
         put(self, "reasons", checked_reasons(self.reasons, "Placement"))
         put(self, "notes", dict(self.notes))
         for key in self.notes:
@@ -124,22 +90,22 @@ class Placement:
 
     @classmethod
     def neutral(cls, clip_size: Size, ref_size: Size) -> "Placement":
-        """Clip stretched over ref, edge on edge, all along."""
+        """Return the placement in which a resize of clip to the size of ref aligns them, in all frames."""
         return cls(clip_size, ref_size, (Scene(0, Transform.neutral(clip_size, ref_size)),))
 
     @classmethod
     def from_corner(
         cls, clip_size: Size, ref_size: Size, x: float, y: float, scale: float = 1.0, method: str = ""
     ) -> "Placement":
-        """Ref's top left corner at a place in clip, all along.
+        """Return the placement with the top left corner of ref at a fixed position in clip, in all frames.
 
         Args:
             clip_size: Width and height of clip in pixels.
             ref_size: Width and height of ref in pixels.
-            x: How many clip pixels lie left of ref's left edge.
-            y: How many lie above its upper edge.
+            x: Left edge of ref, in clip pixels from the left edge of clip.
+            y: Top edge of ref, in clip pixels from the top edge of clip.
             scale: Clip pixels per ref pixel, above 0.
-            method: What said so.
+            method: Name of the method that found it.
 
         Raises:
             ArgumentError: A value breaks its rule.
@@ -154,13 +120,13 @@ class Placement:
         return tuple(scene.ref_first for scene in self.scenes)
 
     def scene_at(self, n: int) -> Scene:
-        """Scene that holds ref frame n, at least 0."""
+        """Return the scene of ref frame n, at least 0."""
         if not n >= 0:
             raise ArgumentError("Placement.scene_at", "n", "must be at least 0", n)
         return self.scenes[bisect_right(self._firsts, n) - 1]
 
     def at(self, n: int) -> Transform:
-        """Transform at ref frame n, at least 0. The last scene goes on for ever, standing still."""
+        """Return the transform at ref frame n, at least 0. Behind the last scene it stays constant."""
         if not n >= 0:
             raise ArgumentError("Placement.at", "n", "must be at least 0", n)
         number = bisect_right(self._firsts, n) - 1
@@ -172,64 +138,56 @@ class Placement:
         return scene.transform.towards(after.transform, share)
 
     def resized(self, clip_size: Size, ref_size: Size) -> "Placement":
-        """The same placement for the same pictures at other sizes, in pixels; edges stay on edges.
+        """Return the same placement for the same images at other sizes in pixels; edges stay on edges.
 
-        So what was measured on small copies can be applied to the full pictures.
+        A placement that was measured on thumbnails can be applied to the full images.
         """
         scenes = tuple(replace(scene, transform=scene.transform.resized(clip_size, ref_size)) for scene in self.scenes)
         return Placement(clip_size, ref_size, scenes, self.notes, self.verdict, self.reasons)
 
     @property
     def confidence(self) -> float | None:
-        """The lowest confidence of all scenes, 0..1; None where nobody has measured one."""
+        """Lowest confidence of all scenes, 0..1; None if none was measured."""
         known = [scene.confidence for scene in self.scenes if scene.confidence is not None]
         return min(known, default=None)
 
     def to_json(self) -> str:
-        """Text of the file that `save` writes.
+        """Return the text of the file that `save` writes.
 
         Raises:
-            ArgumentError: A note is no JSON value.
+            ArgumentError: A note is not a JSON value.
         """
-        from vs_align.placement.serialization import write_json
-
         return write_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> "Placement":
-        """Read what `to_json` wrote and a person may have edited, see `load`.
+        """Parse the text of a placement file, which may have been edited; see `load`.
 
         Raises:
-            ArgumentError: The text is no placement; the message names the key.
+            ArgumentError: The text is not a placement; the message names the key.
         """
-        from vs_align.placement.serialization import read_json
-
-        return read_json(text)
+        return read_json(cls, text)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the placement as JSON. A file of that name is replaced at the end and never left half written.
+        """Write the placement as JSON. The file is written completely and then replaces an existing one.
 
         Raises:
             MediaError: The file cannot be written.
         """
-        from vs_align.placement.serialization import save_json
-
         save_json(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Placement":
-        """Read a file that `save` wrote and a person may have edited.
+        """Read a file that `save` wrote and that may have been edited by hand.
 
-        Each scene says the same thing twice: as `matrix`, and as `shift`, `rotation`, `scale` and `shear`. Delete the
-        matrix and edit the others, or edit the matrix and delete the others; where both are there they must agree.
-        Further keys at the top level become `notes`.
+        Each scene holds its transform twice: as `matrix`, and as `shift`, `rotation`, `scale` and `shear`. Delete the
+        matrix and edit the others, or edit the matrix and delete the others; if both are present they must agree.
+        Other keys at the top level become `notes`.
 
         Raises:
-            ArgumentError: The file cannot be read or is no placement; the message names the path and the key.
+            ArgumentError: The file cannot be read or is not a placement; the message names the path and the key.
         """
-        from vs_align.placement.serialization import load_json
-
-        return load_json(path)
+        return load_json(cls, path)
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
@@ -237,12 +195,6 @@ class Placement:
         from vs_align.placement.schema import PlacementFile
 
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", **PlacementFile.model_json_schema()}
-
-
-def _checked_verdict(verdict: object) -> str | None:
-    if verdict is None or verdict in _VERDICTS:
-        return None if verdict is None else str(verdict)
-    raise ArgumentError("Placement", "verdict", f"must be one of {', '.join(_VERDICTS)}", repr(verdict))
 
 
 def _named(clip_size: Size, ref_size: Size) -> str:

@@ -1,18 +1,24 @@
-"""The file of a `Placement` as pydantic models. Imported only where a file is read or its schema is asked for."""
+"""pydantic models of the JSON file of a `Placement`. Imported when a file is read or its schema is requested."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from vs_align.placement.validation import VERDICTS
 
 Pixels = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Row = Annotated[list[Number], Field(min_length=3, max_length=3)]
+if TYPE_CHECKING:
+    VerdictName = str
+else:
+    VerdictName = Literal[*(verdict.value for verdict in VERDICTS)]
 
 
 class _Strict(BaseModel):
-    # A misspelt key that is passed over in silence would lose the edit of the person who wrote it.
+    # a misspelled key must not be ignored: the edit would be lost
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
@@ -24,24 +30,28 @@ class SizeRecord(_Strict):
 
 
 class SceneRecord(_Strict):
-    """Ref frames from ref_first on. `matrix` and the five parts before it say the same; either may be deleted."""
+    """Ref frames from ref_first on. `matrix` and the parts before it hold the same transform; either may be deleted."""
 
     ref_first: int = Field(ge=0, description="First ref frame.")
     shift: Pair | None = Field(
         default=None,
-        description="How far clip's picture lies to the right and below of ref's, at ref's centre, in ref pixels.",
+        description="Displacement of clip's content to the right and down, at the center of ref, in ref pixels.",
     )
-    rotation: Number | None = Field(default=None, description="Degrees by which clip's picture is turned clockwise.")
+    rotation: Number | None = Field(default=None, description="Clockwise rotation of clip's content in degrees.")
     scale: Pair | None = Field(
-        default=None, description="How much wider and taller things are in clip, both stretched to one size."
+        default=None, description="Horizontal and vertical scale of clip's content, both images resized to one size."
     )
-    shear: Number | None = Field(default=None, description="How far clip's vertical lines lean to the right.")
+    shear: Number | None = Field(default=None, description="Lean of clip's vertical lines to the right.")
     matrix: Annotated[list[Row], Field(min_length=3, max_length=3)] | None = Field(
         default=None, description="Homography that maps ref pixels to clip pixels, rows first."
     )
-    confidence: Share | None = Field(default=None, description="How sure the transform is; null where not measured.")
-    method: str = Field(default="", description="What found the transform; empty where it was written by hand.")
-    moving: bool = Field(default=False, description="Whether clip moves evenly to the transform of the next scene.")
+    confidence: Share | None = Field(
+        default=None, description="Probability that the transform is right; null if not measured."
+    )
+    method: str = Field(default="", description="Method that found the transform; empty if written by hand.")
+    moving: bool = Field(
+        default=False, description="Whether to interpolate linearly to the transform of the next scene."
+    )
 
 
 class PlacementFile(BaseModel):
@@ -51,8 +61,8 @@ class PlacementFile(BaseModel):
 
     format: Literal["vs_align placement"]
     version: Literal[1]
-    verdict: Literal["exact", "good", "doubtful"] | None = Field(default=None, description="What the whole is worth.")
-    reasons: list[str] = Field(default_factory=list, description="Why, in words.")
+    verdict: VerdictName | None = Field(default=None, description="Quality of the whole.")
+    reasons: list[str] = Field(default_factory=list, description="Reasons for the verdict, in words.")
     clip: SizeRecord
     ref: SizeRecord
     scenes: list[SceneRecord] = Field(min_length=1, description="The first begins at ref frame 0; in order.")

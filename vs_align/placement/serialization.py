@@ -1,4 +1,4 @@
-"""The file of a `Placement`: a layout that a person can read and edit, and reading it back with the edits."""
+"""JSON file of a `Placement`: writing in an editable layout, and reading back with edits."""
 
 import json
 import os
@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING
 
 from vs_align.errors import ArgumentError
 from vs_align.io.json_file import Source, load_text, note_text, parsed, save_text, shown, text_of
-from vs_align.placement.placement import Placement, Scene, Transform
-from vs_align.placement.transform import Size
+from vs_align.placement.scene import Scene
+from vs_align.placement.transform import Size, Transform
 
 if TYPE_CHECKING:
+    from vs_align.placement.placement import Placement
     from vs_align.placement.schema import PlacementFile, SceneRecord
 
 FORMAT = "vs_align placement"
 VERSION = 1
 
 _DIGITS = 9
-# By how much parts and matrix may differ where both are there, in pixels at the corners of ref's picture.
+"""Decimals of the parts of a transform in the file: far below what is visible."""
 _TOLERANCE = 1e-3
+"""Largest disagreement of parts and matrix in pixels at the corners of ref; rounding to `_DIGITS` stays below."""
 
 
-def write_json(placement: Placement) -> str:
-    """Text of the file, ending in a newline. The same placement always gives the same text."""
+def write_json(placement: "Placement") -> str:
+    """Return the text of the file, ending in a newline. Equal placements give equal texts."""
     entries = {
         "format": json.dumps(FORMAT),
         "version": str(VERSION),
@@ -59,19 +61,25 @@ def _rounded(value: float) -> float:
     return round(value, _DIGITS) + 0.0  # no negative zero
 
 
-def save_json(placement: Placement, path: str | os.PathLike[str]) -> None:
+def save_json(placement: "Placement", path: str | os.PathLike[str]) -> None:
     """Write the file, see `Placement.save`."""
     save_text("Placement.save", placement.to_json(), path)
 
 
-def load_json(path: str | os.PathLike[str]) -> Placement:
+def load_json(kind: type["Placement"], path: str | os.PathLike[str]) -> "Placement":
     """Read a file, see `Placement.load`."""
     source = Source("Placement.load", "placement", f" in '{os.fspath(path)}'")
-    return read_json(load_text(source, path), source)
+    return read_json(kind, load_text(source, path), source)
 
 
-def read_json(text: str, source: Source | None = None) -> Placement:
-    """Build the placement that a text describes, with the edits of a person; see `Placement.load`."""
+def read_json(kind: type["Placement"], text: str, source: Source | None = None) -> "Placement":
+    """Parse the text of a file, which may have been edited; see `Placement.load`.
+
+    Args:
+        kind: The class `Placement`, which this module cannot import without a circle.
+        text: The text.
+        source: Origin of the text, for messages.
+    """
     from vs_align.placement.schema import PlacementFile
 
     source = source or Source("Placement.from_json", "placement")
@@ -79,9 +87,7 @@ def read_json(text: str, source: Source | None = None) -> Placement:
     clip_size, ref_size = (record.clip.width, record.clip.height), (record.ref.width, record.ref.height)
     scenes = [_scene(each, i, record, source) for i, each in enumerate(record.scenes)]
     try:
-        return Placement(
-            clip_size, ref_size, tuple(scenes), record.model_extra or {}, record.verdict, tuple(record.reasons)
-        )
+        return kind(clip_size, ref_size, tuple(scenes), record.model_extra or {}, record.verdict, tuple(record.reasons))
     except ArgumentError as error:
         raise source.passed_on(error) from None
 
@@ -108,7 +114,7 @@ def _from_matrix(matrix: list[list[float]], clip_size: Size, ref_size: Size) -> 
 
 
 def _from_parts(each: "SceneRecord", clip_size: Size, ref_size: Size, known: Transform | None) -> Transform | None:
-    """The transform of the parts that are there; those that are not come from the matrix, or are neutral."""
+    """Return the transform of the given parts; missing parts come from the matrix, or are neutral."""
     if all(part is None for part in (each.shift, each.rotation, each.scale, each.shear)):
         return None
     base = known or Transform.neutral(clip_size, ref_size)
@@ -128,7 +134,7 @@ def _from_parts(each: "SceneRecord", clip_size: Size, ref_size: Size, known: Tra
 def _check_agreement(
     each: "SceneRecord", by_matrix: Transform, by_parts: Transform, prefix: str, source: Source
 ) -> None:
-    # Perspective is no part, so the parts are compared and not the matrices.
+    # compare the parts, because they do not include perspective
     width, height = by_matrix.ref_size
     reach = max(width, height)
     pairs = {

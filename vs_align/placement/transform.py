@@ -10,22 +10,23 @@ import numpy.typing as npt
 
 from vs_align.errors import ArgumentError
 from vs_align.io.array_types import Float64Array
+from vs_align.placement.homography import apply_homography, jacobian, resize_matrix
 from vs_align.timeline.segment import number, whole
 
 Size = tuple[int, int]
 Rows = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 LEAST_DETERMINANT = 1e-9
-"""A transform of a smaller determinant, measured in whole pictures, folds the picture to a line."""
+"""Least absolute determinant in relative coordinates (image = unit square); below it the image collapses to a line."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """A homography that maps pixels of ref to pixels of clip: where in clip each pixel of ref is found.
+    """A homography that maps pixels of ref to pixels of clip.
 
-    Pixel coordinates: whole numbers are centres of pixels, (0, 0) the centre of the top left one, x to the right, y
-    down. *Neutral* is the transform that stretches clip over ref, edge on edge. `shift`, `rotation`, `scale_x`,
-    `scale_y` and `shear` say how clip differs from that, at the centre of ref.
+    Pixel coordinates: integers are centers of pixels, (0, 0) is the center of the top left one, x runs to the right, y
+    down. The *neutral* transform is a resize of clip to the size of ref, edge on edge. `shift`, `rotation`, `scale_x`,
+    `scale_y` and `shear` give the difference of clip from it, at the center of ref.
 
     Example:
         ```python
@@ -34,7 +35,8 @@ class Transform:
         ```
 
     Args:
-        matrix: 3x3, rows first; it takes (x, y, 1) of ref to clip. Stored as tuples with the last number 1.
+        matrix: Shape (3, 3), rows first; it maps (x, y, 1) of ref to clip. Stored as tuples, scaled so that the last
+            number is 1.
         clip_size: Width and height of clip in pixels, at least 1.
         ref_size: Width and height of ref in pixels, at least 1.
 
@@ -56,20 +58,20 @@ class Transform:
         a, b, c = self.matrix[2]
         if min(a * x + b * y + c for x, y in corners) <= 0:
             raise ArgumentError("Transform", "matrix", "must not send a part of ref to infinity", self.matrix)
-        # In whole pictures, so that the limit means the same at any size.
+        # relative coordinates, so that the limit does not depend on the size
         relative = _scaling(self.clip_size, inverse=True) @ self.array @ _scaling(self.ref_size)
         if not abs(np.linalg.det(relative)) > LEAST_DETERMINANT:
             raise ArgumentError("Transform", "matrix", "must have an inverse", self.matrix)
 
     @classmethod
     def identity(cls, size: Size) -> "Transform":
-        """The transform between two pictures of one size that lie on each other."""
+        """Return the identity between two images of one size."""
         return cls.neutral(size, size)
 
     @classmethod
     def neutral(cls, clip_size: Size, ref_size: Size) -> "Transform":
-        """The transform that stretches clip over ref, edge on edge."""
-        return cls(neutral_rows(clip_size, ref_size), clip_size, ref_size)
+        """Return the neutral transform: a resize of clip to the size of ref, edge on edge."""
+        return cls(_tuples(_neutral(clip_size, ref_size)), clip_size, ref_size)
 
     @classmethod
     def from_parts(
@@ -83,19 +85,19 @@ class Transform:
         scale_y: float = 1.0,
         shear: float = 0.0,
     ) -> "Transform":
-        """Build an affine transform from what a person can measure. The properties of the same names give it back.
+        """Build an affine transform from measurable parts. The properties of the same names return them.
 
         Args:
             clip_size: Width and height of clip in pixels.
             ref_size: Width and height of ref in pixels.
-            shift: How far clip's picture lies to the right and below of ref's, at ref's centre, in ref pixels.
-            rotation: By how many degrees clip's picture is turned clockwise.
-            scale_x: How much wider things are in clip than in ref, both stretched to one size. 1: equally wide.
-            scale_y: How much taller, likewise. Negative: upside down.
-            shear: How far clip's vertical lines lean to the right at the top of a unit of height, negative to the left.
+            shift: Displacement of clip's content to the right and down, at the center of ref, in ref pixels.
+            rotation: Clockwise rotation of clip's content in degrees.
+            scale_x: Horizontal scale of clip's content relative to the neutral transform; 1: equally wide.
+            scale_y: Vertical scale of clip's content relative to the neutral transform. Negative: flipped.
+            shear: Lean of clip's vertical lines to the right at the top, per unit of height; negative to the left.
 
         Raises:
-            ArgumentError: An argument is no finite number, or a scale is 0.
+            ArgumentError: An argument is not a finite number, or a scale is 0.
         """
         values = (*shift, rotation, scale_x, scale_y, shear)
         names = ("shift", "shift", "rotation", "scale_x", "scale_y", "shear")
@@ -109,30 +111,30 @@ class Transform:
             cos, sin = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(degrees // 90) % 4]
         else:
             cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-        # Leaning is to the right at the top, and y runs down.
+        # the lean is to the right at the top, and y runs down
         linear = np.array([[cos, -sin], [sin, cos]]) @ np.array([[wide, -lean * tall], [0, tall]])
-        centre = _centre(checked_size(ref_size, "Transform.from_parts", "ref_size"))
+        center = _center(checked_size(ref_size, "Transform.from_parts", "ref_size"))
         about = np.eye(3)
         about[:2, :2] = linear
-        about[:2, 2] = np.add(centre, (dx, dy)) - linear @ centre
-        return cls(_tuples(np.array(neutral_rows(clip_size, ref_size)) @ about), clip_size, ref_size)
+        about[:2, 2] = np.add(center, (dx, dy)) - linear @ center
+        return cls(_tuples(_neutral(clip_size, ref_size) @ about), clip_size, ref_size)
 
     @classmethod
     def from_crop(
         cls, clip_size: Size, ref_size: Size, *, left: float = 0, top: float = 0, right: float = 0, bottom: float = 0
     ) -> "Transform":
-        """Say that ref shows clip without some pixels at its edges.
+        """Build the transform for a ref that is a crop of clip.
 
         Args:
             clip_size: Width and height of clip in pixels.
             ref_size: Width and height of ref in pixels.
-            left: How many clip pixels are missing in ref at the left. Negative: ref shows more than clip there.
-            top: Likewise at the top.
-            right: Likewise at the right.
-            bottom: Likewise at the bottom.
+            left: Clip pixels that ref lacks at the left. Negative: ref shows more than clip there.
+            top: Clip pixels that ref lacks at the top; negative if ref shows more.
+            right: Clip pixels that ref lacks at the right; negative if ref shows more.
+            bottom: Clip pixels that ref lacks at the bottom; negative if ref shows more.
 
         Raises:
-            ArgumentError: An argument is no finite number, or nothing of clip is left.
+            ArgumentError: An argument is not a finite number, or nothing of clip is left.
         """
         names = ("left", "top", "right", "bottom")
         x0, y0, x1, y1 = (
@@ -154,55 +156,53 @@ class Transform:
 
     @property
     def shift(self) -> tuple[float, float]:
-        """How far clip's picture lies to the right and below of ref's, at the centre of ref, in ref pixels."""
+        """Displacement of clip's content to the right and down, at the center of ref, in ref pixels."""
         return self._parts[0]
 
     @property
     def rotation(self) -> float:
-        """By how many degrees clip's picture is turned clockwise, -180..180, at the centre of ref."""
+        """Clockwise rotation of clip's content in degrees, -180..180, at the center of ref."""
         return self._parts[1]
 
     @property
     def scale_x(self) -> float:
-        """How much wider things are in clip than in ref, both stretched to one size, at the centre of ref."""
+        """Horizontal scale of clip's content relative to the neutral transform, at the center of ref."""
         return self._parts[2]
 
     @property
     def scale_y(self) -> float:
-        """How much taller, likewise. Negative where clip is mirrored."""
+        """Vertical scale of clip's content relative to the neutral transform, at its center; negative if mirrored."""
         return self._parts[3]
 
     @property
     def shear(self) -> float:
-        """How far clip's vertical lines lean to the right at the top of a unit of height."""
+        """Lean of clip's vertical lines to the right at the top, per unit of height."""
         return self._parts[4]
 
     @property
     def _parts(self) -> tuple[tuple[float, float], float, float, float, float]:
-        neutral = np.array(neutral_rows(self.clip_size, self.ref_size))
-        x, y = centre = _centre(self.ref_size)
+        neutral = _neutral(self.clip_size, self.ref_size)
+        x, y = center = _center(self.ref_size)
         moved = np.linalg.inv(neutral) @ self.array
         u, v, w = moved @ (x, y, 1)
         found = np.array([u, v]) / w
-        slope = (moved[:2, :2] - np.outer(found, moved[2, :2])) / w
+        slope = jacobian(moved, (x, y))
         scale_x = math.hypot(slope[0, 0], slope[1, 0])
         cos, sin = slope[:, 0] / scale_x
         scale_y = float(cos * slope[1, 1] - sin * slope[0, 1])
         shear = -float(cos * slope[0, 1] + sin * slope[1, 1]) / scale_y
-        dx, dy = found - centre
+        dx, dy = found - center
         return (float(dx), float(dy)), math.degrees(math.atan2(sin, cos)), scale_x, scale_y, shear
 
     def apply(self, points: npt.ArrayLike) -> Float64Array:
-        """Return where points of ref, shape (..., 2) in ref pixels, lie in clip, in clip pixels."""
+        """Map points of ref, shape (..., 2) in ref pixels, to clip, shape (..., 2) in clip pixels."""
         given = np.asarray(points, np.float64)
         if given.ndim == 0 or given.shape[-1] != 2:
             raise ArgumentError("Transform.apply", "points", "must have shape (..., 2)", given.shape)
-        moved = given @ self.array[:, :2].T + self.array[:, 2]
-        out: Float64Array = moved[..., :2] / moved[..., 2:]
-        return out
+        return apply_homography(self.array, given)
 
     def inverse(self) -> "Transform":
-        """The transform from clip pixels to ref pixels: clip and ref change places.
+        """Return the inverse, from clip pixels to ref pixels: clip and ref change places.
 
         Raises:
             ArgumentError: A part of clip lies at infinity in ref, which happens with strong perspective.
@@ -210,45 +210,43 @@ class Transform:
         return Transform(_tuples(np.linalg.inv(self.array)), self.ref_size, self.clip_size)
 
     def then(self, further: "Transform") -> "Transform":
-        """Go on from clip to a third picture: `further` takes pixels of clip to pixels of its own clip.
+        """Compose with a transform from clip to a third image: `further` maps pixels of clip to pixels of its own clip.
 
         Raises:
             ArgumentError: The ref of `further` has another size than clip.
         """
         if further.ref_size != self.clip_size:
-            rule = f"must start from pictures of {self.clip_size[0]}x{self.clip_size[1]}"
+            rule = f"must start from images of {self.clip_size[0]}x{self.clip_size[1]}"
             raise ArgumentError("Transform.then", "further", rule, f"{further.ref_size[0]}x{further.ref_size[1]}")
         return Transform(_tuples(further.array @ self.array), further.clip_size, self.ref_size)
 
     def towards(self, other: "Transform", share: float) -> "Transform":
-        """The transform on the way to another one of the same sizes: 0 is this one, 1 the other.
+        """Interpolate the matrix linearly between this transform (0) and another one of the same sizes (1).
 
-        Every point moves in a straight line, but for perspective.
+        Without perspective every point moves on a straight line.
         """
         matrix = (1 - share) * self.array + share * other.array
         return Transform(_tuples(matrix), self.clip_size, self.ref_size)
 
     def resized(self, clip_size: Size, ref_size: Size) -> "Transform":
-        """The same transform for the same pictures at other sizes, in pixels; edges stay on edges."""
+        """Return the same transform for the same images at other sizes in pixels; edges stay on edges."""
         if (clip_size, ref_size) == (self.clip_size, self.ref_size):
             return self
         for name, size in (("clip_size", clip_size), ("ref_size", ref_size)):
             checked_size(size, "Transform.resized", name)
-        into, out = neutral_rows(self.ref_size, ref_size), neutral_rows(clip_size, self.clip_size)
-        return Transform(_tuples(np.array(out) @ self.array @ np.array(into)), clip_size, ref_size)
+        into, out = _neutral(self.ref_size, ref_size), _neutral(clip_size, self.clip_size)
+        return Transform(_tuples(out @ self.array @ into), clip_size, ref_size)
 
 
-def neutral_rows(clip_size: Size, ref_size: Size) -> Rows:
-    """The matrix that stretches clip over ref, edge on edge, as rows."""
-    (width, height), (across, down) = (
-        checked_size(size, "Transform", name) for size, name in ((clip_size, "clip_size"), (ref_size, "ref_size"))
+def _neutral(clip_size: Size, ref_size: Size) -> Float64Array:
+    """Return `resize_matrix` for two sizes that are checked first."""
+    return resize_matrix(
+        checked_size(clip_size, "Transform", "clip_size"), checked_size(ref_size, "Transform", "ref_size")
     )
-    kx, ky = width / across, height / down
-    return ((kx, 0.0, (kx - 1) / 2), (0.0, ky, (ky - 1) / 2), (0.0, 0.0, 1.0))
 
 
 def checked_size(size: Any, function: str, name: str) -> Size:
-    """Return a size as plain numbers, or raise `ArgumentError` where it is not two whole numbers of at least 1."""
+    """Return a size as plain numbers, or raise `ArgumentError` if it is not two integers of at least 1."""
     try:
         width, height = size
     except (TypeError, ValueError):
@@ -266,7 +264,7 @@ def _finite(value: Any, function: str, name: str) -> float:
     return result
 
 
-def _centre(size: Sequence[int]) -> Float64Array:
+def _center(size: Sequence[int]) -> Float64Array:
     return (np.array(size, np.float64) - 1) / 2
 
 

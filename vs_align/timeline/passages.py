@@ -1,4 +1,4 @@
-"""Passages of a `Timeline`: what a person calls one piece, though single frames may be dropped or repeated in it."""
+"""`Passage`: a run of segments at one steady offset or speed, in which single frames may be dropped or repeated."""
 
 import math
 from bisect import bisect_left
@@ -6,10 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vs_align.enums import SegmentKind
-from vs_align.timeline.majority import majority_of
 from vs_align.timeline.segment import Segment
 from vs_align.timeline.validation import seconds_of, usual_seconds_a_frame
 
@@ -17,41 +14,43 @@ if TYPE_CHECKING:
     from vs_align.timeline.timeline import Timeline
 
 TOLERANCE = 2
-"""How far clip frames may lie from the straight line of their passage."""
+"""Largest distance of clip frames from the straight line of their passage, in frames: dropped and repeated frames."""
 LONGEST_GAP = 12
-"""Longest run of frames, in either clip, that may be missing within a passage; and the longest freeze."""
+"""Longest gap within a passage, in frames of either clip; a longer hold is a freeze and a passage of its own."""
 LARGEST_STEP = 3
-"""Largest step of the offset, in clip frames, within a passage."""
-# A step of more than one frame between two segments as long as this is a cut: frames that are dropped or repeated one
-# at a time cannot make it.
+"""Largest step of the offset within a passage, in clip frames: larger ones are cuts."""
 _STEADY = 240
-# On one line frames differ by less than a whole one; and so much of a passage speaks for the rest.
-_ONE_LINE, _MAJORITY = 0.99, 0.5
-# A line's frames stray by less than one frame from it, or a little more if it is fitted to them.
+"""Length in ref frames of two segments from which on a step of more than one frame between them is a cut: single
+dropped or repeated frames cannot cause it."""
+_ONE_LINE = 0.99
+"""Largest spread in frames of clip frames on one line: rounding, which is less than one frame."""
+_MAJORITY = 0.5
+"""Share of the frames of a passage that must agree on one line."""
 _ROUNDING = 1.3
+"""Largest spread in frames of clip frames around a line that was fitted to them."""
 
 _SHOWN = (SegmentKind.MATCH, SegmentKind.HOLD)
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch at one steady offset or speed.
+    """A part of a timeline at one steady offset or speed.
 
-    All clip frames of a match lie within 2 frames of one straight line. Runs of up to 12 frames that one side lacks
-    belong to it where it goes on behind them.
+    All clip frames of a match lie within 2 frames of one straight line. Gaps of up to 12 frames of either clip belong
+    to the passage if it continues behind them.
 
     Args:
-        ref_first: First ref frame. Of a missing one: the ref frame before which its clip frames belong.
-        ref_last: Last ref frame, inclusive. Of a missing one: `ref_first - 1`.
-        clip_first: Clip frame at `ref_first`; None of inserts and black.
-        clip_last: Last clip frame shown, or the last that ref lacks; None of inserts and black.
-        kind: A match of several segments, or the kind of its only one.
-        rate: Clip frames per ref frame: that of the segments where few frames are irregular, else fitted to them.
+        ref_first: First ref frame. For a missing passage: the ref frame before which its clip frames belong.
+        ref_last: Last ref frame, inclusive. For a missing passage: `ref_first - 1`.
+        clip_first: Clip frame at `ref_first`; None for inserts and black.
+        clip_last: Last clip frame shown, or the last that ref lacks; None for inserts and black.
+        kind: Match for several segments, else the kind of the only one.
+        rate: Clip frames per ref frame: that of the segments if few frames are irregular, else fitted to them.
         dropped: Number of clip frames left out between `clip_first` and `clip_last`.
         repeated: Number of ref frames that show the same clip frame as the ref frame before.
-        confidence: Mean of the segments', weighted by their lengths, 0..1; None where none has one.
-        offset_ms: Clip time minus ref time at `ref_first`, in milliseconds, on the line that most frames of the passage
-            lie on; None where it is unknown.
+        confidence: Mean confidence of the segments weighted by their lengths, 0..1; None if unknown.
+        offset_ms: Clip time minus ref time at `ref_first`, in milliseconds, on the line of most frames of the passage;
+            None if unknown.
     """
 
     ref_first: int
@@ -66,12 +65,12 @@ class Passage:
     offset_ms: float | None
 
     def __len__(self) -> int:
-        """Number of ref frames: at least 1, but 0 of a missing one."""
+        """Number of ref frames: at least 1, but 0 for a missing passage."""
         return self.ref_last - self.ref_first + 1
 
 
 def passages_of(timeline: "Timeline") -> tuple[Passage, ...]:
-    """Merge segments that continue each other, see `Timeline.passages`. Ref frames are covered once, in order."""
+    """Group the segments of a timeline into passages, see `Timeline.passages`. They cover all ref frames in order."""
     return tuple(_passage(timeline, group) for group in _groups(timeline.segments))
 
 
@@ -80,7 +79,7 @@ def _groups(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     shown = [segment for segment in segments if segment.kind in _SHOWN]
     freezes = {id(segment) for i, segment in enumerate(shown) if _is_freeze(shown, i)}
     group: list[Segment] = []
-    # Segments without a match since the last one with: they belong to the passage if it goes on behind them.
+    # Segments without a match since the last match: they belong to the passage if it continues behind them.
     waiting: list[Segment] = []
     last: Segment | None = None
     corridor = _Corridor()
@@ -107,7 +106,7 @@ def _groups(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
 
 
 def _is_freeze(shown: Sequence[Segment], i: int) -> bool:
-    """Whether a hold stops the picture, in contrast to holds in a row as a low frame rate makes them."""
+    """Return whether a hold is a freeze, in contrast to consecutive holds of a low frame rate."""
     if shown[i].kind is not SegmentKind.HOLD or len(shown[i]) <= LONGEST_GAP:
         return False
     beside = (*shown[max(i - 1, 0) : i], *shown[i + 1 : i + 2])
@@ -115,7 +114,7 @@ def _is_freeze(shown: Sequence[Segment], i: int) -> bool:
 
 
 def _continues(before: Segment | None, between: Sequence[Segment], segment: Segment) -> bool:
-    """Whether a segment may belong to the passage of the one before it, as far as one sees from these two."""
+    """Return whether a segment can continue the passage of the previous one, judged by these two alone."""
     if before is None or before.clip_last is None or segment.clip_first is None:
         return False
     if max(sum(len(gap) for gap in between), sum(gap.clip_count or 0 for gap in between)) > LONGEST_GAP:
@@ -125,27 +124,27 @@ def _continues(before: Segment | None, between: Sequence[Segment], segment: Segm
     if advance * rate < 0:
         return False
     step = abs(advance - rate * (segment.ref_first - before.ref_last))
-    # Half a frame more for the rounding of either end.
+    # half a frame more for rounding
     return step <= (1.5 if min(len(before), len(segment)) >= _STEADY else LARGEST_STEP + 0.5)
 
 
 class _Corridor:
-    """Whether one straight line passes all points, (ref frame, clip frame), within the tolerance.
+    """Online test whether one straight line passes all points (ref frame, clip frame) within `TOLERANCE`.
 
     Method: O'Rourke, "An on-line algorithm for fitting straight lines between data ranges", Communications of the ACM
-    24 (1981). Of all lines that pass, the least and the most steep are kept, and the hulls which they can still touch.
-    Frame numbers are whole, so nothing is rounded.
+    24 (1981). The state is the least and the most steep feasible line and the convex hulls that they can still touch.
+    Frame numbers are integers, so the test is exact.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self._tops: list[tuple[int, int]] = []
         self._bottoms: list[tuple[int, int]] = []
-        # The least and the most steep line, each through two points.
+        # The least and the most steep feasible line, each given by two points.
         self._low = self._high = ((0, 0), (0, 0))
 
     def takes(self, segment: Segment) -> bool:
-        """Add the ends of a segment that lies right of all before. After False the corridor is of no more use."""
+        """Add the ends of the next segment. False: no line passes any more, and the object must not be used again."""
         first, last = segment.clip_first, segment.clip_last
         if first is None or last is None:
             return False
@@ -177,7 +176,7 @@ class _Corridor:
 
 
 def _touched(hull: list[tuple[int, int]], point: tuple[int, int], side: int) -> tuple[int, int]:
-    """Point of a hull that the line to a new point touches; those before it, which no later line can, are dropped."""
+    """Return the point of a hull that the tangent from a new point touches, and drop the points before it."""
     while len(hull) > 1 and side * _turn(hull[0], hull[1], point) >= 0:
         del hull[0]
     return hull[0]
@@ -191,7 +190,7 @@ def _push(hull: list[tuple[int, int]], point: tuple[int, int], side: int) -> Non
 
 
 def _turn(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
-    """Positive where c lies above the line from a to b (b right of a), negative where it lies below."""
+    """Return the cross product: positive if c lies above the line from a to b (b right of a), negative if below."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
@@ -217,19 +216,22 @@ def _passage(timeline: "Timeline", group: Sequence[Segment]) -> Passage:
 
 
 def steady_ends(shown: Sequence[Segment], rate: float) -> tuple[int, int]:
-    """First and last ref frame of a passage that lie on the line that most of its frames lie on.
+    """Return the first and the last ref frame of a passage that lie on the line of most of its frames.
 
-    Where frames are left out or shown twice all along there is no such line: then those of the first and the last
-    segment that is longer than a few odd frames.
+    If frames are dropped or repeated throughout, there is no such line: then those of the first and the last segment
+    longer than `LARGEST_STEP` frames.
 
     Args:
         shown: Matches and holds of the passage, at least one.
-        rate: Its clip frames per ref frame.
+        rate: Clip frames per ref frame of the passage.
     """
     if len(shown) == 1:
         return shown[0].ref_first, shown[0].ref_last
     ends = [_line_ends(segment, rate) for segment in shown]
-    agreed = majority_of(np.ravel(ends), _ONE_LINE, np.repeat([len(segment) for segment in shown], 2))
+    from vs_align.timeline.consensus import consensus_of  # loads numpy
+
+    weights = [len(segment) for segment in shown for _ in range(2)]
+    agreed = consensus_of([end for pair in ends for end in pair], _ONE_LINE, weights)
     if agreed.share >= _MAJORITY:
         on_line = [[agreed.low <= end <= agreed.high for end in pair] for pair in ends]
     else:
@@ -242,7 +244,7 @@ def steady_ends(shown: Sequence[Segment], rate: float) -> tuple[int, int]:
 
 
 def shown_in(timeline: "Timeline", passage: Passage) -> list[Segment]:
-    """Matches and holds of a passage."""
+    """Return the matches and holds of a passage."""
     first, stop = (
         bisect_left(timeline.segments, n, key=lambda segment: segment.ref_first)
         for n in (passage.ref_first, passage.ref_last + 1)
@@ -251,14 +253,14 @@ def shown_in(timeline: "Timeline", passage: Passage) -> list[Segment]:
 
 
 def _line_ends(segment: Segment, rate: float) -> tuple[float, float]:
-    """Clip frames, carried back to ref frame 0 at a rate, of either end of a match or hold."""
+    """Return the intercepts at ref frame 0 of lines of a rate through both ends of a match or hold."""
     begin = (segment.clip_first or 0) + (segment.phase if segment.rate != 1 else 0.0)
     end = begin + (len(segment) - 1) * segment.rate
     return begin - rate * segment.ref_first, end - rate * segment.ref_last
 
 
 def _offset_ms(timeline: "Timeline", first: int, steady: int, rate: float) -> float | None:
-    """Clip time minus ref time at ref frame `first`, on the line of a rate through what ref frame `steady` shows."""
+    """Return clip time minus ref time in ms at ref frame `first`, on the line of a rate through ref frame `steady`."""
     if first == steady:
         return timeline.to_ms(first)
     frame = timeline.frame_map[steady]
@@ -273,7 +275,7 @@ def _offset_ms(timeline: "Timeline", first: int, steady: int, rate: float) -> fl
 
 
 def _irregular(shown: Sequence[Segment]) -> tuple[int, int]:
-    """Number of clip frames left out, and of ref frames that repeat the frame before."""
+    """Return the numbers of dropped clip frames and of ref frames that repeat the previous one."""
     dropped = repeated = 0
     before: Segment | None = None
     for segment in shown:
@@ -283,7 +285,7 @@ def _irregular(shown: Sequence[Segment]) -> tuple[int, int]:
         dropped, repeated = dropped + max(surplus, 0), repeated + max(-surplus, 0)
         if before is not None and before.clip_last is not None:
             advance = abs(segment.clip_first - before.clip_last)
-            # Where ref frames without a match lie between, they stand for as many clip frames.
+            # ref frames without a match in between stand for as many clip frames
             dropped += max(advance - (segment.ref_first - before.ref_last), 0)
             repeated += advance == 0
         before = segment
@@ -291,12 +293,12 @@ def _irregular(shown: Sequence[Segment]) -> tuple[int, int]:
 
 
 def _rate(shown: Sequence[Segment]) -> float:
-    """Clip frames per ref frame: of the longest segment where few others disturb it, else of the least squares."""
+    """Return clip frames per ref frame: of the longest segment if it dominates, else by least squares."""
     longest = max(shown, key=len)
     if len(shown) <= 3 and 2 * len(longest) >= sum(len(segment) for segment in shown):
         return longest.rate
     ends = [(s.ref_first, s.ref_last, s.clip_first, s.clip_last) for s in shown]
-    # Each segment is a row of points on a line of its own: their sums have closed forms.
+    # least squares over all frames: the sums over a segment, which is a line, have closed forms
     count = middle_x = middle_y = 0.0
     for a, b, c, d in ends:
         n = b - a + 1
@@ -312,29 +314,29 @@ def _rate(shown: Sequence[Segment]) -> float:
     return math.fsum(products) / math.fsum(squares)
 
 
-def told_passages(timeline: "Timeline") -> tuple[tuple[Passage, float], ...]:
-    """Passages as a person would tell of them, each with the rate that its single frames obey.
+def reported_passages(timeline: "Timeline") -> tuple[tuple[Passage, float], ...]:
+    """Return the passages for a report, each with the rate that its frames follow locally.
 
-    Where frames are dropped or repeated as a rate demands it, to the frame, this is the rate of the passage. Where it
-    happens now and then, it is that of the longest segment; then one passage follows the other as the frames lost add
-    up, and they are told as one, whose clip frames may lie anywhere.
+    If frames are dropped or repeated exactly as a rate demands, this is the rate of the passage. If they are dropped or
+    repeated irregularly, it is the rate of the longest segment. Such passages follow each other as the lost frames add
+    up; they are merged into one, whose clip frames need not lie on a line.
     """
-    told: list[tuple[list[Segment], float]] = []
+    reported: list[tuple[list[Segment], float]] = []
     loose_before = False
     for group in _groups(timeline.segments):
         steady = _steady_rate(group)
         loose = steady != _passage(timeline, group).rate
-        before, rate = told[-1] if told else ([], 0.0)
+        before, rate = reported[-1] if reported else ([], 0.0)
         if before and rate == steady and (loose or loose_before) and _goes_on(before, group):
             before += group
         else:
-            told.append((group, steady))
+            reported.append((group, steady))
         loose_before = loose
-    return tuple((_passage(timeline, group), steady) for group, steady in told)
+    return tuple((_passage(timeline, group), steady) for group, steady in reported)
 
 
 def _goes_on(before: Sequence[Segment], group: Sequence[Segment]) -> bool:
-    """Whether nothing but the corridor separates two passages."""
+    """Return whether two passages are separate only because no line passes both."""
     last = max((i for i, segment in enumerate(before) if segment.kind in _SHOWN), default=None)
     if last is None or group[0].kind not in _SHOWN or {len(before), len(group)} == {1}:
         return False

@@ -1,4 +1,4 @@
-"""A `Timeline` in words, for people."""
+"""Text report of a `Timeline`: verdict, lengths, and a table of passages with offset, speed and gaps."""
 
 import re
 import textwrap
@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from vs_align.enums import SegmentKind
-from vs_align.timeline.passages import LONGEST_GAP, Passage, shown_in, steady_ends, told_passages
+from vs_align.timeline.passages import LONGEST_GAP, Passage, reported_passages, shown_in, steady_ends
 from vs_align.timeline.speed import stamped_speed
 from vs_align.timeline.validation import seconds_a_frame, seconds_of, usual_seconds_a_frame
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 _SIDE = re.compile(r"\b(clip|ref)\b")
 
 WIDTH = 100
-"""Columns of a line."""
+"""Largest number of columns of a line."""
 _MOST_ROWS = 100
+"""Largest number of passages in the table."""
 _MOST_RUNS = 20
+"""Largest number of listed runs of clip frames that ref never shows."""
 
-# Seconds of clip per second of ref. Each is known by the speed of clip.
+# Common speeds, in seconds of clip per second of ref, and their names.
 _KNOWN_SPEEDS = (
     (Fraction(24000, 25025), "PAL speed-up"),
     (Fraction(24, 25), "PAL speed-up from 24 fps"),
@@ -31,36 +33,40 @@ _KNOWN_SPEEDS = (
     (Fraction(1001, 1000), "as 23.976 beside 24 fps"),
     (Fraction(1), ""),
 )
-# A passage of less confidence is a guess, of whose speed nothing is said.
 _GUESS = 0.05
-# A rate that was measured over a whole film is that close; and what is slower than the last is called a drift.
-_SNAP, _LOOSEST_SNAP, _DRIFT = 2e-5, 2e-3, 9e-4
-# Frames by which time stamps are not to be trusted over a passage.
+"""Confidence below which a passage is called a guess and its speed is not reported."""
+_SNAP = 2e-5
+"""Relative deviation up to which a speed gets the name of a common one: precision of a rate over a whole film."""
+_LOOSEST_SNAP = 2e-3
+"""The same for short passages, whose rates are uncertain: the common speeds differ by 1e-3 or more."""
+_DRIFT = 9e-4
+"""Deviation from 1 below which a speed without a name is called a drift: just below 1001/1000."""
 _JITTER_FRAMES = 0.1
+"""Uncertainty of time stamps over a passage, in frames."""
 
 
 type Renaming = Callable[[str], str]
 
 
-def words_of(timeline: "Timeline", clip: str = "clip", ref: str = "ref") -> str:
-    """Text of `Timeline.explain`."""
+def report_text(timeline: "Timeline", clip: str = "clip", ref: str = "ref") -> str:
+    """Return the text of `Timeline.explain`."""
     names = {"clip": clip, "ref": ref}
 
     def said(text: str) -> str:
         return _SIDE.sub(lambda found: names[found[0]], text)
 
-    told = told_passages(timeline)
-    lines = [*_verdict(timeline), *_sizes(timeline, clip, ref), "", *_table(timeline, told[:_MOST_ROWS], said)]
-    if len(told) > _MOST_ROWS:
-        lines.append(f"... and {len(told) - _MOST_ROWS} more passages")
-    lines += map(said, _unshown(timeline, [passage for passage, _ in told]))
+    reported = reported_passages(timeline)
+    lines = [*_verdict(timeline), *_sizes(timeline, clip, ref), "", *_table(timeline, reported[:_MOST_ROWS], said)]
+    if len(reported) > _MOST_ROWS:
+        lines.append(f"... and {len(reported) - _MOST_ROWS} more passages")
+    lines += map(said, _unshown(timeline, [passage for passage, _ in reported]))
     if timeline.residual_ms is not None:
         lines += ["", said(f"Left below a frame: {_signed(timeline.residual_ms, 2)} ms (clip time minus ref time).")]
     return "\n".join(lines)
 
 
 def refused(reasons: Sequence[str]) -> str:
-    """Say why two films were refused, after their names."""
+    """Return why two films were refused, to be appended to their names."""
     part = any(" in common" in reason for reason in reasons)
     return f"{'are not versions of one film' if part else 'have nothing in common'}: {'; '.join(reasons)}"
 
@@ -98,9 +104,9 @@ def _sizes(timeline: "Timeline", clip: str, ref: str) -> Iterator[str]:
     yield f"{matched} of {ref}'s {timeline.ref_length} frames have a counterpart in {clip}."
 
 
-def _table(timeline: "Timeline", told: Sequence[tuple[Passage, float]], said: Renaming) -> Iterator[str]:
+def _table(timeline: "Timeline", reported: Sequence[tuple[Passage, float]], said: Renaming) -> Iterator[str]:
     found = [_Row("ref time", "ref frames", "clip time", "offset ms", "frames", "sure")]
-    found += [_row(timeline, passage, rate) for passage, rate in told]
+    found += [_row(timeline, passage, rate) for passage, rate in reported]
     rows = [_Row(*map(said, row)) for row in found]
     widths = [max(len(row[i]) for row in rows) for i in range(6)]
     for row in rows:
@@ -150,7 +156,7 @@ def _row(timeline: "Timeline", passage: Passage, rate: float) -> _Row:
 
 
 def _offset_frames(timeline: "Timeline", passage: Passage) -> int:
-    """Clip frame minus ref frame at the beginning of a match or hold, on the line that most of its frames lie on."""
+    """Return clip frame minus ref frame at the beginning of a match or hold, on the line of most of its frames."""
     first = passage.ref_first
     steady = steady_ends(shown_in(timeline, passage), passage.rate)[0]
     frame = timeline.frame_map[steady] or 0
@@ -170,7 +176,7 @@ def _irregular(timeline: "Timeline", passage: Passage, rate: float) -> Iterator[
 
 
 def _speed_words(timeline: "Timeline", passage: Passage, rate: float) -> str:
-    """How fast clip runs in a match or hold whose single frames obey a rate."""
+    """Return the speed of clip in a match or hold in words."""
     if timeline.clip_length == 1:
         return "the still is shown" if len(passage) > 1 else "one frame"
     if passage.confidence is not None and passage.confidence < _GUESS:
@@ -195,7 +201,7 @@ def _speed_words(timeline: "Timeline", passage: Passage, rate: float) -> str:
 
 
 def _speed(timeline: "Timeline", passage: Passage, rate: float) -> float | None:
-    """Seconds of clip per second of ref in a match of that rate."""
+    """Return seconds of clip per second of ref in a match of that rate."""
     if timeline.clip_times or timeline.ref_times:
         fitted = stamped_speed(timeline, passage.ref_first, passage.ref_last, rate)
         if fitted is not None:
@@ -207,9 +213,9 @@ def _speed(timeline: "Timeline", passage: Passage, rate: float) -> float | None:
 
 
 def _snap(timeline: "Timeline", passage: Passage) -> float:
-    """How far a speed may lie from a known one to be called it: a rate fitted to few frames says little.
+    """Return the relative deviation up to which the speed of a passage gets the name of a common one.
 
-    Nor do time stamps, which are rounded and jitter, by a part of a frame over the passage.
+    It grows for short passages: rates are fitted to few frames, and time stamps are rounded and jitter.
     """
     if timeline.clip_times or timeline.ref_times:
         return min(max(_SNAP, _JITTER_FRAMES / len(passage)), _LOOSEST_SNAP)
@@ -223,12 +229,12 @@ def _faster(speed: float) -> str:
         return "clip runs backwards" + ("" if abs(speed + 1) < _SNAP else f", {-speed:.4g} times as far as ref")
     if not 0.5 < speed < 2:
         return f"clip shows {speed:.4g} s for each second of ref"
-    # What shows less of its own time for the same pictures runs faster.
+    # clip that needs less of its own time for the same images runs faster
     return f"clip runs {abs(1 / speed - 1):.2%} {'faster' if speed < 1 else 'slower'}".replace("%", " %")
 
 
 def _unshown(timeline: "Timeline", passages: Sequence[Passage]) -> Iterator[str]:
-    """Yield lines for the clip frames of which no passage speaks; beside a still that is nearly all of them."""
+    """Yield lines for the clip frames that no passage shows; none if ref is a still."""
     if timeline.ref_length == 1:
         return
     named = bytearray(timeline.clip_length)
@@ -262,7 +268,7 @@ def _amount(frames: int, start: float | None, end: float | None) -> str:
 
 
 def _end(n: int, times: Sequence[float], rate: Fraction) -> float | None:
-    """Time at which frame n has been shown, in seconds; None where it is unknown."""
+    """Return the end time of frame n in seconds, None if unknown."""
     if not times:
         return seconds_of(n + 1, times, rate)
     if n + 1 < len(times):
@@ -271,12 +277,12 @@ def _end(n: int, times: Sequence[float], rate: Fraction) -> float | None:
 
 
 def _signed(value: float, digits: int) -> str:
-    # Adding zero turns a minus zero, which rounding may leave, into a plus.
+    # adding 0.0 turns -0.0 into 0.0
     return f"{round(value, digits) + 0.0:+.{digits}f}"
 
 
 def _clock(seconds: float) -> str:
-    """Time as hh:mm:ss.mmm."""
+    """Format a time in seconds as hh:mm:ss.mmm."""
     total = round(abs(seconds) * 1000)
     sign = "-" if seconds < 0 and total else ""
     return f"{sign}{total // 3_600_000:02}:{total // 60_000 % 60:02}:{total // 1000 % 60:02}.{total % 1000:03}"

@@ -1,13 +1,13 @@
-"""The file of a `Timeline` as pydantic models. Imported only where a file is read or its schema is asked for."""
+"""pydantic models of the JSON file of a `Timeline`. Imported when a file is read or its schema is requested."""
 
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from vs_align.enums import SegmentKind
+from vs_align.enums import SegmentKind, Verdict
 from vs_align.timeline.segment import MAX_RATE
-from vs_align.timeline.timeline import as_rate
+from vs_align.timeline.validation import as_rate
 
 
 def _rate(value: Any) -> Fraction:
@@ -30,17 +30,21 @@ FrameRate = Annotated[
 Frame = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=0)]
+if TYPE_CHECKING:
+    VerdictName = str
+else:
+    VerdictName = Literal[*(verdict.value for verdict in Verdict)]
 
 
 class _Strict(BaseModel):
-    # A misspelt key that is passed over in silence would lose the edit of the person who wrote it.
+    # a misspelled key must not be ignored: the edit would be lost
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SideRecord(_Strict):
     """One of the two clips."""
 
-    rate: FrameRate = Field(description='Frames per second such as "24000/1001"; "0" where unknown or variable.')
+    rate: FrameRate = Field(description='Frames per second such as "24000/1001"; "0" if unknown or variable.')
     length: int = Field(ge=1, description="Number of frames.")
     times: list[float] = Field(default=[], description="Time stamp of each frame in seconds, for variable frame rate.")
 
@@ -57,26 +61,28 @@ class SegmentRecord(_Strict):
         le=MAX_RATE,
         description="Clip frames per ref frame: 0 for a hold. Left out: 0 for a hold, else 1.",
     )
-    kind: SegmentKind = Field(default=SegmentKind.MATCH, strict=False, description="What the segment says.")
-    confidence: Share | None = Field(default=None, description="How sure the match is; null where not measured.")
+    kind: SegmentKind = Field(default=SegmentKind.MATCH, strict=False, description="Kind of the segment.")
+    confidence: Share | None = Field(
+        default=None, description="Probability that the match is right; null if not measured."
+    )
     offset_ms: float | None = Field(
         default=None,
-        description="Clip time minus ref time at ref_first, in milliseconds, with residual_ms. Informs; is not read.",
+        description="Clip time minus ref time at ref_first, in ms, with residual_ms. For information; not read.",
     )
     phase: float = Field(
-        default=0.0, ge=-0.5, lt=0.5, description="Where between its neighbours the line goes through clip_first."
+        default=0.0, ge=-0.5, lt=0.5, description="Offset of the line from clip_first, in clip frames."
     )
-    score: Score | None = Field(default=None, description="Mean score of the matches; lower is more alike.")
+    score: Score | None = Field(default=None, description="Mean score of the matches; lower is more similar.")
     clip_count: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Number of clip frames that ref lacks, for a missing segment only."
     )
     speed: float | None = Field(
-        default=None, description="Seconds of clip per second of ref, where not 1. Informs; is not read."
+        default=None, description="Seconds of clip per second of ref if not 1. For information; not read."
     )
 
 
 class DigestRecord(_Strict):
-    """Hashes of what was written, by which a later edit is noticed. May be deleted."""
+    """Hashes of the written values, by which edits are detected. May be deleted."""
 
     segments: str | None = None
     frame_map: str | None = None
@@ -86,7 +92,7 @@ _NEW_KEYS = ("verdict", "reasons", "residual_ms")  # top-level keys of version 2
 
 
 class TimelineFile(BaseModel):
-    """Which frame of clip is at frame n of ref. `segments` and `frame_map` say the same; either may be deleted."""
+    """Clip frame of each ref frame. `segments` and `frame_map` hold the same frames; either may be deleted."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -97,27 +103,25 @@ class TimelineFile(BaseModel):
 
     format: Literal["vs_align timeline"]
     version: Literal[1, 2]
-    verdict: Literal["exact", "good", "doubtful", "unrelated"] | None = Field(
-        default=None, description="What the whole is worth; null where nobody has judged it."
-    )
-    reasons: list[str] = Field(default=[], description="Why, in words.")
+    verdict: VerdictName | None = Field(default=None, description="Quality of the whole; null if not judged.")
+    reasons: list[str] = Field(default=[], description="Reasons for the verdict, in words.")
     residual_ms: float | None = Field(
-        default=None, description="Clip time minus ref time below a frame, in milliseconds; null where not measured."
+        default=None, description="Clip time minus ref time below a frame, in milliseconds; null if not measured."
     )
     clip: SideRecord
     ref: SideRecord
     segments: list[SegmentRecord] | None = Field(default=None, description="Contiguous, covering all ref frames.")
     frame_map: list[Frame | None] | None = Field(
-        default=None, description="Clip frame of each ref frame; null where clip has no counterpart."
+        default=None, description="Clip frame of each ref frame; null if clip has no counterpart."
     )
-    scores: list[Score | None] = Field(default=[], description="Per ref frame or empty; lower is more alike.")
+    scores: list[Score | None] = Field(default=[], description="Per ref frame or empty; lower is more similar.")
     confidences: list[Share] = Field(default=[], description="Per ref frame or empty.")
     digest: DigestRecord | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _keep_old_notes(cls, data: Any) -> Any:
-        """Rename the notes of a file of version 1 whose keys mean something today."""
+        """Rename notes of a file of version 1 whose keys have a meaning since version 2."""
         if not isinstance(data, dict) or data.get("version") != 1:
             return data
         renamed: dict[str, Any] = {}

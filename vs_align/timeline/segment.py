@@ -1,4 +1,4 @@
-"""Segments of a `Timeline`, and the way between segments and a frame map."""
+"""`Segment`, and conversion between segments and frame maps without loss."""
 
 import math
 import operator
@@ -11,29 +11,28 @@ from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
 
 MAX_RATE = 1000.0
-"""Largest absolute rate of a segment. Anything above is a slip of the keyboard and would overflow frame numbers."""
+"""Largest absolute rate of a segment, in clip frames per ref frame: larger ones are typing errors and overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A range of ref frames with one rule that gives their clip frames.
+    """A range of ref frames whose clip frames lie on one straight line, or that have none.
 
     Ref frame n shows clip frame `clip_first + floor((n - ref_first) * rate + phase + 0.5)`.
 
     Args:
-        ref_first: First ref frame, at least 0. Of a missing one: the ref frame before which its clip frames belong.
-        ref_last: Last ref frame, inclusive, at least `ref_first`. Of a missing one: `ref_first - 1`, it has none.
-        clip_first: Clip frame shown at `ref_first`, at least 0. None for an insert and black, and only there. Of a
-            missing one: the first clip frame that ref lacks.
-        rate: Clip frames per ref frame, -1000..1000. 0 for a hold, and only there. Inserts, black and missing ones
-            have none: it reads 1.
-        kind: What the segment says; the plain value is accepted too.
-        confidence: How sure the segment is, 0..1. None: nobody has measured it.
-        phase: Where between its neighbours the line of a match goes through `clip_first`, -0.5..0.5 without 0.5, in
-            clip frames. Only a match has one: elsewhere it reads 0.
-        score: Mean score of the matches, at least 0, lower is more alike. None where nobody has measured it, and for
-            scores that are not finite.
-        clip_count: Number of clip frames that ref lacks, at least 1. Only a missing segment has it.
+        ref_first: First ref frame, at least 0. Missing segment: the ref frame before which its clip frames belong.
+        ref_last: Last ref frame, inclusive, at least `ref_first`. Missing segment: `ref_first - 1`, it has none.
+        clip_first: Clip frame shown at `ref_first`, at least 0. None exactly for inserts and black. Missing segment:
+            the first clip frame that ref lacks.
+        rate: Clip frames per ref frame, -1000..1000. 0 exactly for holds. Inserts, black and missing segments have no
+            rate: it reads 1.
+        kind: Kind of the segment; the plain value is accepted too.
+        confidence: Probability that the segment is right, 0..1. None: not measured.
+        phase: Offset of the line of a match from `clip_first`, in clip frames, -0.5 <= phase < 0.5. It reads 0 for
+            other kinds.
+        score: Mean score of the matches, at least 0, lower is more similar. None if not measured or not finite.
+        clip_count: Number of clip frames that ref lacks, at least 1. Missing segments only.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -98,7 +97,7 @@ class Segment:
         phase = number(self.phase, "Segment", "phase")
         if not -0.5 <= phase < 0.5:
             raise ArgumentError("Segment", "phase", "must lie in -0.5..0.5, without 0.5", phase)
-        # Closer to 0.5, rounding would make the line miss its own first frame.
+        # Closer to 0.5 the line would miss its own first frame by rounding.
         return min(phase, 0.4999999999) if self.kind is SegmentKind.MATCH else 0.0
 
     def _checked_count(self) -> int | None:
@@ -110,12 +109,12 @@ class Segment:
         return None
 
     def __len__(self) -> int:
-        """Number of ref frames: at least 1, but 0 of a missing segment."""
+        """Number of ref frames: at least 1, but 0 for a missing segment."""
         return self.ref_last - self.ref_first + 1
 
     @property
     def clip_last(self) -> int | None:
-        """Clip frame shown at `ref_last`; of a missing segment the last that ref lacks; None of inserts and black."""
+        """Clip frame shown at `ref_last`; for missing segments the last that ref lacks; None for inserts and black."""
         if self.clip_first is None:
             return None
         if self.clip_count is not None:
@@ -131,8 +130,8 @@ class Segment:
         return self.clip_first + self._steps(n - self.ref_first)
 
     def _steps(self, i: int) -> int:
-        """Clip frames from `clip_first` to the one that ref frame `ref_first + i` shows."""
-        # At rate 1 a phase moves no frame, but one close to 0.5 might by rounding.
+        """Return the distance in clip frames from `clip_first` to the frame at `ref_first + i`."""
+        # At rate 1 the phase changes no frame, but one close to 0.5 might by rounding.
         return i if self.rate == 1 else math.floor(i * self.rate + self.phase + 0.5)
 
     def clip_frames(self) -> Sequence[int | None]:
@@ -163,7 +162,7 @@ def _kind(value: Any) -> SegmentKind:
 
 
 def whole(value: Any, function: str, name: str, least: int = 0) -> int:
-    """Return value as a plain int, or raise `ArgumentError` where it is no whole number of at least `least`."""
+    """Return value as a plain int, or raise `ArgumentError` if it is not an integer of at least `least`."""
     if value.__class__ is int and value >= least:
         return int(value)
     try:
@@ -176,7 +175,7 @@ def whole(value: Any, function: str, name: str, least: int = 0) -> int:
 
 
 def number(value: Any, function: str, name: str) -> float:
-    """Return value as a plain float (it may be infinite), or raise `ArgumentError` where it is no number."""
+    """Return value as a plain float (it may be infinite), or raise `ArgumentError` if it is not a number."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
@@ -184,7 +183,7 @@ def number(value: Any, function: str, name: str) -> float:
 
 
 def share(value: Any, function: str, name: str) -> float:
-    """Return value as a plain float, or raise `ArgumentError` where it is no number in 0..1."""
+    """Return value as a plain float, or raise `ArgumentError` if it is not a number in 0..1."""
     result = number(value, function, name)
     if not 0 <= result <= 1:
         raise ArgumentError(function, name, "must lie in 0..1", result)
@@ -192,7 +191,7 @@ def share(value: Any, function: str, name: str) -> float:
 
 
 def finite_score(value: Any, function: str, name: str) -> float | None:
-    """Return value as a plain float, None where it is not finite, or raise `ArgumentError` where it is no score."""
+    """Return value as a plain float, None if not finite, or raise `ArgumentError` if it is negative or no number."""
     result = number(value, function, name)
     if not math.isfinite(result):
         return None
@@ -210,7 +209,7 @@ def segments_of(
     is two matches whose offsets differ by one, not a hold of two frames between two matches.
 
     Args:
-        frame_map: Clip frame of each ref frame, None where there is none.
+        frame_map: Clip frame of each ref frame, None if there is none.
         confidences: 0..1 or None per entry of `frame_map`, or empty. A segment gets the mean of its frames.
         ref_first: Ref frame of the first entry.
 
@@ -257,7 +256,7 @@ def _rises(before: int | None, frame: int | None) -> bool:
 
 
 def _is_repeat(runs: Sequence[tuple[int, int, int | None]], i: int) -> bool:
-    """Whether run i (length 2) is one repeated frame between single frames that rise by one."""
+    """Return whether run i (length 2) is one repeated frame between single frames that rise by one."""
     frame = runs[i][2]
     if frame is None or i == 0 or i + 1 == len(runs):
         return False
@@ -273,7 +272,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def frame_map_of(segments: Sequence[Segment]) -> tuple[int | None, ...]:
-    """Clip frame of each ref frame, None in inserts. The segments must be contiguous from ref frame 0."""
+    """Return the clip frame of each ref frame, None in inserts. The segments must be contiguous from ref frame 0."""
     frames: list[int | None] = []
     for segment in segments:
         frames.extend(segment.clip_frames())
@@ -283,9 +282,9 @@ def frame_map_of(segments: Sequence[Segment]) -> tuple[int | None, ...]:
 def mend_segments(
     segments: Sequence[Segment], frame_map: Sequence[int | None], confidences: Sequence[float] = ()
 ) -> list[Segment]:
-    """Change segments so that they give `frame_map`, and leave alone those that already do.
+    """Change segments so that they give `frame_map`, and keep those that already do.
 
-    An edit of one frame must not turn a drift of rate 1.001 elsewhere into a hundred short matches.
+    Unchanged segments are kept: an edit of one frame must not split a drift of rate 1.001 elsewhere into many matches.
 
     Args:
         segments: Contiguous segments over all of `frame_map`.
@@ -309,7 +308,7 @@ def mend_segments(
 
 
 def _kept(segments: Sequence[Segment], frame_map: Sequence[int | None]) -> list[bool]:
-    """Whether each segment gives its part of the map; a missing one stays where its neighbours stay."""
+    """Return whether each segment gives its part of the map; missing segments follow their neighbors."""
     kept = [list(s.clip_frames()) == list(frame_map[s.ref_first : s.ref_last + 1]) for s in segments]
     for order in (range(len(kept)), reversed(range(len(kept)))):
         beside = True
@@ -324,7 +323,7 @@ def _kept(segments: Sequence[Segment], frame_map: Sequence[int | None]) -> list[
 def check_segments(segments: Sequence[Segment], clip_length: int, ref_length: int) -> None:
     """Raise `ArgumentError` unless segments cover ref frames 0..ref_length-1 once, in order, with frames of clip.
 
-    Missing ones cover no ref frame and may stand anywhere between the others.
+    Missing segments cover no ref frame and may stand anywhere between the others.
     """
     expected = 0
     for i, segment in enumerate(segments):

@@ -1,4 +1,4 @@
-"""Rows of clip frames written as segments on straight lines."""
+"""Lossless fit of segments, that is of straight lines with rounding, to runs of clip frames."""
 
 import math
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ def segments_on_line(
 ) -> list[Segment]:
     """Write clip frames as one match of a given rate, without loss.
 
-    A single frame at either end that does not fit becomes a match of its own. Where that is not enough, several matches
-    are written, each as long as one of the rates allows; or the frames as `segments_of` does if those are fewer.
+    A single frame at either end that does not fit becomes a match of its own. If that is not enough, several matches
+    are used, each as long as one of the rates allows, or the segments of `segments_of` if those are fewer.
 
     Args:
         ref_first: Ref frame of the first entry.
         frames: Clip frame of each ref frame, at least one.
         rate: Clip frames per ref frame, not 0.
-        phase: The wanted phase; the nearest one that gives the frames is taken.
-        confidence: Of the segments.
-        score: Of the segments.
-        further_rates: Rates of the several matches, besides `rate`.
+        phase: Wanted phase; the nearest phase that gives the frames is taken.
+        confidence: Confidence of the segments.
+        score: Score of the segments.
+        further_rates: Further rates for the case of several matches.
 
     Returns:
         Contiguous segments in order.
@@ -36,7 +36,7 @@ def segments_on_line(
         if len(frames) <= left + right:
             break
         stop = len(frames) - right
-        # The line of the first row is the line of the others too: only its phase is another where it starts later.
+        # the same line; its phase differs because it starts later
         shifted = phase + frames[0] + left * rate - frames[left]
         line = _line(ref_first + left, frames[left:stop], rate, shifted, confidence, score)
         if line is not None:
@@ -52,7 +52,7 @@ def segments_on_line(
 def _lines(
     ref_first: int, frames: Sequence[int], rates: Sequence[float], confidence: float | None, score: float | None
 ) -> list[Segment]:
-    """Matches from left to right, each with the rate that gives the most frames."""
+    """Return matches from left to right, each with the rate that gives the most frames (greedy)."""
     segments: list[Segment] = []
     i = 0
     while i < len(frames):
@@ -68,12 +68,12 @@ def _lines(
 
 
 def _reach(frames: Sequence[int], i: int, rate: float) -> tuple[int, float, float]:
-    """How far one line of a rate gives the frames from entry i on: the entry behind, the rate and a phase."""
+    """Return the entry behind the longest run from entry i that a line of a rate gives; the rate; and a phase."""
     low, high = -0.5, 0.5
     stop = i
     while stop < len(frames):
         least = frames[stop] - frames[i] - 0.5 - (stop - i) * rate
-        # Room enough that rounding does not matter.
+        # a margin against rounding
         if min(high, least + 1) - max(low, least) < 1e-6:
             break
         low, high = max(low, least), min(high, least + 1)
@@ -84,10 +84,10 @@ def _reach(frames: Sequence[int], i: int, rate: float) -> tuple[int, float, floa
 def _line(
     ref_first: int, frames: Sequence[int], rate: float, phase: float, confidence: float | None, score: float | None
 ) -> Segment | None:
-    """One match that gives the frames, or None where there is none of that rate."""
+    """Return one match of a rate that gives the frames, None if there is none."""
     if not 0 < abs(rate) <= MAX_RATE:
         return None
-    # Each frame allows the phases low <= phase < low + 1; the first one those that a segment may have.
+    # Each frame allows the phases low <= phase < low + 1; the first one the valid phases of a segment.
     lows = [frame - frames[0] - 0.5 - i * rate for i, frame in enumerate(frames)]
     low, high = max(lows), min(lows) + 1
     if not low < high:
@@ -104,7 +104,7 @@ def _line(
                 phase=choice,
                 score=score,
             )
-            # The bounds are rounded, so that a phase on one of them may miss.
+            # The bounds are rounded, so a phase on one of them may miss.
             if list(segment.clip_frames()) == list(frames):
                 return segment
     return None

@@ -1,4 +1,4 @@
-"""The file of a `Timeline`: a layout that a person can read and edit, and reading it back with the edits."""
+"""JSON file of a `Timeline`: writing in an editable layout, and reading back with edits merged by digests."""
 
 import hashlib
 import json
@@ -11,22 +11,24 @@ from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
 from vs_align.io.json_file import Source, load_text, note_text, parsed, rule_of, save_text, text_of
 from vs_align.timeline.segment import Segment, check_segments, frame_map_of, mend_segments
-from vs_align.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from vs_align.timeline.schema import SegmentRecord, TimelineFile
+    from vs_align.timeline.timeline import Timeline
 
 FORMAT = "vs_align timeline"
 VERSION = 2
 FRAMES_A_LINE = 20
+"""Entries of the frame map per line of the file."""
 FLOATS_A_LINE = 10
+"""Scores, confidences and time stamps per line of the file."""
 
-# Names of fields of `Timeline` that the file spells otherwise.
+# Fields of `Timeline` with another name in the file.
 _FILE_NAMES = {"clip_times": "clip.times", "ref_times": "ref.times"}
 
 
-def write_json(timeline: Timeline) -> str:
-    """Text of the file, ending in a newline. The same timeline always gives the same text."""
+def write_json(timeline: "Timeline") -> str:
+    """Return the text of the file, ending in a newline. Equal timelines give equal texts."""
     digest = {"segments": _segments_digest(timeline.segments), "frame_map": _digest(timeline.frame_map)}
     entries = {
         "format": json.dumps(FORMAT),
@@ -55,8 +57,8 @@ def _side(rate: str, length: int, times: Sequence[float]) -> str:
     return "{\n" + ",\n".join(lines) + "\n  }"
 
 
-def _segment_line(timeline: Timeline, segment: Segment) -> str:
-    # A missing segment has no ref frame whose offset could be told.
+def _segment_line(timeline: "Timeline", segment: Segment) -> str:
+    # A missing segment has no ref frame and so no offset.
     offset = timeline.to_ms(segment.ref_first) if len(segment) else None
     record: dict[str, Any] = {
         "ref_first": segment.ref_first,
@@ -101,7 +103,7 @@ def _segments_digest(segments: Sequence["Segment | SegmentRecord"]) -> str:
         rate = float(s.kind is not SegmentKind.HOLD) if s.rate is None else float(s.rate)
         row: list[Any] = [s.ref_first, s.ref_last, s.clip_first, rate, s.kind.value]
         row.append(None if s.confidence is None else float(s.confidence))
-        # Left out where they say nothing: so the digests of files of version 1 still fit.
+        # Left out if they have their defaults, so that digests of files of version 1 still match.
         if s.phase or s.score is not None or s.clip_count is not None:
             row += [float(s.phase), None if s.score is None else float(s.score), s.clip_count]
         rows.append(row)
@@ -110,31 +112,37 @@ def _segments_digest(segments: Sequence["Segment | SegmentRecord"]) -> str:
 
 @dataclass(frozen=True)
 class _Source(Source):
-    """Where a text comes from, for messages."""
+    """Origin of a text, for messages."""
 
     function: str = "Timeline.from_json"
     kind: str = "timeline"
 
     def passed_on(self, error: ArgumentError, prefix: str = "") -> ArgumentError:
-        """The same error in the words of the file: its key and place instead of a field."""
+        """Return the error with the key of the file instead of the name of the field."""
         name, bracket, index = error.argument.partition("[")
         named = ArgumentError(error.function, _FILE_NAMES.get(name, name) + bracket + index, rule_of(error))
         return super().passed_on(named, prefix)
 
 
-def save_json(timeline: Timeline, path: str | os.PathLike[str]) -> None:
+def save_json(timeline: "Timeline", path: str | os.PathLike[str]) -> None:
     """Write the file, see `Timeline.save`."""
     save_text("Timeline.save", timeline.to_json(), path)
 
 
-def load_json(path: str | os.PathLike[str]) -> Timeline:
+def load_json(kind: type["Timeline"], path: str | os.PathLike[str]) -> "Timeline":
     """Read a file, see `Timeline.load`."""
     source = _Source("Timeline.load", place=f" in '{os.fspath(path)}'")
-    return read_json(load_text(source, path), source)
+    return read_json(kind, load_text(source, path), source)
 
 
-def read_json(text: str, source: _Source | None = None) -> Timeline:
-    """Build the timeline that a text describes, with the edits of a person; see `Timeline.load`."""
+def read_json(kind: type["Timeline"], text: str, source: _Source | None = None) -> "Timeline":
+    """Parse the text of a file, which may have been edited; see `Timeline.load`.
+
+    Args:
+        kind: The class `Timeline`, which this module cannot import without a circle.
+        text: The text.
+        source: Origin of the text, for messages.
+    """
     source = source or _Source()
     from vs_align.timeline.schema import TimelineFile
 
@@ -154,8 +162,8 @@ def read_json(text: str, source: _Source | None = None) -> Timeline:
     try:
         segments = _chosen_segments(record, source)
         if segments is None:
-            return replace(Timeline.from_frame_map(record.frame_map or [], **common), **judged)
-        return Timeline(segments=tuple(segments), **common, **judged)
+            return replace(kind.from_frame_map(record.frame_map or [], **common), **judged)
+        return kind(segments=tuple(segments), **common, **judged)
     except ArgumentError as error:
         if error.function == source.function:
             raise
@@ -163,7 +171,7 @@ def read_json(text: str, source: _Source | None = None) -> Timeline:
 
 
 def _chosen_segments(record: "TimelineFile", source: _Source) -> list[Segment] | None:
-    """Segments after the edits. None: the frame map alone counts."""
+    """Return the segments after the edits, None if only the frame map is to be used."""
     frame_map, records = record.frame_map, record.segments
     if records is None:
         if frame_map is None:
@@ -179,7 +187,7 @@ def _chosen_segments(record: "TimelineFile", source: _Source) -> list[Segment] |
         return _mended(segments, frame_map, record)
     if segments_edited and not map_edited:
         return segments
-    # Checked first because a frame map of segments with gaps would blame the wrong frames.
+    # Checked first: the frame map of segments with gaps would report the wrong frames.
     check_segments(segments, record.clip.length, record.ref.length)
     wanted = frame_map_of(segments)
     if list(wanted) != frame_map:
@@ -189,7 +197,7 @@ def _chosen_segments(record: "TimelineFile", source: _Source) -> list[Segment] |
 
 
 def _mended(segments: list[Segment], frame_map: list[int | None], record: "TimelineFile") -> list[Segment] | None:
-    # A new length of ref leaves nothing to keep; and frames that clip lacks are best reported as entries of the map.
+    # With a new length of ref no segment is kept; frames that clip lacks are reported as entries of the map.
     kept = bool(segments) and segments[-1].ref_last + 1 == len(frame_map)
     if not kept or any(frame is not None and frame >= record.clip.length for frame in frame_map):
         return None
@@ -212,7 +220,7 @@ def _segments(records: Sequence["SegmentRecord"], source: _Source) -> list[Segme
 
 
 def _differences(wanted: Sequence[int | None], found: Sequence[int | None]) -> str:
-    """Words for the frames at which two maps differ: the first few ranges, and how many frames in all."""
+    """Return in words at which frames two maps differ: the first ranges, and the number of frames."""
     if len(wanted) != len(found):
         return f"they have {len(wanted)} and {len(found)} frames"
     frames = [n for n, (a, b) in enumerate(zip(wanted, found, strict=True)) if a != b]

@@ -1,4 +1,4 @@
-"""The speed at which clip runs against ref where time stamps say when frames are shown."""
+"""Speed of clip relative to ref from time stamps: least-squares fit, snapped to the speed that frame rates suggest."""
 
 import math
 from collections.abc import Sequence
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
 
 
 def stamped_speed(timeline: "Timeline", ref_first: int, ref_last: int, rate: float) -> float | None:
-    """Seconds of clip per second of ref over a stretch of matches of a timeline with time stamps.
+    """Return seconds of clip per second of ref over a range of matches of a timeline with time stamps.
 
-    A straight line is fitted to the times of all its frames. Single stamps that are off, gaps and rounding move it by
-    less than a frame over the whole stretch: then it is the speed that the frame rates make likely, or 1.
+    A straight line is fitted to the times of all frames by least squares. If the result differs by less than a frame
+    over the whole range from 1 or from the speed that the frame rates suggest, that speed is returned: single wrong
+    stamps, gaps and rounding cause such differences.
 
     Args:
-        timeline: Has time stamps of at least one side.
-        ref_first: First ref frame of the stretch.
-        ref_last: The last one.
-        rate: Clip frames per ref frame in it.
+        timeline: A timeline with time stamps of clip, of ref, or of both.
+        ref_first: First ref frame of the range.
+        ref_last: Last ref frame of the range.
+        rate: Clip frames per ref frame in the range.
 
     Returns:
-        None where times are unknown, or fewer than two frames are matched.
+        The speed; None if times are unknown, or fewer than two frames are matched.
     """
     places, times = [], []
     for n in range(ref_first, ref_last + 1):
@@ -44,13 +45,13 @@ def stamped_speed(timeline: "Timeline", ref_first: int, ref_last: int, rate: flo
 
 
 def likely_speed(measured: float, span: float, frame: float, usual: float | None) -> float:
-    """Return a speed that was fitted, or a likelier one that is less than a frame away from it over its whole stretch.
+    """Snap a fitted speed to 1 or `usual` if that differs by less than a frame over the whole span.
 
     Args:
-        measured: Seconds of clip per second of ref.
-        span: Seconds of ref over which it was fitted.
-        frame: Seconds of a frame.
-        usual: The speed that the frame rates of both make likely, None where they are not known.
+        measured: Fitted speed, in seconds of clip per second of ref.
+        span: Duration of the fit in seconds of ref.
+        frame: Duration of a frame in seconds.
+        usual: Speed that the frame rates of both suggest, None if unknown.
     """
     likely = [1.0] if usual is None else [1.0, usual]
     near = [speed for speed in likely if abs(speed - measured) * span <= frame]
@@ -58,7 +59,7 @@ def likely_speed(measured: float, span: float, frame: float, usual: float | None
 
 
 def slope(places: Sequence[float], values: Sequence[float]) -> float:
-    """Slope of a straight line through values at rising places, by least squares."""
+    """Return the slope of the least-squares line through values at rising places."""
     middle, level = math.fsum(places) / len(places), math.fsum(values) / len(values)
     spread = math.fsum((x - middle) ** 2 for x in places)
     return math.fsum((x - middle) * (y - level) for x, y in zip(places, values, strict=True)) / spread

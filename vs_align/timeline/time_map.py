@@ -1,4 +1,4 @@
-"""From moments of clip to moments of ref, by the frames that are seen in both."""
+"""`TimeMap`: piecewise linear map between the times of clip and ref, for audio, subtitles and cut lists."""
 
 import math
 from bisect import bisect_right
@@ -11,7 +11,7 @@ import numpy as np
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
 from vs_align.io.array_types import Float64Array, Int64Array, IntpArray
-from vs_align.timeline.majority import majority_of
+from vs_align.timeline.consensus import consensus_of
 from vs_align.timeline.speed import likely_speed
 
 if TYPE_CHECKING:
@@ -19,47 +19,50 @@ if TYPE_CHECKING:
     from vs_align.timeline.timeline import Timeline
 
 
-_EXACT_SECONDS = 1e-4  # a speed that is known moves nothing by less than this over its stretch
-_FITTED_FRAMES = 0.1  # a speed that was fitted is not known better than this over its stretch
-_ROUNDING_FRAMES = 0.99  # clip frames by which frames on one line differ at most; whole ones are another line
-_MAJORITY = 0.5  # of the frames of a stretch; where fewer agree, frames were left out or shown twice all along
+_EXACT_SECONDS = 1e-4
+"""Deviation in seconds over a stretch below which a known speed counts as 1: inaudible."""
+_FITTED_FRAMES = 0.1
+"""Deviation in ref frames over a stretch below which a fitted speed counts as 1: uncertainty of the fit."""
+_ROUNDING_FRAMES = 0.99
+"""Largest spread in clip frames of frames on one line: rounding, which is less than one frame."""
+_MAJORITY = 0.5
+"""Share of the frames of a stretch that must agree on one line; else the median is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Frames of ref that follow clip's time at one speed. Times in seconds, each on its own side's clock."""
+    """Range of ref frames over which clip runs at one speed. Times in seconds, each on the clock of its own clip."""
 
     ref_first: int
     ref_last: int
     ref_start: float
     ref_end: float
-    """When the frame after the last is shown."""
+    """Time of ref at the end of its last frame."""
     clip_start: float
-    """Clip's time at `ref_start`."""
+    """Time of clip at `ref_start`."""
     speed: float
     """Seconds of clip per second of ref, above 0."""
 
     def ref_time(self, clip_time: float) -> float:
-        """When ref shows what clip shows at a time; the line goes on beyond both ends."""
+        """Map a time of clip to ref; extrapolated beyond both ends."""
         return self.ref_start + (clip_time - self.clip_start) / self.speed
 
     def clip_time(self, ref_time: float) -> float:
-        """The other way round."""
+        """Map a time of ref to clip; extrapolated beyond both ends."""
         return self.clip_start + (ref_time - self.ref_start) * self.speed
 
 
 class TimeMap:
-    """Times and frames of both sides of a timeline.
+    """Frame times of clip and ref, and the stretches of constant speed between them.
 
     Args:
-        timeline: Rates of both must be known, or time stamps.
-        function: Name for messages.
-        clip_start: When clip's first frame is shown, in seconds of its file's clock. None: as its time stamps say, 0
-            where it has none.
-        ref_start: The same of ref.
+        timeline: A timeline with frame rates or time stamps of both clips.
+        function: Name of the public function, for messages.
+        clip_start: Time of clip's first frame in seconds of the clock of its file. None: its time stamp, 0 if unknown.
+        ref_start: Time of ref's first frame in the same way.
 
     Raises:
-        ArgumentError: Neither rate nor time stamps are known of one side.
+        ArgumentError: Neither rate nor time stamps of one of the clips are known.
     """
 
     def __init__(
@@ -75,7 +78,7 @@ class TimeMap:
         self._firsts = [stretch.ref_first for stretch in self.stretches]
 
     def stretch_at(self, n: int) -> Stretch | None:
-        """Stretch that holds ref frame n, None where clip's time stands still or is absent."""
+        """Return the stretch of ref frame n, None in freezes and gaps."""
         i = bisect_right(self._firsts, n) - 1
         return self.stretches[i] if i >= 0 and n <= self.stretches[i].ref_last else None
 
@@ -87,20 +90,20 @@ class TimeMap:
         first, stop = passage.ref_first, passage.ref_last + 1
         shown = first + np.flatnonzero(self.frames[first:stop] >= 0)
         speed = self._speed(passage, shown)
-        # Sound and text cannot run backwards, and frames that do are no place for either.
+        # Audio and text cannot run backwards, and frames that do are no place for either.
         if shown.size == 0 or speed <= 0:
             return None
         start, end = float(self.ref_times[first]), float(self.ref_times[stop])
         offset = self._line_offset(passage)
         if offset is None:
             rests = self.clip_times[self.frames[shown]] - speed * (self.ref_times[shown] - start)
-            # Rounding to frames spreads by less than a frame of clip; a few odd frames must not move the rest.
-            agreed = majority_of(rests, _ROUNDING_FRAMES * _frame_seconds(self.clip_times))
+            # robust offset: rounding spreads by less than a frame of clip, and a few outliers must not move it
+            agreed = consensus_of(rests, _ROUNDING_FRAMES * _frame_seconds(self.clip_times))
             offset = agreed.middle if agreed.share >= _MAJORITY else float(np.median(rests))
         return Stretch(first, passage.ref_last, start, end, offset, speed)
 
     def _line_offset(self, passage: "Passage") -> float | None:
-        """Clip's time at the passage's first frame where one segment says it exactly, else None."""
+        """Return the time of clip at the first frame of a passage of a single segment, None for other passages."""
         segment = self.timeline.segment_at(passage.ref_first)
         alone = segment.ref_first == passage.ref_first and segment.ref_last == passage.ref_last
         if not alone or segment.clip_first is None or self.timeline.clip_times:
@@ -124,7 +127,7 @@ class TimeMap:
         return 1.0 if abs(speed - 1) * span <= slack else speed
 
     def _fitted_speed(self, shown: IntpArray) -> float:
-        """Slope of clip's time over ref's by least squares."""
+        """Return the slope of clip time over ref time by least squares."""
         if shown.size < 2:
             return 1.0
         ref, clip = self.ref_times[shown], self.clip_times[self.frames[shown]]
@@ -134,22 +137,22 @@ class TimeMap:
 
 
 def shown_times(times: tuple[float, ...], rate: Fraction, length: int, side: str, function: str) -> Float64Array:
-    """When each frame is shown and, behind the last, when that one ends.
+    """Return the start time of each frame and, as last entry, the end time of the last frame, shape (length + 1,).
 
-    Seconds on the clock of the time stamps, else since the first frame.
+    In seconds of the clock of the time stamps, else since the first frame.
 
     Args:
-        times: Time stamps, or empty.
-        rate: Frames per second, 0 where unknown.
+        times: Time stamps in seconds, or empty.
+        rate: Frames per second, 0 if unknown.
         length: Number of frames.
         side: "clip" or "ref", for the message.
-        function: Name for the message.
+        function: Name of the public function, for the message.
 
     Raises:
         ArgumentError: There are neither time stamps nor a rate.
     """
     if times:
-        # Its own duration is not stored: the last frame lasts as long as the others do on average.
+        # the duration of the last frame is not stored: take the mean of the others
         span = times[-1] - times[0]
         last = span / (length - 1) if span > 0 else float(1 / rate) if rate else 0.0
         return np.append(np.asarray(times, float), times[-1] + last)
@@ -168,12 +171,12 @@ def _frame_seconds(times: Float64Array) -> float:
 
 
 def milliseconds(times: Float64Array) -> Int64Array:
-    """Times as players that count milliseconds see them."""
+    """Round times in seconds to integer milliseconds."""
     return np.rint(times * 1000).astype(np.int64)
 
 
 def clock_text(milliseconds: float, comma: str = ".") -> str:
-    """Write a time as hh:mm:ss.mmm, with a sign where it is negative."""
+    """Format a time in milliseconds as hh:mm:ss.mmm, with a sign if negative."""
     total = math.floor(abs(milliseconds) + 0.5)
     sign = "-" if milliseconds < 0 and total else ""
     hours, rest = divmod(total, 3_600_000)

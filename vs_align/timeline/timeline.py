@@ -1,4 +1,4 @@
-"""`Timeline`: which frame of clip is at frame n of ref."""
+"""`Timeline`: the clip frame of every ref frame, as piecewise linear segments; editing, composition, files."""
 
 import os
 from bisect import bisect_right
@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vs_align.enums import SegmentKind
 from vs_align.errors import ArgumentError
+from vs_align.timeline.algebra import compose_timelines, invert_timeline
+from vs_align.timeline.passages import Passage, passages_of
+from vs_align.timeline.report import report_text
 from vs_align.timeline.segment import Segment, check_segments, frame_map_of, segments_of
+from vs_align.timeline.serialization import load_json, read_json, save_json, write_json
+from vs_align.timeline.speed import stamped_speed
 from vs_align.timeline.validation import (
+    FILE_KEYS,
+    Rate,
     as_rate,
     checked_confidences,
     checked_frame,
@@ -26,37 +33,15 @@ from vs_align.timeline.validation import (
     usual_seconds_a_frame,
 )
 
-if TYPE_CHECKING:
-    from vs_align.timeline.passages import Passage
-
 __all__ = ["FILE_KEYS", "Rate", "Segment", "Timeline", "as_rate"]
-
-type Rate = Fraction | float | str
-"""A frame rate: a fraction, a number, or text such as "24000/1001"."""
-
-FILE_KEYS = (
-    "format",
-    "version",
-    "verdict",
-    "reasons",
-    "residual_ms",
-    "clip",
-    "ref",
-    "segments",
-    "frame_map",
-    "scores",
-    "confidences",
-    "digest",
-)
-"""Keys of a timeline file. Any other key at its top level is a note."""
 
 
 @dataclass(frozen=True)
 class Timeline:
     """Which frame of clip is at frame n of ref, for every frame of ref.
 
-    The segments are the truth and everything else about frame numbers follows from them. Numpy arrays and lists are
-    accepted for every tuple and stored as plain numbers. It can be hashed, compared and pickled.
+    The segments define it; the frame map and all offsets follow from them. NumPy arrays and lists are accepted for
+    every tuple and stored as plain numbers. A timeline can be hashed, compared and pickled.
 
     Example:
         ```python
@@ -66,22 +51,21 @@ class Timeline:
         ```
 
     Args:
-        segments: Contiguous, in order, covering ref frames 0..ref_length-1 once; their clip frames exist. Missing ones
-            cover no ref frame and may stand anywhere between them.
-        clip_rate: Frames per second of clip, at least 0; 0 where unknown or variable.
-        ref_rate: Frames per second of ref, likewise.
+        segments: Contiguous segments in order that cover ref frames 0..ref_length-1 once, with existing clip frames.
+            Missing segments cover no ref frame and may stand anywhere between the others.
+        clip_rate: Frames per second of clip, at least 0; 0 if unknown or variable.
+        ref_rate: Frames per second of ref, at least 0; 0 if unknown or variable.
         clip_length: Number of frames of clip, at least 1.
         ref_length: Number of frames of ref, at least 1.
-        scores: How unlike the matched frames are, per ref frame, or empty. At least 0, lower is better; 0..1 for the
-            mean absolute difference. None where there was no candidate; infinite and undefined scores become None.
-        confidences: How sure each match is, 0..1 per ref frame, or empty.
+        scores: Dissimilarity of the matched frames per ref frame, or empty. At least 0, lower is better; 0..1 for the
+            mean absolute difference. None if there was no candidate; infinite and undefined scores become None.
+        confidences: Probability that each match is right, 0..1 per ref frame, or empty.
         clip_times: Time stamp of each clip frame in seconds, never falling, or empty: then n / clip_rate.
-        ref_times: Time stamp of each ref frame, likewise.
+        ref_times: Time stamp of each ref frame in seconds, never falling, or empty: then n / ref_rate.
         notes: JSON values that a person added to the file. They are saved again and take no part in comparisons.
-        verdict: What the whole is worth: "exact", "good", "doubtful" or "unrelated". None: nobody has judged it.
-        reasons: Why, in words.
-        residual_ms: Clip time minus ref time in milliseconds that frame numbers cannot say, because it is less than a
-            frame. None where it was not measured.
+        verdict: Quality of the whole: "exact", "good", "doubtful" or "unrelated". None: not judged.
+        reasons: Reasons for the verdict, in words.
+        residual_ms: Sub-frame part of clip time minus ref time, in milliseconds. None if not measured.
 
     Raises:
         ArgumentError: A field breaks its rule.
@@ -139,7 +123,7 @@ class Timeline:
         """Build a timeline from the clip frame of each ref frame; `frame_map` gives the same frames back.
 
         Args:
-            frame_map: Clip frame (0..clip_length-1) of each ref frame, None where clip has no counterpart.
+            frame_map: Clip frame (0..clip_length-1) of each ref frame, None if clip has no counterpart.
             clip_rate: As in `Timeline`.
             ref_rate: As in `Timeline`.
             clip_length: As in `Timeline`.
@@ -206,8 +190,8 @@ class Timeline:
     def to_ms(self, n: int) -> float | None:
         """Clip time minus ref time at ref frame n (0..ref_length-1), in milliseconds.
 
-        Real time stamps are used where the timeline has them, else frame numbers divided by the rate. None in an
-        insert, and where a clip has neither time stamps nor a rate.
+        Time stamps are used if the timeline has them, else frame numbers divided by the rate. None in an insert, and if
+        a clip has neither time stamps nor a rate.
         """
         self._check_frame(n, "to_ms")
         frame = self.frame_map[n]
@@ -219,17 +203,17 @@ class Timeline:
             return None if clip_time is None or ref_time is None else 1000 * (clip_time - ref_time)
         if not self.clip_rate or not self.ref_rate:
             return None
-        # One division of whole numbers: exact to the last bit, however long the clip.
+        # a single division of integers is exact to the last bit
         clip, ref = self.clip_rate, self.ref_rate
         over, under = clip.denominator * ref.numerator, ref.denominator * clip.numerator
         return 1000 * (frame * over - n * under) / (clip.numerator * ref.numerator)
 
     def speed_of(self, segment: Segment) -> float | None:
-        """Seconds of clip per second of ref in a segment, 1.0 where both run alike.
+        """Seconds of clip per second of ref in a segment, 1.0 if both run at the same speed.
 
-        A film sped up for PAL, frame for frame beside the film itself at 24000/1001, has 0.959. Real time stamps are
-        used where the timeline has them; what they leave of a speed below a frame over the whole segment is none. None
-        where there is no such thing (inserts, black, missing) or a rate is unknown.
+        A film with PAL speed-up, frame for frame against the film itself at 24000/1001 fps, has 0.959. Time stamps are
+        used if the timeline has them; deviations below a frame over the whole segment are ignored. None for inserts,
+        black and missing segments, and if a rate is unknown.
         """
         if segment.kind is SegmentKind.HOLD:
             return 0.0
@@ -237,8 +221,6 @@ class Timeline:
         if segment.kind is not SegmentKind.MATCH or segment.clip_first is None or last is None:
             return None
         if self.clip_times or self.ref_times:
-            from vs_align.timeline.speed import stamped_speed
-
             fitted = stamped_speed(self, segment.ref_first, segment.ref_last, segment.rate)
             if fitted is not None:
                 return fitted
@@ -251,14 +233,12 @@ class Timeline:
     def inverse(self) -> "Timeline":
         """The same timeline with clip and ref exchanged: which frame of ref is at frame n of clip.
 
-        A match of rate r becomes one of rate 1 / r. Where several ref frames show one clip frame, the middle one
-        stands for them; where a clip frame occurs in several segments, the first one counts. Inserts and black become
-        missing segments and the other way round, and clip frames that no segment shows become inserts. Scores,
-        confidences, the verdict and its reasons follow.
+        A match of rate r becomes one of rate 1 / r. If several ref frames show one clip frame, the middle one is taken;
+        if a clip frame occurs in several segments, the first one is used. Inserts and black become missing segments and
+        vice versa, and clip frames that no segment shows become inserts. Scores, confidences, the verdict and its
+        reasons are kept.
         """
-        from vs_align.timeline.algebra import inverted
-
-        return inverted(self)
+        return invert_timeline(self)
 
     def then(self, other: "Timeline") -> "Timeline":
         """Join two timelines: this one from A to B, the other from B to C, the result from A to C.
@@ -267,86 +247,72 @@ class Timeline:
             other: Its clip is this timeline's ref.
 
         Returns:
-            The timeline whose frame n is this one's frame at the other's frame n. Confidences are multiplied; scores,
-            which nobody has measured between A and C, are left out; the verdict is the worse of the two.
+            The timeline whose frame n is this one's frame at the other's frame n. Confidences are multiplied; there are
+            no scores, because A and C were not compared; the verdict is the worse of the two.
 
         Raises:
             ArgumentError: The other's clip is not as long as this timeline's ref.
         """
-        from vs_align.timeline.algebra import joined
+        return compose_timelines(self, other)
 
-        return joined(self, other)
-
-    def passages(self) -> "tuple[Passage, ...]":
-        """Stretches at one steady offset or speed, in which single frames may be dropped or repeated; see `Passage`."""
-        from vs_align.timeline.passages import passages_of
-
+    def passages(self) -> tuple[Passage, ...]:
+        """Parts at one steady offset or speed, in which single frames may be dropped or repeated; see `Passage`."""
         return passages_of(self)
 
     def explain(self, clip: str = "clip", ref: str = "ref") -> str:
-        """Say in plain text what lies where: the verdict, each passage with its offset and speed, what either lacks.
+        """Return a text report: the verdict, each passage with its offset and speed, and the gaps of either clip.
 
         Lines have at most 100 columns; the text does not end in a newline.
 
         Args:
-            clip: What clip is called, such as "bg". Reasons are told as they are.
-            ref: What ref is called.
+            clip: Name of clip in the text, such as "bg". Reasons are not changed.
+            ref: Name of ref in the text.
         """
-        from vs_align.timeline.report import words_of
-
-        return words_of(self, clip, ref)
+        return report_text(self, clip, ref)
 
     def _check_frame(self, n: int, method: str) -> None:
         if not 0 <= n < self.ref_length:
             raise ArgumentError(f"Timeline.{method}", "n", f"must lie in 0..{self.ref_length - 1}", n)
 
     def to_json(self) -> str:
-        """Text of the file that `save` writes: one segment a line, 20 frames of the map a line.
+        """Return the text of the file that `save` writes: one segment per line, 20 entries of the frame map per line.
 
         Raises:
-            ArgumentError: A note is no JSON value.
+            ArgumentError: A note is not a JSON value.
         """
-        from vs_align.timeline.serialization import write_json
-
         return write_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> "Timeline":
-        """Read what `to_json` wrote and a person may have edited, see `load`.
+        """Parse the text of a timeline file, which may have been edited; see `load`.
 
         Raises:
-            ArgumentError: The text is no timeline; the message names the key.
+            ArgumentError: The text is not a timeline; the message names the key.
         """
-        from vs_align.timeline.serialization import read_json
-
-        return read_json(text)
+        return read_json(cls, text)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the timeline as JSON. A file of that name is replaced at the end and never left half written.
+        """Write the timeline as JSON. The file is written completely and then replaces an existing one.
 
         Raises:
             MediaError: The file cannot be written.
         """
-        from vs_align.timeline.serialization import save_json
-
         save_json(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Timeline":
-        """Read a file that `save` wrote and a person may have edited.
+        """Read a file that `save` wrote and that may have been edited by hand.
 
-        The file says the same thing twice, as `segments` and as `frame_map`: edit or delete either one, and the other
-        follows. Where both were edited they must agree. `offset_ms` and `speed` inform and are not read. Scores and
-        confidences stay as they are. Further keys at the top level become `notes`; where a file of version 1 has notes
-        under `verdict`, `reasons` or `residual_ms`, which mean something since version 2, they become `verdict_note`
-        and so on.
+        The file holds the frames twice, as `segments` and as `frame_map`: edit or delete one of them, and the other
+        follows. If both were edited they must agree. `offset_ms` and `speed` are for information and not read. Scores
+        and confidences are not changed by edits. Other keys at the top level become `notes`; notes of a file of version
+        1 named `verdict`, `reasons` or `residual_ms`, which have a meaning since version 2, become `verdict_note` and
+        so on.
 
         Raises:
-            ArgumentError: The file cannot be read or is no timeline; the message names the path and the key.
+            ArgumentError: The file cannot be read or is not a timeline; the message names the path and the key.
         """
-        from vs_align.timeline.serialization import load_json
-
-        return load_json(path)
+        return load_json(cls, path)
 
     @staticmethod
     def json_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Checks of the fields of a `Timeline`, which store them as plain numbers."""
+"""Checks of the fields of a `Timeline`, conversion to plain numbers, and times of frames."""
 
 import math
 import re
@@ -8,18 +8,35 @@ from numbers import Rational
 from statistics import median
 from typing import Any
 
+from vs_align.enums import Verdict
 from vs_align.errors import ArgumentError
 from vs_align.timeline.segment import finite_score, number, share, whole
 
-VERDICTS = ("exact", "good", "doubtful", "unrelated")
-"""What a `Timeline` may be called as a whole, from best to worst."""
+type Rate = Fraction | float | str
+"""A frame rate: a fraction, a number, or text such as "24000/1001"."""
+
+FILE_KEYS = (
+    "format",
+    "version",
+    "verdict",
+    "reasons",
+    "residual_ms",
+    "clip",
+    "ref",
+    "segments",
+    "frame_map",
+    "scores",
+    "confidences",
+    "digest",
+)
+"""Keys of a timeline file. Any other key at its top level is a note."""
 
 
 def as_rate(value: Any) -> Fraction:
     """Return a frame rate as a fraction; text is taken as written ("23.976" is 2997/125).
 
     Raises:
-        ValueError: The value is no rate; the message is a rule such as "must be ...".
+        ValueError: The value is not a rate; the message is a rule such as "must be ...".
     """
     rule = "must be frames per second, a number of at least 0 or text such as 24000/1001"
     if isinstance(value, str):
@@ -30,7 +47,7 @@ def as_rate(value: Any) -> Fraction:
         text = f"{value.numerator}/{value.denominator}"
     else:
         text = str(value)
-    # Text is matched before it is converted because Fraction("1e999999999") would fill the memory.
+    # Matched before the conversion, because Fraction("1e999999999") would exhaust memory.
     if not re.fullmatch(r"[0-9]{1,18}([/.][0-9]{1,18})?", text):
         raise ValueError(rule)
     try:
@@ -102,24 +119,24 @@ def checked_times(values: Sequence[Any], name: str, length: int) -> tuple[float,
 
 
 def seconds_of(n: int, times: Sequence[float], rate: Fraction) -> float | None:
-    """Time of frame n in seconds: its time stamp, else its number divided by the rate, None where that is unknown."""
+    """Return the time of frame n in seconds: its time stamp, else n / rate, None if unknown."""
     if times:
         return times[n]
     return n * rate.denominator / rate.numerator if rate else None
 
 
 def seconds_a_frame(first: int, last: int, times: Sequence[float], rate: Fraction) -> Fraction | float | None:
-    """Mean duration of the frames from `first` to `last` in seconds, never 0; None where it is unknown."""
+    """Return the mean duration of the frames `first..last` in seconds, never 0; None if unknown."""
     if times and first != last and times[first] != times[last]:
         return (times[last] - times[first]) / (last - first)
     return 1 / rate if rate else None
 
 
 def usual_seconds_a_frame(first: int, last: int, times: Sequence[float], rate: Fraction) -> Fraction | float | None:
-    """Usual duration of the frames from `first` to `last` in seconds, never 0; None where it is unknown.
+    """Return the typical duration of the frames `first..last` in seconds, never 0; None if unknown.
 
-    Of time stamps it is the median of the means over half of the frames, so that one frame that is missing or is shown
-    for long does not count for all.
+    With time stamps it is the median of the means over windows of half of the frames, which is robust against single
+    missing or long frames.
     """
     low, high = sorted((first, last))
     half = (high - low + 1) // 2
@@ -133,15 +150,15 @@ def checked_verdict(value: Any) -> str | None:
     """Return a verdict as plain text, or None."""
     if value is None:
         return None
-    if not isinstance(value, str) or value not in VERDICTS:
-        rule = f"must be None or one of {', '.join(VERDICTS)}"
+    if not isinstance(value, str) or value not in Verdict:
+        rule = f"must be None or one of {', '.join(Verdict)}"
         raise ArgumentError("Timeline", "verdict", rule, repr(value))
     return str(value)
 
 
 def checked_reasons(values: Any, owner: str = "Timeline") -> tuple[str, ...]:
     """Return reasons as a tuple of texts."""
-    # A text is a sequence of texts too, one for each letter.
+    # a str is a sequence of str, too
     if isinstance(values, str):
         raise ArgumentError(owner, "reasons", "must be a sequence of texts", repr(values))
     reasons = tuple(values)

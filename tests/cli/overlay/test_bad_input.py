@@ -31,7 +31,7 @@ class Refusal:
         def work(*_: Any, **__: Any) -> None:
             raise AssertionError("work was begun")
 
-        patch.setattr("vs_align.decide.synchronization.pipeline_files.sync_files", work)
+        patch.setattr("vs_align.api.overlay_search.sync_videos", work)
         patch.setattr("vs_align.media.encode.encode", work)
 
     def __call__(self, bg: object, fg: object, *options: object, code: int = 1) -> str:
@@ -109,9 +109,9 @@ def test_options_that_contradict_each_other(refusal: Refusal, film: Path, tmp_pa
 
 
 def test_sound_that_is_not_there(refusal: Refusal, film: Path, talkie: Path) -> None:
-    assert "--audio bg: film.mkv has no sound" in refusal(film, talkie, "--audio", "bg")
-    assert "--engine audio: film.mkv has no sound" in refusal(talkie, film, "--engine", "audio")
-    assert "--engine audio: film.mkv has no sound" in refusal(talkie, talkie, "--fg", film, "--engine", "audio")
+    assert "--audio bg: film.mkv has no audio" in refusal(film, talkie, "--audio", "bg")
+    assert "--engine audio: film.mkv has no audio" in refusal(talkie, film, "--engine", "audio")
+    assert "--engine audio: film.mkv has no audio" in refusal(talkie, talkie, "--fg", film, "--engine", "audio")
 
 
 def test_encoders_and_formats_that_are_not_there(refusal: Refusal, film: Path) -> None:
@@ -125,8 +125,8 @@ def test_encoders_and_formats_that_are_not_there(refusal: Refusal, film: Path) -
 def test_masks_for_other_videos(refusal: Refusal, film: Path, tmp_path: Path) -> None:
     short = write_film(tmp_path / "short.mkv", range(5))
     said = refusal(film, film, "--mask", short)
-    assert "--mask short.mkv: must be a picture or have as many frames as film.mkv (12), has 5" in said
-    assert "--bg-mask short.mkv: must be a picture" in refusal(film, film, "--bg-mask", short)
+    assert "--mask short.mkv: must be an image or have as many frames as film.mkv (12), has 5" in said
+    assert "--bg-mask short.mkv: must be an image" in refusal(film, film, "--bg-mask", short)
 
 
 def test_findings_for_other_videos(refusal: Refusal, film: Path, tmp_path: Path) -> None:
@@ -151,8 +151,8 @@ def test_differences_are_said(film: Path, tmp_path: Path, capfd: pytest.CaptureF
     assert call("overlay", film, tall, *options) == 1
     said = capfd.readouterr().err
     assert "film.mkv: 160x90, 25.000 fps" in said
-    assert "no sound" in said
+    assert "no audio" in said
     assert "their shapes differ: tall.mkv is 0.67 times as wide as high, film.mkv 1.78" in said
     assert "tall.mkv has more pixels than film.mkv" in said
     assert "their rates differ: 30.000 and 25.000 fps" in said
-    assert "neither has sound" in said
+    assert "neither has audio" in said

@@ -217,8 +217,8 @@ def test_given_findings_are_used_and_nothing_is_searched(
     corner = Transform(((1.0, 0.0, 10.0), (0.0, 1.0, 20.0), (0.0, 0.0, 1.0)), SIZE, BOX[2:])
     Placement(SIZE, BOX[2:], (Scene(0, corner),)).save(placement)
     before = timeline.read_bytes(), placement.read_bytes()
-    for name in ("vs_align.decide.synchronization.pipeline_files.sync_files", "vs_align.api.register.register"):
-        monkeypatch.setattr(name, None)
+    for name in ("sync_videos", "register_videos"):
+        monkeypatch.setattr(f"vs_align.api.overlay_search.{name}", None)
     out = tmp_path / "out.mkv"
     options = ("--timeline", timeline, "--placement", placement, "--keep-script", "--audio", "none", "--crf", 8)
     assert pair.overlay("-o", out, *options) == 0
@@ -263,11 +263,11 @@ def test_several_videos_are_laid_on_each_other(
     moments = {"first.mkv": WANTED, "second.mkv": list(range(10, 120))}
 
     def known(_: Any, fg: Any, *__: Any) -> Timeline:
-        shown = moments[fg.path.name]
+        shown = moments[fg.name]
         return Timeline.from_frame_map(shown, clip_rate=RATE, ref_rate=RATE, clip_length=BG_STOP)
 
     # both searches are tested by themselves, and take long
-    monkeypatch.setattr("vs_align.decide.synchronization.pipeline_files.sync_files", known)
+    monkeypatch.setattr("vs_align.api.overlay_search.sync_videos", known)
     boxes = (BOX, (8, 100, 120, 72))
     bg = write_bg(tmp_path / "bg.mkv")
     first = write_fg(tmp_path / "first.mkv")

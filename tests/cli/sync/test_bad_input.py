@@ -11,8 +11,9 @@ import pytest
 
 from tests.cli.calling import call
 from tests.media.films import sound, write_film
-from vs_align.cli.sync.outputs import SOUND_ENDINGS
+from vs_align.cli.sync.checks import AUDIO_ENDINGS
 from vs_align.errors import ArgumentError
+from vs_align.io.install_advice import EXPORT, REPORT, install_command
 from vs_align.media.ffmpeg import find_ffmpeg
 
 SUBTITLES = "1\n00:00:01,000 --> 00:00:02,000\nhello\n"
@@ -37,7 +38,7 @@ class Refusal:
         def work(*_: Any, **__: Any) -> None:
             raise AssertionError("work was begun")
 
-        patch.setattr("vs_align.decide.synchronization.pipeline_files.sync_files", work)
+        patch.setattr("vs_align.api.sync.sync_videos", work)
 
     def __call__(self, clip: object, ref: object, *options: object, cache: object = None) -> str:
         """Return the line with which the command refused."""
@@ -92,11 +93,11 @@ def test_truncated(refusal: Refusal, film: Path, talkie: Path, kind: str) -> Non
 
 def test_no_sound_where_it_is_asked_for(refusal: Refusal, film: Path, talkie: Path) -> None:
     out = refusal.folder
-    assert "--engine audio: film.mkv has no sound." in refusal(talkie, film, "--engine", "audio")
-    assert "--engine audio: film.mkv has no sound." in refusal(film, talkie, "--engine", "audio")
+    assert "--engine audio: film.mkv has no audio." in refusal(talkie, film, "--engine", "audio")
+    assert "--engine audio: film.mkv has no audio." in refusal(film, talkie, "--engine", "audio")
     assert "leave out --no-sound." in refusal(talkie, talkie, "--engine", "audio", "--no-sound")
-    assert "--audio-out a.mka: film.mkv has no sound." in refusal(film, talkie, "--audio-out", out / "a.mka")
-    assert "--mux a.mkv: film.mkv has no sound." in refusal(film, talkie, "--mux", out / "a.mkv")
+    assert "--audio-out a.mka: film.mkv has no audio." in refusal(film, talkie, "--audio-out", out / "a.mka")
+    assert "--mux a.mkv: film.mkv has no audio." in refusal(film, talkie, "--mux", out / "a.mkv")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_no_sound_where_it_is_asked_for(refusal: Refusal, film: Path, talkie: Pa
         ("--fcpxml", "a.edl", ".fcpxml"),
         ("--otio", "a.json", ".otio"),
         ("--plot", "a.bmp", "one of .png, .svg, .pdf"),
-        ("--audio-out", "a.mkw", f"one of {', '.join(SOUND_ENDINGS)}"),
+        ("--audio-out", "a.mkw", f"one of {', '.join(AUDIO_ENDINGS)}"),
         ("--mux", "a.avi", "one of .mkv, .mp4, .webm"),
         ("--subs-out", "a.txt", "one of .srt, .vtt, .ass, .ssa"),
         ("--chapters-out", "a.mkv", "one of .txt, .ogm, .xml, .ffmetadata, .ini"),
@@ -122,7 +123,7 @@ def test_endings(refusal: Refusal, talkie: Path, option: str, name: str, ending:
 
 
 def test_endings_of_sound_are_those_that_can_be_written(tmp_path: Path, talkie: Path) -> None:
-    from vs_align.export.audio import write_sound
+    from vs_align.export.audio import retime_audio
     from vs_align.media.probe import probe
     from vs_align.media.source import open_source
     from vs_align.timeline.timeline import Timeline
@@ -130,8 +131,8 @@ def test_endings_of_sound_are_those_that_can_be_written(tmp_path: Path, talkie: 
     source = open_source(probe(talkie))
     timeline = Timeline.from_frame_map(range(60), clip_rate=25, ref_rate=25, clip_length=60)
     with pytest.raises(ArgumentError, match=r"must end in one of (.*), got") as caught:
-        write_sound(timeline, source, source, tmp_path / "a.xyz")
-    assert tuple(re.findall(r"\.\w+(?=,)", str(caught.value).split("one of")[1])) == SOUND_ENDINGS
+        retime_audio(timeline, source, source, tmp_path / "a.xyz")
+    assert tuple(re.findall(r"\.\w+(?=,)", str(caught.value).split("one of")[1])) == AUDIO_ENDINGS
 
 
 @pytest.mark.parametrize("option", ["--json", "--timecodes", "--csv", "--audio-out"])
@@ -184,9 +185,9 @@ def test_missing_packages(refusal: Refusal, film: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
     for option in ("edl", "otio"):
         said = refusal(film, film, f"--{option}", refusal.folder / f"a.{option}")
-        assert "pip install 'vs_align[export]'" in said
-    monkeypatch.setattr("vs_align.cli.sync.outputs.find_spec", lambda name: None)
-    assert "pip install 'vs_align[report]'" in refusal(film, film, "--plot", refusal.folder / "a.png")
+        assert install_command(*EXPORT) in said
+    monkeypatch.setattr("vs_align.cli.preparation.find_spec", lambda name: None)
+    assert install_command(*REPORT) in refusal(film, film, "--plot", refusal.folder / "a.png")
 
 
 def test_caches_that_cannot_be(refusal: Refusal, film: Path) -> None:

@@ -232,7 +232,7 @@ def test_sound_is_copied_where_one_offset_is_enough(tmp_path: Path, capfd: pytes
     ref = write_film(tmp_path / "ref.mp4", range(30, 200), 24, size=SIZE, paint=film.picture, start=0.5)
     out = tmp_path / "out.mp4"
     assert call("sync", clip, ref, "--no-cache", "--mux", out) == 0
-    assert "out.mp4: sound copied without loss" in capfd.readouterr().err
+    assert "out.mp4: audio copied without loss" in capfd.readouterr().err
     found = heard(out, 160 / 24)
     due = heard(clip, 190 / 24)[30 * A_FRAME :][: len(found)]
     # times of packets are whole milliseconds in no container but this, which keeps samples
@@ -266,7 +266,7 @@ def test_engines_are_known_by_name(tmp_path: Path, engine: SyncEngine, capfd: py
     assert right > 0.9
     special = {
         SyncEngine.AUTO: "correlate",
-        SyncEngine.AUDIO: "by sound alone",
+        SyncEngine.AUDIO: "by audio alone",
         SyncEngine.DURATION: "nothing was compared",
     }
     says = special.get(engine, f"engine {engine}")

@@ -23,13 +23,13 @@ class Finder:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked = 0
         self.verdict = "exact"
-        monkeypatch.setattr("vs_align.decide.synchronization.pipeline_files.sync_files", self)
+        monkeypatch.setattr("vs_align.api.sync.sync_videos", self)
 
     def __call__(self, clip: Any, ref: Any, *_: Any, **__: Any) -> Timeline:
-        """Return a timeline as `sync_files` does."""
+        """Return a timeline as `sync_videos` does."""
         self.asked += 1
-        count = ref.frames or round(ref.fps * ref.duration)
-        made = Timeline.from_frame_map(range(count), clip_rate=clip.fps, ref_rate=ref.fps, clip_length=count)
+        count = ref.file.frames or round(ref.file.fps * ref.file.duration)
+        made = Timeline.from_frame_map(range(count), clip_rate=clip.file.fps, ref_rate=ref.file.fps, clip_length=count)
         return Timeline(made.segments, made.clip_rate, made.ref_rate, count, count, verdict=self.verdict)
 
 
@@ -183,7 +183,7 @@ def test_subtitles_of_a_video(talkie: Path, finder: Finder, tmp_path: Path, capf
 
 
 def test_times_are_those_of_the_files_clocks(finder: Finder, tmp_path: Path) -> None:
-    """Clip's sound begins half a second before its images, as in remuxed recordings; so do ref's, in a stream."""
+    """Clip's audio begins half a second before its images, as in remuxed recordings; so do ref's, in a stream."""
     early = write_film(tmp_path / "early.mkv", range(60), start=0.5, wave=sound(2.9))
     plain = write_film(tmp_path / "plain.mkv", range(60))
     stream = muxed(tmp_path, "stream.ts", write_film(tmp_path / "early.mp4", range(60), start=0.5, wave=sound(2.9)))

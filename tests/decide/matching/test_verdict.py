@@ -1,7 +1,8 @@
 """Verdicts for matches that are known to be good or bad."""
 
 from vs_align.decide.matching.match_report import match_report
-from vs_align.decide.matching.verdict import Findings, Verdict, judge
+from vs_align.decide.matching.verdict import Findings, judge
+from vs_align.decide.verdict import Judgment
 from vs_align.timeline.timeline import Timeline
 
 STEADY = [n + 3 for n in range(100)]
@@ -95,7 +96,7 @@ def test_other_metrics_are_judged_by_confidence() -> None:
     assert "butteraugli" in judge([3.2] * 100, STEADY, CENTRES, 20, "butteraugli").reason
 
 
-def apart(framing: float, grade: float, confidence: float, score: float = 0.03, metric: str = "planestats") -> Verdict:
+def apart(framing: float, grade: float, confidence: float, score: float = 0.03, metric: str = "planestats") -> Judgment:
     findings = Findings([confidence] * 100, [True] * 100, [framing] * 100, [grade] * 100)
     return judge([score] * 100, STEADY, CENTRES, 20, metric, findings)
 

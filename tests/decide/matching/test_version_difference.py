@@ -1,4 +1,4 @@
-"""How two versions differ apart from time, measured on pictures that are known at every position."""
+"""Framing and grade differences, measured on images that are known at every position."""
 
 from math import sqrt
 
@@ -9,10 +9,10 @@ from tests.synth import grid, texture
 from vs_align.decide.matching.version_difference import (
     HEIGHT,
     WIDTH,
-    Look,
+    DifferenceSample,
     VersionDifference,
-    look_at,
-    small_picture,
+    sample_difference,
+    thumbnail,
     version_difference,
 )
 from vs_align.io.array_types import Float64Array
@@ -27,8 +27,8 @@ def scene(dx: float = 0.0, dy: float = 0.0, scale: float = 1.0, seed: int = 0) -
 
 
 def between(clip: Float64Array, ref: Float64Array, peak: float = 1.0) -> VersionDifference:
-    pictures = [small_picture(np.asarray(plane * peak, np.float32), peak) for plane in (clip, ref)]
-    found = version_difference([look_at(pictures[1], 0, range(1), lambda _: pictures[0])])
+    pictures = [thumbnail(np.asarray(plane * peak, np.float32), peak) for plane in (clip, ref)]
+    found = version_difference([sample_difference(pictures[1], 0, range(1), lambda _: pictures[0])])
     assert found is not None
     return found
 
@@ -86,17 +86,20 @@ def test_crop_grade_and_dissent_take_from_the_trust() -> None:
 def test_the_second_opinion_is_not_misled_by_gain() -> None:
     film = [scene(dx=2.0 * n) for n in range(9)]
     # clip grows dark: by the difference of pixels an earlier, brighter frame may win
-    clip = [small_picture((film[n] * (1 - 0.08 * n)).astype(np.float32), 1.0) for n in range(9)]
-    ref = small_picture(film[6].astype(np.float32), 1.0)
-    assert look_at(ref, 6, range(9), clip.__getitem__).dissent == 0
-    assert look_at(ref, 3, range(9), clip.__getitem__).dissent > 1
+    clip = [thumbnail((film[n] * (1 - 0.08 * n)).astype(np.float32), 1.0) for n in range(9)]
+    ref = thumbnail(film[6].astype(np.float32), 1.0)
+    assert sample_difference(ref, 6, range(9), clip.__getitem__).dissent == 0
+    assert sample_difference(ref, 3, range(9), clip.__getitem__).dissent > 1
 
 
 def test_looks_travel_as_bytes_and_add_up() -> None:
-    ref, other = (small_picture(scene(seed=seed).astype(np.float32), 1.0) for seed in (0, 1))
-    moved = small_picture(scene(dx=1.0).astype(np.float32), 1.0)
-    one, two = look_at(ref, 3, range(2, 6), lambda _: moved), look_at(other, 0, range(1), lambda _: other)
-    read = Look.from_bytes(one.to_bytes())
+    ref, other = (thumbnail(scene(seed=seed).astype(np.float32), 1.0) for seed in (0, 1))
+    moved = thumbnail(scene(dx=1.0).astype(np.float32), 1.0)
+    one, two = (
+        sample_difference(ref, 3, range(2, 6), lambda _: moved),
+        sample_difference(other, 0, range(1), lambda _: other),
+    )
+    read = DifferenceSample.from_bytes(one.to_bytes())
     np.testing.assert_array_equal(read.normal, one.normal)
     np.testing.assert_array_equal(read.right, one.right)
     assert read.dissent == one.dissent
@@ -113,12 +116,14 @@ def test_looks_travel_as_bytes_and_add_up() -> None:
 def test_any_plane_makes_a_small_picture(size: tuple[int, int], dtype: type) -> None:
     peak = 1 if dtype is np.float32 else np.iinfo(dtype).max
     plane: np.ndarray = np.full((size[1], size[0]), peak, dtype)
-    np.testing.assert_allclose(small_picture(plane, peak), np.ones((HEIGHT, WIDTH)), rtol=1e-6)
-    found = version_difference([look_at(small_picture(plane, peak), 0, range(1), lambda _: small_picture(plane, peak))])
+    np.testing.assert_allclose(thumbnail(plane, peak), np.ones((HEIGHT, WIDTH)), rtol=1e-6)
+    found = version_difference(
+        [sample_difference(thumbnail(plane, peak), 0, range(1), lambda _: thumbnail(plane, peak))]
+    )
     assert found == VersionDifference(0, 0, 0)
 
 
 def test_samples_that_are_no_numbers_do_no_harm() -> None:
     plane = np.full((72, 128), 0.5, np.float32)
     plane[3, 4], plane[5, 6], plane[40, 50] = np.nan, np.inf, -np.inf
-    assert np.isfinite(small_picture(plane, 1.0)).all()
+    assert np.isfinite(thumbnail(plane, 1.0)).all()

@@ -1,4 +1,4 @@
-"""The path is the best of all, and on films it is the true one."""
+"""`best_path`: optimal against exhaustive search on random candidates, and correct on synthetic videos."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -8,26 +8,26 @@ from math import inf
 import numpy as np
 import pytest
 
-from tests.decide.synchronization.film_prints import prints, share_right, truth
+from tests.decide.synchronization.synthetic_fingerprints import prints, share_right, truth
 from tests.sync_films import BLACK, WORN, ShotFilm, dropped, repeated
-from vs_align.decide.synchronization import best_path as pathing
+from vs_align.decide.synchronization import best_path as best_path_module
 from vs_align.decide.synchronization import best_path_kernels as kernels
-from vs_align.decide.synchronization.best_path import Path, best_path, equals, evidence
-from vs_align.decide.synchronization.search_bands import Bands, whole_bands
-from vs_align.decide.synchronization.similarity import differences
+from vs_align.decide.synchronization.best_path import FramePath, best_path, neighbor_cost, plateaus
+from vs_align.decide.synchronization.candidate_ranges import CandidateRanges, all_candidates
+from vs_align.decide.synchronization.similarity import dissimilarities
 from vs_align.decide.synchronization.similarity_kernels import FLAT_ALIKE
 from vs_align.io.array_types import Float32Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
-from vs_align.measure.registration.sequence.geometry import neutral_geometry
+from vs_align.measure.registration.sequence.geometry import identity_geometry
 
-PLACE = neutral_geometry((WIDTH, HEIGHT))
+PLACE = identity_geometry((WIDTH, HEIGHT))
 NONE = np.empty(0, np.int64)
 
 
 # --- the best of all maps, by trying them all
 
 
-def maps(bands: Bands, n: int = 0, least: int = 0) -> Iterator[list[int]]:
+def maps(bands: CandidateRanges, n: int = 0, least: int = 0) -> Iterator[list[int]]:
     """All maps that never go back: a place in the row of candidates for each ref frame, or -1."""
     if n == len(bands):
         yield []
@@ -40,18 +40,18 @@ def maps(bands: Bands, n: int = 0, least: int = 0) -> Iterator[list[int]]:
                 yield [c, *rest]
 
 
-def _candidates(bands: Bands, n: int) -> list[int]:
+def _candidates(bands: CandidateRanges, n: int) -> list[int]:
     ranges = zip(bands.lows[n].tolist(), bands.highs[n].tolist(), strict=True)
     return [c for low, high in ranges if low >= 0 for c in range(low, high + 1)]
 
 
-def surprises(bands: Bands, values: Float32Array, floors: Float32Array) -> list[dict[int, float]]:
+def surprises(bands: CandidateRanges, values: Float32Array, floors: Float32Array) -> list[dict[int, float]]:
     """What each candidate of each ref frame says against itself."""
     out = []
     for n in range(len(bands)):
-        row = values[bands.places[n] : bands.places[n + 1]]
+        row = values[bands.offsets[n] : bands.offsets[n + 1]]
         least = min((value for value in row if value != FLAT_ALIKE), default=np.float32(inf))
-        costs = [float(kernels._surprise(value, np.float32(least), floors[n])) for value in row]
+        costs = [float(kernels._negative_log_likelihood(value, np.float32(least), floors[n])) for value in row]
         out.append(dict(zip(_candidates(bands, n), costs, strict=True)))
     return out
 
@@ -81,22 +81,26 @@ def cost(
 
 
 def walked(
-    bands: Bands, values: Float32Array, floors: Float32Array, steps: Float32Array, cuts: tuple[set[int], set[int]]
+    bands: CandidateRanges,
+    values: Float32Array,
+    floors: Float32Array,
+    steps: Float32Array,
+    cuts: tuple[set[int], set[int]],
 ) -> list[int]:
     at_cut, begins = np.zeros(len(bands), np.bool_), np.zeros(int(bands.highs.max()) + 2, np.bool_)
     at_cut[sorted(cuts[0])] = True
     begins[sorted(cuts[1])] = True
     frames, chosen = np.full(len(bands), -1, np.int64), np.full(len(bands), np.nan, np.float32)
-    kernels.walk(bands.lows, bands.highs, bands.places, values, floors, steps, at_cut, begins, frames, chosen)
+    kernels.shortest_path(bands.lows, bands.highs, bands.offsets, values, floors, steps, at_cut, begins, frames, chosen)
     known = frames >= 0
     assert (np.isnan(chosen) == ~known).all()
     for n in np.flatnonzero(known):
-        assert chosen[n] == values[bands.places[n] + _candidates(bands, int(n)).index(int(frames[n]))]
+        assert chosen[n] == values[bands.offsets[n] + _candidates(bands, int(n)).index(int(frames[n]))]
     out: list[int] = frames.tolist()
     return out
 
 
-def random_bands(rng: np.random.Generator, length: int) -> Bands:
+def random_bands(rng: np.random.Generator, length: int) -> CandidateRanges:
     lows, highs = (np.full((length, 2), -1, np.int64) for _ in range(2))
     for n in range(length):
         a, b, c, d = np.sort(rng.choice(9, 4, replace=False))
@@ -105,7 +109,7 @@ def random_bands(rng: np.random.Generator, length: int) -> Bands:
             lows[n, 0], highs[n, 0] = a, min(b, a + 2)
         if kind > 2 and c > highs[n, 0] + 1:
             lows[n, 1], highs[n, 1] = c, min(d, c + 1)
-    return Bands(lows, highs)
+    return CandidateRanges(lows, highs)
 
 
 @pytest.mark.parametrize("kind", ["any", "alike", "flat"])
@@ -114,14 +118,14 @@ def test_no_map_is_better(kind: str) -> None:
     ways: set[str] = set()
     for _ in range(60):
         bands = random_bands(rng, int(rng.integers(1, 7)))
-        if bands.places[-1] == 0:
+        if bands.offsets[-1] == 0:
             continue
         # from equal to unlike
-        values = (rng.uniform(0, 1, bands.places[-1]) ** (4 if kind == "alike" else 1)).astype(np.float32)
+        values = (rng.uniform(0, 1, bands.offsets[-1]) ** (4 if kind == "alike" else 1)).astype(np.float32)
         if kind == "flat":
             values[rng.random(values.size) < 0.5] = FLAT_ALIKE
         floors = np.full(len(bands), 0.1, np.float32)
-        steps = pathing._step_costs(np.full(len(bands), float(rng.choice([0.8, 1.0, 1.04, 2.0]))))
+        steps = best_path_module._step_costs(np.full(len(bands), float(rng.choice([0.8, 1.0, 1.04, 2.0]))))
         cuts = (set(rng.integers(0, len(bands), 1).tolist()), set(rng.integers(0, 9, 1).tolist()))
         cuts = cuts if rng.random() < 0.5 else (set(), set())
         cuts = (cuts[0], {c for c in cuts[1] if c <= int(bands.highs.max())})
@@ -136,7 +140,7 @@ def test_no_map_is_better(kind: str) -> None:
 
 def test_step_costs_are_probabilities_that_like_the_rate() -> None:
     rates = np.array([0.5, 0.8, 1.0, 1.04, 2.0, 2.5])
-    steps = pathing._step_costs(rates)
+    steps = best_path_module._step_costs(rates)
     assert (steps > 0).all()
     assert (np.exp(-steps.astype(float)).sum(axis=1) < 1.05).all()
     assert steps.argmin(axis=1).tolist()[1:5] == [1, 1, 1, 2]
@@ -149,9 +153,11 @@ def test_step_costs_are_probabilities_that_like_the_rate() -> None:
 # --- on films
 
 
-def found_path(clip: Fingerprints, ref: Fingerprints, rate: float = 1.0, bands: Bands | None = None) -> Path:
-    bands = bands or whole_bands(len(clip), len(ref))
-    unlike = differences(clip, ref, bands, [PLACE])
+def found_path(
+    clip: Fingerprints, ref: Fingerprints, rate: float = 1.0, bands: CandidateRanges | None = None
+) -> FramePath:
+    bands = bands or all_candidates(len(clip), len(ref))
+    unlike = dissimilarities(clip, ref, bands, [PLACE])
     found = best_path(bands, unlike, np.full(len(ref), rate), ref.cuts, clip.cuts)
     known = found.frames >= 0
     assert (np.diff(found.frames[known]) >= 0).all()
@@ -243,7 +249,9 @@ def test_bands_leave_no_choice_but_their_own() -> None:
     none = np.full(150, -1)
     lows = np.where((np.arange(150) >= 40) & (np.arange(150) < 60), none, np.maximum(np.arange(150) - 3, 0))
     highs = np.where(lows < 0, none, np.minimum(np.arange(150) + 3, 149))
-    found = found_path(clip, ref, bands=Bands(lows[:, None].astype(np.int64), highs[:, None].astype(np.int64)))
+    found = found_path(
+        clip, ref, bands=CandidateRanges(lows[:, None].astype(np.int64), highs[:, None].astype(np.int64))
+    )
     assert found.frames[:40].tolist() == list(range(40))
     assert (found.frames[40:60] == -1).all()
     assert found.frames[60:].tolist() == list(range(60, 150))
@@ -255,38 +263,38 @@ def test_unrelated_films_have_few_frames_in_common() -> None:
     assert known.mean() < 0.6 or np.nanmedian(found.differences) > 0.4
 
 
-def test_evidence_is_what_the_neighbours_lack() -> None:
+def test_neighbor_costs_are_what_the_neighbors_lack() -> None:
     clip, ref = film([*range(150)]), film([*range(150)])
-    bands = whole_bands(150, 150)
-    unlike = differences(clip, ref, bands, [PLACE])
+    bands = all_candidates(150, 150)
+    unlike = dissimilarities(clip, ref, bands, [PLACE])
     found = best_path(bands, unlike, np.ones(150), ref.cuts, clip.cuts)
     assert found.frames.tolist() == list(range(150))
-    before, after = (evidence(bands, unlike, found, beside) for beside in (-1, 1))
+    before, after = (neighbor_cost(bands, unlike, found, beside) for beside in (-1, 1))
     assert before[0] == after[-1] == 0
     # every moment is another: each neighbour is worse
     assert (before[1:] > 0.5).all()
     assert (after[:-1] > 0.5).all()
-    lows, highs = equals(bands, unlike, found)
+    lows, highs = plateaus(bands, unlike, found)
     assert (lows <= found.frames).all()
     assert (highs >= found.frames).all()
     assert (highs - lows <= 4).all()
 
 
-def test_equals_of_a_still_reach_to_both_sides() -> None:
+def test_the_plateau_of_a_still_reaches_to_both_sides() -> None:
     moments = [*range(30), *[900] * 20, *range(30, 60)]
     clip, ref = film(moments), film(moments)
-    bands = whole_bands(80, 80)
-    unlike = differences(clip, ref, bands, [PLACE])
+    bands = all_candidates(80, 80)
+    unlike = dissimilarities(clip, ref, bands, [PLACE])
     found = best_path(bands, unlike, np.ones(80), ref.cuts, clip.cuts)
-    lows, highs = equals(bands, unlike, found)
+    lows, highs = plateaus(bands, unlike, found)
     inside = slice(33, 46)
     assert (highs - lows)[inside].tolist() == [4] * 13
     assert lows[30] == 30
     assert highs[49] == 49
     # across nothing
-    none = Path(np.full(80, -1, np.int64), np.full(80, np.nan, np.float32), found.floors)
-    assert [each.tolist() for each in equals(bands, unlike, none)] == [[-1] * 80] * 2
-    assert not evidence(bands, unlike, none, 1).any()
+    none = FramePath(np.full(80, -1, np.int64), np.full(80, np.nan, np.float32), found.floors)
+    assert [each.tolist() for each in plateaus(bands, unlike, none)] == [[-1] * 80] * 2
+    assert not neighbor_cost(bands, unlike, none, 1).any()
 
 
 @pytest.mark.parametrize(("clip_step", "ref_step"), [(2, 1), (5, 4), (5, 2), (3, 1)])

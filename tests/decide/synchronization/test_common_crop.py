@@ -1,10 +1,10 @@
-"""`framing_of`: the cells of two pictures that lie on each other."""
+"""`common_crop`: the cells of two images that overlap under a placement."""
 
 import numpy as np
 import pytest
 
-from tests.decide.matching.film_windows import Part
-from vs_align.decide.synchronization.common_crop import framing_of
+from tests.decide.synchronization.cropped_films import Part
+from vs_align.decide.synchronization.common_crop import common_crop
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH
 from vs_align.measure.registration.sequence.geometry import Geometry
 
@@ -21,27 +21,27 @@ ALL = (0, WIDTH // 3, 0, HEIGHT // 3)
     ],
 )
 def test_a_part_of_clip_is_all_of_ref(part: Part, box: tuple[int, int, int, int]) -> None:
-    assert framing_of(Geometry(part.matrix, WHOLE, WHOLE, 1.0)) == (box, ALL)
-    assert framing_of(Geometry(np.linalg.inv(part.matrix), WHOLE, WHOLE, 1.0)) == (ALL, box)
+    assert common_crop(Geometry(part.matrix, WHOLE, WHOLE, 1.0)) == (box, ALL)
+    assert common_crop(Geometry(np.linalg.inv(part.matrix), WHOLE, WHOLE, 1.0)) == (ALL, box)
 
 
 def test_pictures_that_overlap() -> None:
-    found = framing_of(Geometry(Part(0.5, 0, 1, 1).matrix, WHOLE, WHOLE, 1.0))
+    found = common_crop(Geometry(Part(0.5, 0, 1, 1).matrix, WHOLE, WHOLE, 1.0))
     assert found == ((16, 32, 0, 18), (0, 16, 0, 18))
 
 
 def test_what_does_not_count_is_left_out() -> None:
     barred = WHOLE.copy()
     barred[:, :24] = 0
-    assert framing_of(Geometry(np.eye(3), barred, WHOLE, 1.0)) == ((8, 32, 0, 18), (8, 32, 0, 18))
-    assert framing_of(Geometry(np.eye(3), WHOLE, barred, 1.0)) == ((8, 32, 0, 18), (8, 32, 0, 18))
+    assert common_crop(Geometry(np.eye(3), barred, WHOLE, 1.0)) == ((8, 32, 0, 18), (8, 32, 0, 18))
+    assert common_crop(Geometry(np.eye(3), WHOLE, barred, 1.0)) == ((8, 32, 0, 18), (8, 32, 0, 18))
 
 
 def test_nearly_all_is_all() -> None:
-    assert framing_of(Geometry(np.eye(3), WHOLE, WHOLE, 1.0)) is None
-    assert framing_of(Geometry(Part(0.02, 0.02, 0.97, 0.97).matrix, WHOLE, WHOLE, 1.0)) is None
+    assert common_crop(Geometry(np.eye(3), WHOLE, WHOLE, 1.0)) is None
+    assert common_crop(Geometry(Part(0.02, 0.02, 0.97, 0.97).matrix, WHOLE, WHOLE, 1.0)) is None
 
 
 def test_a_sliver_is_no_part() -> None:
     """Less than four cells tell nothing."""
-    assert framing_of(Geometry(Part(0.92, 0, 1, 1).matrix, WHOLE, WHOLE, 1.0)) is None
+    assert common_crop(Geometry(Part(0.92, 0, 1, 1).matrix, WHOLE, WHOLE, 1.0)) is None

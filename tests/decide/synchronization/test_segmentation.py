@@ -1,4 +1,4 @@
-"""Lines say what the map says, in few words; segments say what is left out on either side."""
+"""Linear runs reproduce the frame map with few runs; segments state what either side lacks."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from vs_align.decide.synchronization.rates import known_rates
-from vs_align.decide.synchronization.segmentation import REACH, FrameMap, Line, lines_of, segments_of_lines
+from vs_align.decide.synchronization.segmentation import (
+    NEIGHBOR_REACH,
+    FrameMap,
+    LinearRun,
+    linear_runs,
+    segments_from_runs,
+)
 from vs_align.enums import SegmentKind
 from vs_align.io.array_types import Int64Array
 from vs_align.timeline.segment import Segment
@@ -35,11 +41,11 @@ def straight(count: int, rate: float, begin: float = 0.0) -> Int64Array:
     return np.floor(begin + np.arange(count) * rate + 0.5).astype(np.int64)
 
 
-def shown(line: Line, n: int) -> int:
+def shown(line: LinearRun, n: int) -> int:
     return floor(line.begin + (n - line.first) * line.rate + 0.5)
 
 
-def assert_true(lines: list[Line], found: FrameMap) -> None:
+def assert_true(lines: list[LinearRun], found: FrameMap) -> None:
     """Each frame with a counterpart lies on one line, which shows one of its frames."""
     known = np.flatnonzero(found.frames >= 0).tolist()
     assert all(line.first <= line.last for line in lines)
@@ -57,11 +63,11 @@ def assert_true(lines: list[Line], found: FrameMap) -> None:
 def timeline_of(
     found: FrameMap, clip_length: int, black: set[int] | None = None, rates: list[float] | None = None
 ) -> Timeline:
-    lines = lines_of(found, rates or RATES)
+    lines = linear_runs(found, rates or RATES)
     assert_true(lines, found)
     count = len(found.frames)
     dark = np.array([n in (black or set()) for n in range(count)])
-    segments = segments_of_lines(lines, found, dark, clip_length, np.full(count, 0.75), np.full(count, 0.1))
+    segments = segments_from_runs(lines, found, dark, clip_length, np.full(count, 0.75), np.full(count, 0.1))
     made = Timeline(tuple(segments), Fraction(24), Fraction(24), clip_length, count)
     for n, frame in enumerate(made.frame_map):
         if found.frames[n] < 0:
@@ -96,14 +102,14 @@ def assert_missing_is_complete(made: Timeline) -> None:
 
 def test_nothing() -> None:
     found = exact([-1] * 5)
-    assert lines_of(found, RATES) == []
+    assert linear_runs(found, RATES) == []
     made = timeline_of(found, 7)
     assert kinds(made) == ["insert"]
     assert kinds(timeline_of(exact([-1]), 1, {0})) == ["black"]
 
 
 def test_one_frame() -> None:
-    assert lines_of(exact([4]), RATES) == [Line(0, 0, 4.0, 1.0)]
+    assert linear_runs(exact([4]), RATES) == [LinearRun(0, 0, 4.0, 1.0)]
     made = timeline_of(exact([4]), 9)
     assert kinds(made) == ["missing", "match", "missing"]
     assert_missing_is_complete(made)
@@ -112,7 +118,7 @@ def test_one_frame() -> None:
 @pytest.mark.parametrize("offset", [0, 5, 1000])
 def test_a_constant_offset_is_one_line(offset: int) -> None:
     found = exact(np.arange(500) + offset)
-    assert lines_of(found, RATES) == [Line(0, 499, float(offset), 1.0)]
+    assert linear_runs(found, RATES) == [LinearRun(0, 499, float(offset), 1.0)]
 
 
 @pytest.mark.parametrize("rate", [25 / 24, 0.8, 2.0, 1.25, 1001 / 1000, 25025 / 24000, 0.5])
@@ -121,7 +127,7 @@ def test_known_rates_come_back_exactly(rate: float, begin: float) -> None:
     rates = [1.0, rate, *RATES[1:]]
     frames = straight(3000, rate, begin)
     for found in (exact(frames), loose(frames, int(frames[-1]) + 5)):
-        (line,) = lines_of(found, rates)
+        (line,) = linear_runs(found, rates)
         assert line.rate == rate
         assert_true([line], found)
         assert abs(line.begin - begin) < 1.0
@@ -132,7 +138,7 @@ def test_known_rates_come_back_exactly(rate: float, begin: float) -> None:
 def test_drift_is_fitted(ppm: int, begin: float) -> None:
     frames = straight(14400, 1 + ppm * 1e-6, begin)
     found = exact(frames)
-    lines = lines_of(found, RATES)
+    lines = linear_runs(found, RATES)
     assert len(lines) == 1
     assert (lines[0].rate - 1) * 1e6 == pytest.approx(ppm, abs=5)
     assert_true(lines, found)
@@ -146,7 +152,7 @@ def test_drift_is_fitted_where_either_neighbour_would_do() -> None:
         lows[n + 1 : n + 9] -= 1
         highs[n - 8 : n + 1] += 1
     found = FrameMap(frames, lows, highs)
-    lines = lines_of(found, RATES)
+    lines = linear_runs(found, RATES)
     assert len(lines) == 1
     assert (lines[0].rate - 1) * 1e6 == pytest.approx(150, abs=5)
     assert_true(lines, found)
@@ -155,7 +161,7 @@ def test_drift_is_fitted_where_either_neighbour_would_do() -> None:
 @pytest.mark.parametrize("drops", [[100], [100, 260, 261, 400], [3, 480], [150, 350]])
 def test_each_drop_begins_a_line(drops: list[int]) -> None:
     frames = np.array([n for n in range(500) if n not in drops])
-    lines = lines_of(exact(frames), RATES)
+    lines = linear_runs(exact(frames), RATES)
     apart = 1 + sum(drop - 1 not in drops for drop in drops)
     assert len(lines) == apart
     assert all(line.rate == 1 for line in lines)
@@ -167,7 +173,7 @@ def test_each_drop_begins_a_line(drops: list[int]) -> None:
 
 def test_repeated_frames_begin_lines() -> None:
     frames = np.sort(np.concatenate([np.arange(300), [80, 200]]))
-    lines = lines_of(exact(frames), RATES)
+    lines = linear_runs(exact(frames), RATES)
     assert [line.first for line in lines] == [0, 81, 202]
     made = timeline_of(exact(frames), 300)
     assert kinds(made) == ["match"] * 3
@@ -178,7 +184,7 @@ def test_drops_here_and_there_are_no_rate() -> None:
     rng = np.random.default_rng(0)
     frames = np.flatnonzero(rng.random(3000) >= 0.02)
     found = exact(frames)
-    lines = lines_of(found, RATES)
+    lines = linear_runs(found, RATES)
     assert all(line.rate == 1 for line in lines)
     assert len(lines) == 1 + int((np.diff(frames) > 1).sum())
     assert_true(lines, found)
@@ -194,7 +200,7 @@ def test_jumps_and_gaps_end_lines() -> None:
         np.arange(305, 400),
     ]
     found = exact(np.concatenate(parts))
-    assert [(line.first, line.last) for line in lines_of(found, RATES)] == [(0, 99), (130, 229), (230, 369)]
+    assert [(line.first, line.last) for line in linear_runs(found, RATES)] == [(0, 99), (130, 229), (230, 369)]
     made = timeline_of(found, 420)
     assert kinds(made) == ["match", "insert", "match", "missing", "match", "insert", "missing", "match", "missing"]
     assert_missing_is_complete(made)
@@ -203,7 +209,7 @@ def test_jumps_and_gaps_end_lines() -> None:
 def test_a_change_of_speed() -> None:
     frames = np.concatenate([np.arange(600), 600 + straight(1200, 25 / 24)])
     found = exact(frames)
-    lines = lines_of(found, RATES)
+    lines = linear_runs(found, RATES)
     assert_true(lines, found)
     assert len(lines) < 60
 
@@ -251,24 +257,24 @@ def test_confidence_and_score_are_those_of_the_frames() -> None:
     found = exact(frames)
     confidences, scores = np.linspace(0, 1, 200), np.full(200, 0.25)
     scores[:50], scores[50:60] = np.nan, -1.0
-    made = segments_of_lines(
-        lines_of(found, RATES), found, np.zeros(200, np.bool_), 200, confidences, np.where(scores < 0, 0.05, scores)
+    made = segments_from_runs(
+        linear_runs(found, RATES), found, np.zeros(200, np.bool_), 200, confidences, np.where(scores < 0, 0.05, scores)
     )
     matches = [segment for segment in made if segment.kind is SegmentKind.MATCH]
     assert [segment.confidence for segment in matches] == pytest.approx(
         [confidences[:100].mean(), confidences[103:].mean()]
     )
     assert [segment.score for segment in matches] == pytest.approx([(10 * 0.05 + 40 * 0.25) / 50, 0.25])
-    unknown = segments_of_lines(
-        lines_of(found, RATES), found, np.zeros(200, np.bool_), 200, confidences, np.full(200, np.nan)
+    unknown = segments_from_runs(
+        linear_runs(found, RATES), found, np.zeros(200, np.bool_), 200, confidences, np.full(200, np.nan)
     )
     assert {segment.score for segment in unknown} == {None}
 
 
 def test_scores_below_zero_are_no_scores() -> None:
     found = exact(list(range(5)))
-    (segment,) = segments_of_lines(
-        lines_of(found, RATES), found, np.zeros(5, np.bool_), 5, np.full(5, 0.5), np.full(5, -1e-7)
+    (segment,) = segments_from_runs(
+        linear_runs(found, RATES), found, np.zeros(5, np.bool_), 5, np.full(5, 0.5), np.full(5, -1e-7)
     )
     assert segment == Segment(0, 4, 0, confidence=0.5, score=0.0)
 
@@ -316,16 +322,16 @@ def test_random_maps(seed: int) -> None:
 
 def priced(frames: Int64Array, room: int = 0, odd: float = 4.0) -> FrameMap:
     """A map that knows what the frames beside cost."""
-    prices = np.full((len(frames), 2 * REACH + 1), odd, np.float32)
-    prices[:, REACH] = 0
-    return FrameMap(frames, np.maximum(frames - room, 0), frames + room, prices)
+    neighbor_costs = np.full((len(frames), 2 * NEIGHBOR_REACH + 1), odd, np.float32)
+    neighbor_costs[:, NEIGHBOR_REACH] = 0
+    return FrameMap(frames, np.maximum(frames - room, 0), frames + room, neighbor_costs)
 
 
 def test_one_odd_frame_does_not_break_a_line_of_another_rate() -> None:
     frames = straight(600, 2.5, 10)
     frames[[150, 300]] += [1, -1]
-    assert len(lines_of(exact(frames), known_rates(Fraction(60), Fraction(24)))) > 1
-    (line,) = lines_of(priced(frames), known_rates(Fraction(60), Fraction(24)))
+    assert len(linear_runs(exact(frames), known_rates(Fraction(60), Fraction(24)))) > 1
+    (line,) = linear_runs(priced(frames), known_rates(Fraction(60), Fraction(24)))
     assert (line.first, line.last, line.rate) == (0, 599, 2.5)
     assert [shown(line, n) for n in (0, 149, 151, 599)] == frames[[0, 149, 151, 599]].tolist()
 
@@ -334,19 +340,19 @@ def test_odd_frames_at_either_end_are_lines_of_their_own() -> None:
     """They bend the line no more than those within."""
     frames = straight(402, 2.5, 10)
     frames[0], frames[-1] = frames[1], frames[-2]
-    lines = lines_of(priced(frames), known_rates(Fraction(60), Fraction(24)))
+    lines = linear_runs(priced(frames), known_rates(Fraction(60), Fraction(24)))
     assert [(line.first, line.last) for line in lines] == [(0, 0), (1, 400), (401, 401)]
 
 
 def test_a_jump_is_no_odd_frame() -> None:
     frames = straight(600, 2.5, 10)
     frames[300:] += 3
-    lines = lines_of(priced(frames, odd=8.0), known_rates(Fraction(60), Fraction(24)))
+    lines = linear_runs(priced(frames, odd=8.0), known_rates(Fraction(60), Fraction(24)))
     assert [(line.first, line.last) for line in lines] == [(0, 299), (300, 599)]
 
 
 def test_files_of_different_rates_run_at_one_speed_unless_much_speaks_for_another() -> None:
     """A speed of 1001/1000 beside another rate needs more than two lines less to be believed."""
     true = straight(2400, 2.5 * 1.001, 0)
-    (line,) = lines_of(priced(true), known_rates(Fraction(60), Fraction(24)))
+    (line,) = linear_runs(priced(true), known_rates(Fraction(60), Fraction(24)))
     assert line.rate == pytest.approx(2.5025)

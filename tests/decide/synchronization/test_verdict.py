@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.decide.synchronization.film_prints import noise_pictures, prints
+from tests.decide.synchronization.synthetic_fingerprints import noise_pictures, prints
+from tests.memory_fingerprints import fingerprints_of
 from tests.sync_films import ShotFilm
-from vs_align.decide.synchronization.film_match import FilmMatch
 from vs_align.decide.synchronization.options import SyncOptions
-from vs_align.decide.synchronization.pipeline import sync_films
+from vs_align.decide.synchronization.pipeline import synchronize_videos
 from vs_align.decide.synchronization.segmentation import FrameMap
-from vs_align.decide.synchronization.verdict import SyncVerdict, judge_engine, judge_sync
+from vs_align.decide.synchronization.sync_result import SyncResult
+from vs_align.decide.synchronization.verdict import judge_engine, judge_sync
+from vs_align.decide.verdict import Judgment
 from vs_align.enums import SyncEngine
-from vs_align.measure.fingerprints.fingerprint import Fingerprints, fingerprints_of
+from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 LENGTH = 200
 
@@ -26,13 +28,13 @@ def film(length: int = LENGTH) -> Fingerprints:
     return fingerprints_of(np.repeat(noise_pictures(1), length, axis=0), Fraction(24))
 
 
-def match_of(frames: Any, confidences: Any, scores: Any, contradicted: Any = False) -> FilmMatch:
+def match_of(frames: Any, confidences: Any, scores: Any, contradicted: Any = False) -> SyncResult:
     found = np.asarray(frames, np.int64)
     sure, unlike, wrong = (
         np.broadcast_to(np.asarray(each), found.shape) for each in (confidences, scores, contradicted)
     )
     there = found >= 0
-    return FilmMatch(
+    return SyncResult(
         FrameMap(found, found, found), (), np.where(there, sure, 0), np.where(there, unlike, np.nan), there & wrong
     )
 
@@ -43,7 +45,7 @@ def judged(
     scores: Any = 0.05,
     clip: Fingerprints | None = None,
     remarks: Sequence[str] = (),
-) -> SyncVerdict:
+) -> Judgment:
     match = match_of(frames, confidences, scores)
     return judge_sync(match, clip or film(), film(len(match.scores)), remarks)
 
@@ -78,7 +80,7 @@ def share_of(share: float, one: float, other: float) -> Any:
         (judged(ALL, share_of(0.05, 0.8, 0.1), 0.4), "doubtful"),
     ],
 )
-def test_one_word(found: SyncVerdict, word: str) -> None:
+def test_one_word(found: Judgment, word: str) -> None:
     assert found.verdict == word
     assert found.reasons and all(found.reasons)
 
@@ -90,10 +92,10 @@ def test_short_films_need_fewer_frames() -> None:
 
 
 def test_why() -> None:
-    assert judged(NONE).reasons == ("no stretch of the two shows the same",)
+    assert judged(NONE).reasons == ("no part of the two shows the same",)
     black = fingerprints_of(np.full((LENGTH, 54, 96), 16, np.uint8), Fraction(24))
     dark = judge_sync(match_of(ALL, 0.0, np.nan), black, black)
-    assert dark.reasons == ("there is nothing to be seen in either",)
+    assert dark.reasons == ("neither has any content",)
     assert dark.verdict == "doubtful"
     # black in one of them, or in a part of both, says nothing
     assert judge_sync(match_of(ALL, 0.0, np.nan), black, film()).verdict == "unrelated"
@@ -122,7 +124,7 @@ def test_doubts() -> None:
 @pytest.mark.parametrize("seeds", [(50, 51), (60, 61)])
 def test_short_films_that_have_nothing_in_common(seeds: tuple[int, int]) -> None:
     clip, ref = (prints(ShotFilm(seed), range(70)) for seed in seeds)
-    found = sync_films(clip, ref, SyncOptions())
+    found = synchronize_videos(clip, ref, SyncOptions())
     assert found.verdict == "unrelated"
     assert found.frame_map == (None,) * 70
 
@@ -130,9 +132,9 @@ def test_short_films_that_have_nothing_in_common(seeds: tuple[int, int]) -> None
 def test_a_part_in_common_makes_no_match() -> None:
     """10 s of a leader, before or behind 20 s of something else."""
     lengths = {4: 240, 5: 480, 6: 480}
-    leader, one, other = (prints(ShotFilm(seed), range(count)).pictures(0, count) for seed, count in lengths.items())
+    leader, one, other = (prints(ShotFilm(seed), range(count)).thumbnails(0, count) for seed, count in lengths.items())
 
-    def found(clip: list[Any], ref: list[Any], clip_first: int, ref_first: int) -> SyncVerdict:
+    def found(clip: list[Any], ref: list[Any], clip_first: int, ref_first: int) -> Judgment:
         films = [fingerprints_of(np.concatenate(parts), Fraction(24)) for parts in (clip, ref)]
         numbers = np.arange(len(films[1])) - ref_first
         frames = np.where((numbers >= 0) & (numbers < 240), clip_first + numbers, -1)
@@ -144,7 +146,7 @@ def test_a_part_in_common_makes_no_match() -> None:
         found([one[:100], leader, one[100:]], [other, leader], 100, 480),
     ):
         assert judged_so.verdict == "unrelated"
-        assert judged_so.reasons[0].startswith("no match of the films: 10.0 s in common")
+        assert judged_so.reasons[0].startswith("no match of the videos: 10.0 s in common")
     # all of clip
     assert found([leader], [other, leader], 0, 480).verdict == "exact"
 
@@ -161,8 +163,11 @@ def test_what_is_contradicted_is_said_first() -> None:
 def test_duration_keeps_its_matches_where_the_frames_agree() -> None:
     """Whoever asks for it knows that nothing was compared; two other films are refused all the same."""
     options = SyncOptions(SyncEngine.DURATION)
-    found = sync_films(prints(ShotFilm(50), range(90)), prints(ShotFilm(50), range(10, 80)), options)
+    found = synchronize_videos(prints(ShotFilm(50), range(90)), prints(ShotFilm(50), range(10, 80)), options)
     assert found.verdict == "doubtful"
     assert found.reasons[0].startswith("the middle of one on the middle of the other; nothing was compared")
     assert found.frame_map == tuple(range(10, 80))
-    assert sync_films(prints(ShotFilm(50), range(90)), prints(ShotFilm(51), range(70)), options).verdict == "unrelated"
+    assert (
+        synchronize_videos(prints(ShotFilm(50), range(90)), prints(ShotFilm(51), range(70)), options).verdict
+        == "unrelated"
+    )

@@ -1,4 +1,4 @@
-"""Whole films are matched to the frame by their pictures alone, and unrelated ones are not."""
+"""`match_video`: whole videos are matched to the frame by their images alone, and unrelated ones are not."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,17 +7,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.decide.matching.film_windows import Part, part_of
-from tests.decide.synchronization.film_prints import prints, share_right, truth
+from tests.decide.synchronization.cropped_films import Part, part_of
+from tests.decide.synchronization.synthetic_fingerprints import prints, share_right, truth
+from tests.memory_fingerprints import fingerprints_of
 from tests.sync_films import BLACK, PLAIN, WORN, Look, ShotFilm, dropped, repeated, without
-from vs_align.decide.synchronization import search_bands as bands
-from vs_align.decide.synchronization.chaining import Stretch
+from vs_align.decide.synchronization import candidate_ranges
+from vs_align.decide.synchronization.candidate_ranges import are_short
+from vs_align.decide.synchronization.chaining import MatchedInterval
 from vs_align.decide.synchronization.rates import known_rates
-from vs_align.decide.synchronization.search_bands import are_short
-from vs_align.decide.synchronization.segmentation import lines_of, segments_of_lines
-from vs_align.decide.synchronization.video_matching import PictureMatch, match_pictures
+from vs_align.decide.synchronization.segmentation import linear_runs, segments_from_runs
+from vs_align.decide.synchronization.video_matching import VideoMatch, match_video
 from vs_align.io.array_types import Int64Array
-from vs_align.measure.fingerprints.fingerprint import Fingerprints, fingerprints_of
+from vs_align.measure.fingerprints.fingerprint import Fingerprints
 from vs_align.placement.placement import Placement
 from vs_align.timeline.timeline import Timeline
 
@@ -28,24 +29,24 @@ LONG = 1000
 @pytest.fixture(autouse=True)
 def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let films of this length not count as short, so that they are searched like long ones."""
-    monkeypatch.setattr(bands, "_FEW_PAIRS", 100_000)
+    monkeypatch.setattr(candidate_ranges, "_TUNING", replace(candidate_ranges._TUNING, few_pairs=100_000))
 
 
 def film(moments: Sequence[int], look: Look = PLAIN, rate: Fraction | int = 24, seed: int = SEED) -> Fingerprints:
     return prints(ShotFilm(seed, look), moments, Fraction(rate))
 
 
-def matched(clip: Fingerprints, ref: Fingerprints) -> PictureMatch:
-    found = match_pictures(clip, ref)
+def matched(clip: Fingerprints, ref: Fingerprints) -> VideoMatch:
+    found = match_video(clip, ref)
     frames = found.found.frames
     known = frames >= 0
-    assert len(frames) == len(found.differences) == len(found.evidence) == len(ref)
+    assert len(frames) == len(found.differences) == len(found.costs) == len(ref)
     assert (np.diff(frames[known]) >= 0).all()
     assert (frames < len(clip)).all()
     assert (found.found.lows <= frames).all()
     assert (found.found.highs >= frames).all()
     assert (np.isfinite(found.differences) == known).all()
-    assert not found.evidence[~known].any()
+    assert not found.costs[~known].any()
     assert -1 <= found.agreement <= 1
     assert found.geometries or found.agreement == 0
     return found
@@ -88,11 +89,11 @@ def test_worn_films(name: str) -> None:
     assert rates == {1.0}
 
 
-def written(found: PictureMatch, clip_length: int) -> tuple[Int64Array, set[float]]:
+def written(found: VideoMatch, clip_length: int) -> tuple[Int64Array, set[float]]:
     """Clip frames of ref frames, -1 where there is none, and rates, as a timeline says them."""
     count = len(found.differences)
-    lines = lines_of(found.found, known_rates(Fraction(24), Fraction(24)))
-    segments = segments_of_lines(
+    lines = linear_runs(found.found, known_rates(Fraction(24), Fraction(24)))
+    segments = segments_from_runs(
         lines, found.found, np.zeros(count, np.bool_), clip_length, np.ones(count), np.maximum(found.differences, 0)
     )
     made = Timeline(tuple(segments), Fraction(24), Fraction(24), clip_length, count)
@@ -167,7 +168,7 @@ def test_a_loop_keeps_one_offset() -> None:
 
 @pytest.mark.parametrize("kind", ["mirrored", "negative", "backwards"])
 def test_what_was_turned_round_is_another_film(kind: str) -> None:
-    pictures = film(whole(800)).pictures(0, 800)
+    pictures = film(whole(800)).thumbnails(0, 800)
     turned = {"mirrored": pictures[:, :, ::-1], "negative": 255 - pictures, "backwards": pictures[::-1]}[kind]
     found = matched(film(whole(800)), fingerprints_of(np.ascontiguousarray(turned), Fraction(24)))
     assert (found.found.frames >= 0).mean() < 0.1
@@ -175,7 +176,7 @@ def test_what_was_turned_round_is_another_film(kind: str) -> None:
 
 def test_bars_and_a_logo() -> None:
     moments = whole(LONG)
-    luma = film(moments, WORN).pictures(0, LONG).copy()
+    luma = film(moments, WORN).thumbnails(0, LONG).copy()
     luma[:, :7] = luma[:, -7:] = 16
     luma[:, 9:14, 82:92] = 230
     found = matched(film(moments), fingerprints_of(luma[250:], Fraction(24)))
@@ -184,8 +185,8 @@ def test_bars_and_a_logo() -> None:
 
 def test_evidence_is_high_where_frames_move() -> None:
     found = matched(film(whole(LONG)), film(whole(LONG), replace(WORN, grain=3)))
-    assert np.median(found.evidence) > 1
-    assert (found.evidence[1:-1] > 0).mean() > 0.95
+    assert np.median(found.costs) > 1
+    assert (found.costs[1:-1] > 0).mean() > 0.95
 
 
 @pytest.mark.parametrize("seeds", [(40, 41), (42, 43), (44, 45)])
@@ -232,9 +233,9 @@ def test_all_black(length: int) -> None:
 def test_reach() -> None:
     clip, ref = whole(LONG), [*range(480, LONG)]
     one, other = film(clip), film(ref)
-    within = match_pictures(one, other, reach=21.0).found.frames
+    within = match_video(one, other, reach=21.0).found.frames
     assert share_right(within, truth(clip, ref)) > 0.99
-    beyond = match_pictures(one, other, reach=10.0)
+    beyond = match_video(one, other, reach=10.0)
     assert (beyond.found.frames >= 0).mean() < 0.2
 
 
@@ -258,40 +259,41 @@ def test_a_part_may_be_what_is_searched() -> None:
 @pytest.mark.parametrize("length", [150, 420])
 def test_a_place_that_is_known_is_not_looked_for(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "vs_align.decide.synchronization.video_matching.located", lambda *_: pytest.fail("it was looked for")
+        "vs_align.decide.synchronization.video_matching.localize", lambda *_: pytest.fail("it was looked for")
     )
     monkeypatch.setattr(
-        "vs_align.decide.synchronization.video_matching.geometries", lambda *_, **__: pytest.fail("it was looked for")
+        "vs_align.decide.synchronization.video_matching.find_geometries",
+        lambda *_, **__: pytest.fail("it was looked for"),
     )
     clip, ref = whole(length), whole(length)[60:-40]
     part = Part(0.05, 0.35, 0.45, 0.45)
     known = Placement.from_corner((1920, 1080), (432, 243), 96, 378, 2)
-    found = match_pictures(film(clip, replace(WORN, zoom=1.0)), part_of(ShotFilm(SEED), ref, part), placement=known)
+    found = match_video(film(clip, replace(WORN, zoom=1.0)), part_of(ShotFilm(SEED), ref, part), placement=known)
     assert share_right(found.found.frames, truth(clip, ref)) == 1
     assert part.off(found.geometries[0].matrix) < 1e-6
     wrong = Placement.from_corner((1920, 1080), (432, 243), 900, 20, 2)
-    found = match_pictures(film(clip), part_of(ShotFilm(SEED), ref, part), placement=wrong)
+    found = match_video(film(clip), part_of(ShotFilm(SEED), ref, part), placement=wrong)
     assert share_right(found.found.frames, truth(clip, ref)) < 0.2
 
 
-def test_hints_are_taken_where_pictures_agree() -> None:
+def test_prior_intervals_are_used_if_the_frames_agree() -> None:
     clip, ref = whole(LONG), [*range(400, LONG)]
     one, other = film(clip), film(ref)
     ref_times = np.arange(2.0, 24.0, 1 / 3)
-    true = Stretch(ref_times, ref_times + 400 / 24, 50.0)
-    wrong = Stretch(ref_times, ref_times + 3.0, 50.0)
-    # the pictures may not look so far
-    hinted = match_pictures(one, other, hints=[true], reach=0.01)
+    true = MatchedInterval(ref_times, ref_times + 400 / 24, 50.0)
+    wrong = MatchedInterval(ref_times, ref_times + 3.0, 50.0)
+    # the reach excludes the true offset from the search by frames
+    hinted = match_video(one, other, prior=[true], reach=0.01)
     assert share_right(hinted.found.frames, truth(clip, ref)) > 0.99
-    misled = match_pictures(one, other, hints=[wrong], reach=0.01)
+    misled = match_video(one, other, prior=[wrong], reach=0.01)
     assert (misled.found.frames >= 0).mean() < 0.2 or misled.agreement < 0.4
-    # and need no hint elsewhere
-    assert share_right(match_pictures(one, other, hints=[wrong]).found.frames, truth(clip, ref)) > 0.99
+    # without that limit no prior is needed
+    assert share_right(match_video(one, other, prior=[wrong]).found.frames, truth(clip, ref)) > 0.99
 
 
 def test_progress() -> None:
     told: list[tuple[str, int, int]] = []
-    match_pictures(film(whole(LONG)), film(whole(LONG)), progress=lambda *args: told.append(args))
+    match_video(film(whole(LONG)), film(whole(LONG)), progress=lambda *args: told.append(args))
     for text in ("searching", "comparing"):
         steps = [(done, total) for name, done, total in told if name == text]
         assert steps

@@ -1,17 +1,17 @@
-"""Sounds that are made, and what happens to them on the way."""
+"""Synthetic audio (speech, music, film mixes) and degradations: rooms, noise, resampling, time stretching."""
 
 import subprocess
 
 import numpy as np
 
 from vs_align.io.array_types import Float64Array
-from vs_align.media.audio_track import Sound
+from vs_align.media.audio_track import MonoAudio
 from vs_align.media.ffmpeg import find_ffmpeg
 
 RATE = 16_000
 
 
-def coloured(count: int, low: float, high: float, rng: np.random.Generator) -> Float64Array:
+def band_noise(count: int, low: float, high: float, rng: np.random.Generator) -> Float64Array:
     """Noise between two frequencies, of deviation 1."""
     spectrum = np.fft.rfft(rng.standard_normal(count))
     bins = np.fft.rfftfreq(count, 1 / RATE)
@@ -40,7 +40,7 @@ def speech(seconds: float, seed: int) -> Float64Array:
                 wave += (gain + 0.02) / np.sqrt(k) * np.sin(k * phase + rng.uniform(0, 6))
         else:
             low = rng.uniform(1500, 4000)
-            wave = coloured(count, low, low + 3000, rng)
+            wave = band_noise(count, low, low + 3000, rng)
         wave *= rng.uniform(0.3, 1) * np.sin(np.pi * np.arange(count) / count) ** 0.5 / max(1e-9, wave.std())
         part = out[place : place + count]
         part += wave[: len(part)]
@@ -53,7 +53,7 @@ def music(seconds: float, seed: int, beat: float = 0.5) -> Float64Array:
     rng = np.random.default_rng(seed)
     out = np.zeros(round(seconds * RATE))
     scale = 220 * 2 ** (np.array([0, 2, 4, 5, 7, 9, 11, 12, 14, 16]) / 12)
-    drum = coloured(RATE // 8, 200, 7000, rng) * np.exp(-np.arange(RATE // 8) / 400)
+    drum = band_noise(RATE // 8, 200, 7000, rng) * np.exp(-np.arange(RATE // 8) / 400)
     for k in range(int(seconds / beat)):
         begin = round(k * beat * RATE)
         for _ in range(rng.integers(1, 4)):
@@ -79,10 +79,10 @@ def film(seconds: float, seed: int) -> Float64Array:
     return np.asarray(mixed + 0.003 * rng.standard_normal(count))
 
 
-def as_sound(wave: Float64Array, start: float = 0.0, level: float = 0.1) -> Sound:
-    """A sound of a given loudness."""
+def as_sound(wave: Float64Array, start: float = 0.0, level: float = 0.1) -> MonoAudio:
+    """The wave as a track of 16-bit samples with a given RMS, as a share of full scale."""
     scaled = wave * (level / max(1e-12, wave.std()))
-    return Sound(np.clip(np.rint(scaled * 32767), -32768, 32767).astype(np.int16), RATE, start)
+    return MonoAudio(np.clip(np.rint(scaled * 32767), -32768, 32767).astype(np.int16), RATE, start)
 
 
 def sampled_at(wave: Float64Array, places: Float64Array) -> Float64Array:
@@ -117,14 +117,14 @@ def microphone(
     room[0] = np.sqrt(direct)
     size = 1 << int(np.ceil(np.log2(len(wave) + len(room))))
     heard = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(room, size), size)[: len(wave)]
-    noise = coloured(len(wave), 60, 7500, rng)
+    noise = band_noise(len(wave), 60, 7500, rng)
     return np.asarray(heard / heard.std() + noise * 10 ** (-noise_db / 20))
 
 
-def pitch_kept(wave: Float64Array, speed: float) -> Sound:
+def pitch_kept(wave: Float64Array, speed: float) -> MonoAudio:
     """The wave played faster by ffmpeg's atempo, which keeps the pitch."""
     raw = as_sound(wave).samples.tobytes()
     form = ["-f", "s16le", "-ar", str(RATE), "-ac", "1"]
     command = [str(find_ffmpeg()), "-v", "error", *form, "-i", "pipe:0", "-af", f"atempo={speed:.9f}", *form, "pipe:1"]
     done = subprocess.run(command, input=raw, capture_output=True, check=True)
-    return Sound(np.frombuffer(done.stdout, np.int16), RATE)
+    return MonoAudio(np.frombuffer(done.stdout, np.int16), RATE)

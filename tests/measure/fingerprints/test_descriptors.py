@@ -1,4 +1,4 @@
-"""Shapes stay what they are when a picture is graded or worn, and differ where pictures do."""
+"""Frame descriptors are robust to grading, blur and grain, and tell scenes apart."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -6,22 +6,23 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.decide.synchronization.film_prints import noise_pictures, prints
+from tests.decide.synchronization.synthetic_fingerprints import noise_pictures, prints
+from tests.memory_fingerprints import fingerprints_of
 from tests.sync_films import BLACK, PLAIN, WORN, Look, ShotFilm
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.fingerprints.descriptors import LENGTH, shapes_of
-from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, fingerprints_of
+from vs_align.measure.fingerprints.descriptors import DESCRIPTOR_LENGTH, frame_descriptors
+from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH
 
 MOMENTS = list(range(0, 4000, 37))
 
 
-def shapes(look: Look = PLAIN, seed: int = 6, border: int = 0) -> Float32Array:
+def descriptors(look: Look = PLAIN, seed: int = 6, border: int = 0) -> Float32Array:
     film = prints(ShotFilm(seed, look), MOMENTS)
     if border:
-        luma = film.pictures(0, len(film)).copy()
+        luma = film.thumbnails(0, len(film)).copy()
         luma[:, :border] = luma[:, -border:] = 16
         film = fingerprints_of(luma, film.rate)
-    return shapes_of(film, range(len(MOMENTS)))
+    return frame_descriptors(film, range(len(MOMENTS)))
 
 
 def alike(a: Float32Array, b: Float32Array) -> Float64Array:
@@ -43,7 +44,7 @@ def alike(a: Float32Array, b: Float32Array) -> Float64Array:
     ],
 )
 def test_a_frame_is_known_again(look: Look, least: float) -> None:
-    found = alike(shapes(look), shapes())
+    found = alike(descriptors(look), descriptors())
     own = np.diag(found)
     assert own.min() >= least - 1e-5
     # and no frame of another scene comes near it
@@ -52,44 +53,44 @@ def test_a_frame_is_known_again(look: Look, least: float) -> None:
 
 
 def test_other_films_are_unlike() -> None:
-    found = alike(shapes(), shapes(seed=7))
+    found = alike(descriptors(), descriptors(seed=7))
     assert abs(float(found.mean())) < 0.05
     assert found.max() < 0.7
 
 
 def test_they_are_of_unit_length_and_without_brightness() -> None:
-    found = shapes()
-    assert found.shape == (len(MOMENTS), LENGTH)
+    found = descriptors()
+    assert found.shape == (len(MOMENTS), DESCRIPTOR_LENGTH)
     assert np.square(found.astype(float)).sum(axis=1) == pytest.approx(1, abs=1e-4)
     assert np.abs(found.sum(axis=1)).max() < 1e-3
 
 
-def test_nothing_has_no_shape() -> None:
+def test_flat_frames_have_no_descriptor() -> None:
     film = prints(ShotFilm(0), [BLACK, 5])
     grain = np.clip(np.random.default_rng(0).normal(100, 0.8, (1, HEIGHT, WIDTH)), 0, 255).astype(np.uint8)
-    luma = np.concatenate([film.pictures(0, 2), np.full((1, HEIGHT, WIDTH), 200, np.uint8), grain])
-    found = shapes_of(fingerprints_of(luma, Fraction(25)), [0, 1, 2, 3])
+    luma = np.concatenate([film.thumbnails(0, 2), np.full((1, HEIGHT, WIDTH), 200, np.uint8), grain])
+    found = frame_descriptors(fingerprints_of(luma, Fraction(25)), [0, 1, 2, 3])
     assert not found[[0, 2]].any()
     assert np.square(found[1]).sum() == pytest.approx(1, abs=1e-4)
     # faint noise is no picture
     assert np.square(found[3]).sum() < 0.95
-    assert shapes_of(film, []).shape == (0, LENGTH)
+    assert frame_descriptors(film, []).shape == (0, DESCRIPTOR_LENGTH)
 
 
 def test_borders_do_not_count() -> None:
-    bordered = shapes(border=6)
+    bordered = descriptors(border=6)
     film = prints(ShotFilm(6), MOMENTS)
-    inside = shapes_of(film, range(len(MOMENTS)), (0, 32, 2, 16))
+    inside = frame_descriptors(film, range(len(MOMENTS)), (0, 32, 2, 16))
     assert np.diag(alike(bordered, inside)).min() > 0.999
-    assert np.diag(alike(bordered, shapes())).mean() < 0.9
+    assert np.diag(alike(bordered, descriptors())).mean() < 0.9
 
 
 def test_order_is_as_asked_for() -> None:
     film = fingerprints_of(noise_pictures(9), Fraction(25))
-    forward = shapes_of(film, np.arange(9))
-    assert np.array_equal(shapes_of(film, [8, 2, 2, 0]), forward[[8, 2, 2, 0]])
+    forward = frame_descriptors(film, np.arange(9))
+    assert np.array_equal(frame_descriptors(film, [8, 2, 2, 0]), forward[[8, 2, 2, 0]])
 
 
 def test_size_of_grain_does_not_matter() -> None:
-    fine, coarse = (shapes(replace(PLAIN, grain=grain)) for grain in (2, 8))
+    fine, coarse = (descriptors(replace(PLAIN, grain=grain)) for grain in (2, 8))
     assert np.diag(alike(fine, coarse)).min() > 0.95

@@ -1,4 +1,4 @@
-"""Fingerprints of clips and files: taken once, kept, taken up again, and never believed when they are damaged."""
+"""Extraction of fingerprints: done once, cached, resumed after interruption, and repeated if the file is damaged."""
 
 import os
 import threading
@@ -15,8 +15,7 @@ from tests.media.films import write_film
 from tests.sync_films import ShotFilm
 from vs_align.errors import MediaError
 from vs_align.io.array_types import GenericArray
-from vs_align.measure.fingerprints import extraction as fingerprinting
-from vs_align.measure.fingerprints import fingerprint_file
+from vs_align.measure.fingerprints import extraction, fingerprint_file
 from vs_align.measure.fingerprints.extraction import file_fingerprints, node_fingerprints
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 from vs_align.measure.fingerprints.fingerprint_file import FingerprintWriter
@@ -24,7 +23,7 @@ from vs_align.media import thumbnails as file_pictures
 from vs_align.media.cache import file_identity
 from vs_align.media.cache_versions import FINGERPRINTS
 from vs_align.media.probe import probe
-from vs_align.media.thumbnails import SmallPicture
+from vs_align.media.thumbnails import Thumbnail
 
 SMALL = 8
 """Frames of a block."""
@@ -41,11 +40,11 @@ class Asked:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         self.breaks_after: int | None = None
-        for name in ("small_pictures", "node_pictures"):
-            monkeypatch.setattr(fingerprinting, name, self._counted(getattr(fingerprinting, name)))
+        for name in ("read_thumbnails", "node_thumbnails"):
+            monkeypatch.setattr(extraction, name, self._counted(getattr(extraction, name)))
 
     def _counted(self, inner: object) -> object:
-        def pictures(*args: object) -> Iterator[SmallPicture]:
+        def pictures(*args: object) -> Iterator[Thumbnail]:
             assert callable(inner)
             for picture in inner(*args):
                 if self.count == self.breaks_after:
@@ -63,7 +62,7 @@ class Asked:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprinting, "BLOCK", SMALL)
+    monkeypatch.setattr(extraction, "BLOCK", SMALL)
     monkeypatch.setattr(fingerprint_file, "BLOCK", SMALL)
 
 
@@ -89,10 +88,10 @@ def take(kind: str, path: Path, folder: Path | None, length: int = LENGTH) -> Fi
 
 def same(one: Fingerprints, other: Fingerprints) -> bool:
     pairs: list[tuple[GenericArray, GenericArray]] = [
-        (one.pictures(0, len(one)), other.pictures(0, len(other))),
-        (one.colours(0, len(one)), other.colours(0, len(other))),
+        (one.thumbnails(0, len(one)), other.thumbnails(0, len(other))),
+        (one.colors(0, len(one)), other.colors(0, len(other))),
         (one.times, other.times),
-        (one.light, other.light),
+        (one.brightness, other.brightness),
         (one.contrast, other.contrast),
         (one.change, other.change),
         (one.stats.grid, other.stats.grid),
@@ -106,8 +105,8 @@ def test_a_node_in_numbers() -> None:
     assert (found.rate, found.variable, found.interlaced, found.size) == (Fraction(25), False, False, (162, 90))
     assert found.times == pytest.approx(np.arange(20) / 25)
     wanted = np.stack([ShotFilm(1).picture(n, 96, 54) for n in range(20)]).astype(int)
-    assert np.abs(found.pictures(0, 20) - wanted).mean() < 3
-    assert (found.colours(0, 20) == 128).all()
+    assert np.abs(found.thumbnails(0, 20) - wanted).mean() < 3
+    assert (found.colors(0, 20) == 128).all()
 
 
 def test_a_file_in_numbers(tmp_path: Path) -> None:
@@ -265,7 +264,7 @@ def test_another_version_of_the_method_is_taken_anew(
     file_fingerprints(probe(film), cache)
     asked.taken()
     with monkeypatch.context() as patch:
-        patch.setattr(fingerprinting, "FINGERPRINTS", FINGERPRINTS + 1)
+        patch.setattr(extraction, "FINGERPRINTS", FINGERPRINTS + 1)
         patch.setattr(fingerprint_file, "_MAGIC", b"vs_align fingerprints next\n")
         file_fingerprints(probe(film), cache)
         assert asked.taken() == LENGTH
@@ -289,7 +288,7 @@ def test_without_a_cache_nothing_is_left_behind(
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     found = file_fingerprints(probe(film), None)
     # it can still be read
-    assert len(found.pictures(0, LENGTH)) == LENGTH
+    assert len(found.thumbnails(0, LENGTH)) == LENGTH
     del found
     assert list(folder.iterdir()) == []
     asked.taken()
@@ -373,7 +372,7 @@ def test_the_cache_does_not_grow_forever(tmp_path: Path, monkeypatch: pytest.Mon
     # used again, and so the second is the oldest
     node_fingerprints(clips[0], "clip", tmp_path)
     asked.taken()
-    monkeypatch.setattr(fingerprinting, "_MOST_BYTES", int(3.5 * size))
+    monkeypatch.setattr(extraction, "_MOST_BYTES", int(3.5 * size))
     node_fingerprints(clip(seed=3), "clip", tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
     for each in (clips[0], clips[2]):

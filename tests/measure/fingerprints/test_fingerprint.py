@@ -1,15 +1,16 @@
-"""What fingerprints say of single frames is what was painted into them."""
+"""`Fingerprints`: statistics, cuts, flat and black frames, and the border of synthetic thumbnails."""
 
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from tests.decide.synchronization.film_prints import noise_frames, noise_pictures, prints
+from tests.decide.synchronization.synthetic_fingerprints import noise_frames, noise_pictures, prints
+from tests.memory_fingerprints import MemoryStore, fingerprints_of
 from tests.sync_films import BLACK, ShotFilm, shot_starts
 from vs_align.measure.fingerprints import fingerprint
-from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, MemoryStore, fingerprints_of, frame_stats
-from vs_align.measure.images.scene_cuts import cuts_in
+from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, frame_stats
+from vs_align.measure.images.scene_cuts import detect_cuts
 
 
 def test_numbers_of_frames() -> None:
@@ -19,7 +20,7 @@ def test_numbers_of_frames() -> None:
     luma[2, :, WIDTH // 2 :] = 60
     luma[3, 3:6, 6:9] = 90
     stats = frame_stats(luma, None)
-    assert stats.light.tolist() == pytest.approx([0, 100, 50, 90 * 9 / luma[0].size])
+    assert stats.brightness.tolist() == pytest.approx([0, 100, 50, 90 * 9 / luma[0].size])
     assert stats.contrast.tolist()[:3] == pytest.approx([0, 0, 10])
     assert stats.change.tolist() == pytest.approx([0, 100, 50, (50 * luma[0].size - 9 * 40 + 9 * 50) / luma[0].size])
     assert stats.grid.shape == (4, 18, 32)
@@ -31,22 +32,19 @@ def test_numbers_go_on_from_the_frame_before() -> None:
     luma = noise_pictures(20)
     whole = frame_stats(luma, None)
     parts = [frame_stats(luma[:7], None), frame_stats(luma[7:8], luma[6]), frame_stats(luma[8:], luma[7])]
-    for name in ("light", "contrast", "change", "grid"):
+    for name in ("brightness", "contrast", "change", "grid"):
         assert np.array_equal(getattr(whole, name), np.concatenate([getattr(part, name) for part in parts]))
     assert whole.change[0] == 0
     assert (whole.change[1:] > 1).all()
 
 
-def test_store_and_stretches_give_back_the_pictures() -> None:
+def test_the_store_returns_the_thumbnails() -> None:
     frames = noise_frames(31)
-    film = fingerprints_of(frames.luma, Fraction(25), frames.times, frames.colour)
+    film = fingerprints_of(frames.luma, Fraction(25), frames.times, frames.color)
     assert len(film) == len(frames) == 31
-    assert np.array_equal(film.pictures(4, 9), frames.luma[4:9])
-    assert np.array_equal(film.colours(4, 9), frames.colour[4:9])
+    assert np.array_equal(film.thumbnails(4, 9), frames.luma[4:9])
+    assert np.array_equal(film.colors(4, 9), frames.color[4:9])
     assert np.array_equal(MemoryStore(frames).read(30, 31).times, [1.2])
-    firsts = [first for first, _ in film.stretches(10)]
-    assert firsts == [0, 10, 20, 30]
-    assert np.array_equal(np.concatenate([part for _, part in film.stretches(10)]), frames.luma)
 
 
 def test_times_and_duration() -> None:
@@ -58,13 +56,13 @@ def test_times_and_duration() -> None:
     assert fingerprints_of(noise_pictures(1), Fraction(25)).duration == pytest.approx(0.04)
 
 
-def test_cuts_are_found_wherever_stretches_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuts_do_not_depend_on_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     film = prints(ShotFilm(4), range(700))
     starts = shot_starts(4, 700)
     assert film.cuts.tolist() == starts
     for length in (starts[0], starts[0] + 1, starts[1] - 1, 97):
-        monkeypatch.setattr(fingerprint, "_STRETCH", length)
-        assert prints(ShotFilm(4), range(700)).cuts.tolist() == cuts_in(film.stats.grid) == starts
+        monkeypatch.setattr(fingerprint, "_BATCH", length)
+        assert prints(ShotFilm(4), range(700)).cuts.tolist() == detect_cuts(film.stats.grid) == starts
 
 
 def test_nothing_is_cut_in_one_frame() -> None:

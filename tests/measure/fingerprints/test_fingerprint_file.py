@@ -1,4 +1,4 @@
-"""Files of fingerprints give back what was put in, or say that they cannot; broken runs go on where they stopped."""
+"""Fingerprint files return what was written or raise an error; interrupted runs are resumed."""
 
 import itertools
 import os
@@ -13,11 +13,11 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 
-from tests.decide.synchronization.film_prints import noise_frames
+from tests.decide.synchronization.synthetic_fingerprints import noise_frames
 from tests.folders import REPOSITORY
 from vs_align.io import file_lock
 from vs_align.measure.fingerprints import fingerprint_file
-from vs_align.measure.fingerprints.fingerprint import SmallFrames, frame_stats
+from vs_align.measure.fingerprints.fingerprint import FrameThumbnails, frame_stats
 from vs_align.measure.fingerprints.fingerprint_file import BLOCK, FingerprintFile, FingerprintWriter
 from vs_align.media.cache_versions import FINGERPRINTS
 
@@ -30,17 +30,17 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprint_file, "BLOCK", SMALL)
 
 
-def part_of(frames: SmallFrames, first: int, stop: int) -> SmallFrames:
+def part_of(frames: FrameThumbnails, first: int, stop: int) -> FrameThumbnails:
     part = slice(first, stop)
-    return SmallFrames(frames.luma[part], frames.colour[part], frames.times[part], frames.fields[part])
+    return FrameThumbnails(frames.luma[part], frames.color[part], frames.times[part], frames.fields[part])
 
 
-def add_from(writer: FingerprintWriter, frames: SmallFrames, block: int, stop: int | None = None) -> None:
+def add_from(writer: FingerprintWriter, frames: FrameThumbnails, block: int, stop: int | None = None) -> None:
     for first in range(writer.length, len(frames) if stop is None else stop, block):
         writer.add(part_of(frames, first, first + block))
 
 
-def written(path: Path, frames: SmallFrames, block: int) -> Path:
+def written(path: Path, frames: FrameThumbnails, block: int) -> Path:
     writer = FingerprintWriter(path)
     add_from(writer, frames, block)
     writer.finish(path)
@@ -48,17 +48,17 @@ def written(path: Path, frames: SmallFrames, block: int) -> Path:
     return path
 
 
-def assert_holds(path: Path, frames: SmallFrames) -> None:
+def assert_holds(path: Path, frames: FrameThumbnails) -> None:
     found = FingerprintFile(path)
     whole = found.read(0, len(frames))
     assert np.array_equal(whole.luma, frames.luma)
-    assert np.array_equal(whole.colour, frames.colour)
+    assert np.array_equal(whole.color, frames.color)
     assert np.array_equal(whole.times, frames.times)
     assert np.array_equal(whole.fields, frames.fields)
     assert found.facts == {"interlaced": bool(2 * frames.fields.sum() > len(frames)), "combed": False}
     assert np.array_equal(found.times, frames.times)
     wanted = frame_stats(frames.luma, None)
-    for name in ("light", "contrast", "change", "grid"):
+    for name in ("brightness", "contrast", "change", "grid"):
         assert np.array_equal(getattr(found.stats, name), getattr(wanted, name)), name
 
 
@@ -85,7 +85,7 @@ def test_a_finished_file_changes_its_name(tmp_path: Path) -> None:
 
 
 def test_parts_are_read_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_blocks: None) -> None:
-    monkeypatch.setattr(fingerprint_file, "_KEPT", 2)
+    monkeypatch.setattr(fingerprint_file, "_CACHED_BLOCKS", 2)
     frames = noise_frames(5 * SMALL + 3)
     found = FingerprintFile(written(tmp_path / "a", frames, SMALL))
     pairs = list(itertools.combinations(range(len(frames) + 1), 2))
@@ -94,7 +94,7 @@ def test_parts_are_read_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
         got, wanted = found.read(first, stop), part_of(frames, first, stop)
         assert len(got) == stop - first
         assert np.array_equal(got.luma, wanted.luma)
-        assert np.array_equal(got.colour, wanted.colour)
+        assert np.array_equal(got.color, wanted.color)
         assert np.array_equal(got.times, wanted.times)
         assert np.array_equal(got.fields, wanted.fields)
 
@@ -254,7 +254,7 @@ def test_damage_inside_of_a_block_is_said(tmp_path: Path, small_blocks: None) ->
 _CHILD = """
 import sys, time
 from pathlib import Path
-from tests.decide.synchronization.film_prints import noise_frames
+from tests.decide.synchronization.synthetic_fingerprints import noise_frames
 from vs_align.measure.fingerprints.fingerprint_file import BLOCK, FingerprintWriter
 writer = FingerprintWriter(Path(sys.argv[1]))
 for n in range(2):

@@ -1,12 +1,13 @@
-"""Verification tells right fields from wrong ones, and aligned areas from others."""
+"""The consistency check separates correct from wrong fields, and aligned from other areas."""
 
 import numpy as np
 import pytest
 
 from tests.synth import grid, texture
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.flow.consistency_check import inside_of, verify
-from vs_align.measure.images.field import field_of, neutral_matrix
+from vs_align.measure.flow.consistency_check import check_consistency, inside_clip
+from vs_align.measure.images.field import homography_field
+from vs_align.placement.homography import resize_matrix
 
 WIDTH, HEIGHT = 240, 136
 
@@ -21,12 +22,12 @@ def shift(x: float, y: float) -> Float64Array:
 
 
 def field(x: float = 0, y: float = 0) -> Float32Array:
-    return field_of(shift(x, y), (WIDTH, HEIGHT))
+    return homography_field(shift(x, y), (WIDTH, HEIGHT))
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (0.5, 0.25), (7, -5)])
 def test_a_right_field(x: float, y: float) -> None:
-    found = verify(painted(), painted(x, y), field(x, y), None)
+    found = check_consistency(painted(), painted(x, y), field(x, y), None)
     assert found.residual is not None
     assert found.residual < 0.06
     assert np.count_nonzero(found.reliable) > 0.98 * np.count_nonzero(found.inside)
@@ -35,7 +36,7 @@ def test_a_right_field(x: float, y: float) -> None:
 
 @pytest.mark.parametrize("off", [0.3, 1.0, 3.0])
 def test_the_residual_is_how_far_a_field_is_off(off: float) -> None:
-    found = verify(painted(), painted(), field(off, 0), None)
+    found = check_consistency(painted(), painted(), field(off, 0), None)
     assert found.residual == pytest.approx(off, rel=0.2)
     assert (found.reliable.mean() < 0.2) == (off > 0.75)
 
@@ -43,19 +44,19 @@ def test_the_residual_is_how_far_a_field_is_off(off: float) -> None:
 def test_the_residual_is_in_ref_pixels_whatever_the_size() -> None:
     u, v = grid(720, 408)
     big = texture(u / 3, v / 3, finest=9).astype(np.float32)
-    found = verify(big, big, field_of(shift(2.4, 0), (720, 408)), None)
+    found = check_consistency(big, big, homography_field(shift(2.4, 0), (720, 408)), None)
     assert found.residual == pytest.approx(2.4, rel=0.2)
 
 
 def test_pictures_that_have_nothing_in_common() -> None:
-    found = verify(painted(), painted(seed=1), field(), None)
+    found = check_consistency(painted(), painted(seed=1), field(), None)
     assert found.reliable.mean() < 0.5
 
 
 def test_grades_do_not_matter_and_grain_hardly() -> None:
     grain = np.random.default_rng(0).normal(0, 0.02, (HEIGHT, WIDTH))
     for other in (painted() ** 1.6, painted() * 0.2 + 0.1, painted() + grain):
-        found = verify(painted(), np.asarray(other, np.float32), field(), None)
+        found = check_consistency(painted(), np.asarray(other, np.float32), field(), None)
         assert found.residual is not None
         assert found.residual < 0.2
         assert found.reliable.mean() > 0.95
@@ -65,16 +66,16 @@ def test_an_object_that_differs_is_not_reliable_unless_it_is_excluded() -> None:
     ref, excluded = painted(), np.zeros((HEIGHT, WIDTH), bool)
     excluded[40:96, 80:160] = True
     ref[excluded] = painted(seed=5)[excluded]
-    found = verify(painted(), ref, field(), None)
+    found = check_consistency(painted(), ref, field(), None)
     assert found.reliable[52:84, 92:148].mean() < 0.2
     far = np.ones((HEIGHT, WIDTH), bool)
     far[24:112, 64:176] = False
     assert found.reliable[far].mean() > 0.98
-    assert verify(painted(), ref, field(), excluded).reliable.mean() > 0.98
+    assert check_consistency(painted(), ref, field(), excluded).reliable.mean() > 0.98
 
 
 def test_outside_nothing_is_reliable() -> None:
-    found = verify(painted(), painted(), field(WIDTH + 5, 0), None)
+    found = check_consistency(painted(), painted(), field(WIDTH + 5, 0), None)
     assert not found.inside.any()
     assert not found.reliable.any()
     assert found.residual is None
@@ -82,13 +83,13 @@ def test_outside_nothing_is_reliable() -> None:
 
 def test_flat_pictures_tell_nothing_against_a_field() -> None:
     flat = np.full((HEIGHT, WIDTH), 0.4, np.float32)
-    found = verify(flat, flat * np.float32(0.7), field(2, 2), None)
+    found = check_consistency(flat, flat * np.float32(0.7), field(2, 2), None)
     assert found.residual is None
     assert np.array_equal(found.reliable, found.inside)
 
 
 def test_all_of_it_excluded() -> None:
-    found = verify(painted(), painted(seed=1), field(), np.ones((HEIGHT, WIDTH), bool))
+    found = check_consistency(painted(), painted(seed=1), field(), np.ones((HEIGHT, WIDTH), bool))
     assert found.residual is None
     assert found.reliable.all()
 
@@ -96,12 +97,12 @@ def test_all_of_it_excluded() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (23, 23), (24, 24), (400, 24), (24, 400), (401, 31)])
 def test_awkward_sizes(size: tuple[int, int]) -> None:
     luma = np.random.default_rng(0).random(size[::-1], np.float32)
-    found = verify(luma[:1, :1], luma, field_of(neutral_matrix((1, 1), size), size), None)
+    found = check_consistency(luma[:1, :1], luma, homography_field(resize_matrix((1, 1), size), size), None)
     assert found.inside.shape == found.reliable.shape == size[::-1]
     assert found.inside.all()
-    assert verify(luma, luma, field_of(np.eye(3), size), None).reliable.all()
+    assert check_consistency(luma, luma, homography_field(np.eye(3), size), None).reliable.all()
 
 
 def test_edges_of_pixels_are_inside() -> None:
     places = np.array([[[-0.5, 0], [-0.51, 0], [9.5, 4.5], [9.51, 4], [3, 4.6], [np.nan, 0]]], np.float32)
-    assert inside_of(places, 10, 5).tolist() == [[True, False, True, False, False, False]]
+    assert inside_clip(places, 10, 5).tolist() == [[True, False, True, False, False, False]]

@@ -1,4 +1,4 @@
-"""Which engine runs, and what happens where RIFE cannot."""
+"""Choice of the flow engine, and errors if RIFE cannot run."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,13 @@ from vs_align.errors import AlignError, MissingDependencyError
 from vs_align.measure.flow import engine as engines
 from vs_align.measure.flow.dis.engine import DisEngine
 from vs_align.measure.flow.engine import engine_for
+from vs_align.measure.flow.rife.images import joined_masks
 
 WEIGHTS = SHARED / "weights"
 
 
 def test_the_built_in_engine_runs_where_there_is_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_cuda_is_there", lambda: False)
+    monkeypatch.setattr(engines, "cuda_is_available", lambda: False)
     engine = engine_for(FlowEngine.AUTO, Device.AUTO, 3, 1, False, "spatial")
     assert engine.name == "dis" and not engine.wants_rgb
 
@@ -26,7 +27,7 @@ def test_rife_is_not_chosen_without_weights_even_where_cuda_is(
 ) -> None:
     monkeypatch.setenv("VS_ALIGN_MODELS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(engines, "_cuda_is_there", lambda: True)
+    monkeypatch.setattr(engines, "cuda_is_available", lambda: True)
     assert engine_for(FlowEngine.AUTO, Device.AUTO, 3, 1, False, "spatial").name == "dis"
 
 
@@ -52,7 +53,7 @@ def test_masks_of_clip_move_onto_ref() -> None:
     clip_mask = np.zeros((20, 30), bool)
     clip_mask[5:8, 10:13] = True
     start = np.array([[1.0, 0, 4], [0, 1, 2], [0, 0, 1]])
-    joined = engines._joined(None, clip_mask, start, np.zeros((20, 30), np.float32))
+    joined = joined_masks(None, clip_mask, start, (30, 20))
     assert joined is not None
     ys, xs = np.nonzero(joined)
     assert [int(edge) for edge in (xs.min(), xs.max(), ys.min(), ys.max())] == [6, 8, 3, 5]

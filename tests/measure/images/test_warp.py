@@ -1,13 +1,13 @@
-"""The warp samples a picture at the positions of a field: exactly, sharply, and without aliases."""
+"""Resampling along a field: exact, sharp and without aliasing."""
 
 import numpy as np
 import pytest
 
 from tests.synth import grid, texture
 from vs_align.io.array_types import AnyArray, Float32Array
-from vs_align.measure.images.field import field_of, neutral_matrix
-from vs_align.measure.images.sampling import cubic_table, lanczos_table
-from vs_align.measure.images.warp import shrinkage, warp
+from vs_align.measure.images.field import homography_field
+from vs_align.measure.images.warp import cubic_table, lanczos_table, shrinkage, warp
+from vs_align.placement.homography import resize_matrix
 
 PEAKS: dict[type, float | None] = {np.uint8: 255.0, np.uint16: 65535.0, np.float32: None}
 SIZES = [(1, 1), (1, 9), (9, 1), (5, 7), (17, 13), (64, 48)]
@@ -24,7 +24,7 @@ def warped(picture: AnyArray, field: Float32Array, peak: float | None = None) ->
 
 
 def shift(x: float, y: float, size: tuple[int, int]) -> Float32Array:
-    return field_of(np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64), size)
+    return homography_field(np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64), size)
 
 
 def noise(size: tuple[int, int], dtype: type) -> AnyArray:
@@ -46,7 +46,7 @@ def test_whole_positions_are_exact(dtype: type, size: tuple[int, int]) -> None:
 def test_the_three_planes_do_not_mix() -> None:
     planes = [np.full((20, 30), value, np.uint8) for value in (10, 20, 30)]
     out = [np.zeros((20, 30), np.uint8) for _ in planes]
-    for field in (shift(0.3, 0.7, (30, 20)), field_of(np.diag([3.0, 3.0, 1.0]), (30, 20))):
+    for field in (shift(0.3, 0.7, (30, 20)), homography_field(np.diag([3.0, 3.0, 1.0]), (30, 20))):
         warp(planes, field, 255.0, out)
         assert [np.unique(plane).tolist() for plane in out] == [[10], [20], [30]]
 
@@ -87,7 +87,7 @@ def test_overshoots_of_floats_stay() -> None:
 def test_a_picture_that_shrinks_is_not_aliased() -> None:
     u, v = grid(256, 192)
     stripes = (0.5 + 0.5 * np.cos(np.pi * u) * np.cos(np.pi * v)).astype(np.float32)
-    field = field_of(neutral_matrix((256, 192), (64, 48)), (64, 48))
+    field = homography_field(resize_matrix((256, 192), (64, 48)), (64, 48))
     assert np.abs(warped(stripes, field) - 0.5)[4:-4, 4:-4].max() < 0.01
     smooth = texture(u, v, finest=40)
     x, y = grid(64, 48)
@@ -97,9 +97,9 @@ def test_a_picture_that_shrinks_is_not_aliased() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_shrinkage(size: tuple[int, int]) -> None:
-    assert shrinkage(field_of(np.eye(3), size)) == (1, 1)
-    assert shrinkage(field_of(np.diag([0.5, 0.25, 1]), size)) == (1, 1)
-    across, down = shrinkage(field_of(np.diag([2.0, 4.0, 1.0]), size))
+    assert shrinkage(homography_field(np.eye(3), size)) == (1, 1)
+    assert shrinkage(homography_field(np.diag([0.5, 0.25, 1]), size)) == (1, 1)
+    across, down = shrinkage(homography_field(np.diag([2.0, 4.0, 1.0]), size))
     assert across == (2 if size[0] > 1 else 1)
     assert down == (4 if size[1] > 1 else 1)
 
@@ -107,9 +107,9 @@ def test_shrinkage(size: tuple[int, int]) -> None:
 def test_shrinkage_of_a_turned_picture_is_that_of_its_axes() -> None:
     cos = np.cos(np.pi / 4)
     turned = np.array([[cos, -cos, 0], [cos, cos, 0], [0, 0, 1]])
-    assert shrinkage(field_of(turned, (64, 48))) == (1, 1)
-    assert shrinkage(field_of(turned @ np.diag([2.0, 2.0, 1.0]), (64, 48))) == (2, 2)
-    assert shrinkage(field_of(np.diag([500.0, 1.0, 1.0]), (64, 48))) == (16, 1)
+    assert shrinkage(homography_field(turned, (64, 48))) == (1, 1)
+    assert shrinkage(homography_field(turned @ np.diag([2.0, 2.0, 1.0]), (64, 48))) == (2, 2)
+    assert shrinkage(homography_field(np.diag([500.0, 1.0, 1.0]), (64, 48))) == (16, 1)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0, 7.25])

@@ -1,9 +1,9 @@
-"""The search in a window gives the answer of comparing everything."""
+"""The pruned window search returns the result of comparing every candidate."""
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import pytest
 
 from tests.measure.metrics.toy import MeanDifference
 from vs_align.io.array_types import Float64Array
-from vs_align.measure.metrics.best_match_search import Found, Slack, search
+from vs_align.measure.metrics.best_match_search import BestMatch, find_best_match
+from vs_align.measure.metrics.metric import ALL_SCORES, ScoreTolerance
 
-NO_SLACK = Slack()
+BEST_ONLY = ScoreTolerance()
 
 
 @dataclass
@@ -36,9 +37,15 @@ def samples(count: int, seed: int, pictures: int) -> list[Sample]:
 
 
 def find(
-    metric: Any, ref: Sample, window: Sequence[Sample], first: int, centre: int, hint: int, slack: Slack = NO_SLACK
-) -> Found:
-    return search(metric, ref, {first + i: sample for i, sample in enumerate(window)}, centre, hint, slack)
+    metric: Any,
+    ref: Sample,
+    window: Sequence[Sample],
+    first: int,
+    center: int,
+    hint: int,
+    exact: ScoreTolerance = BEST_ONLY,
+) -> BestMatch:
+    return find_best_match(metric, ref, {first + i: sample for i, sample in enumerate(window)}, center, hint, exact)
 
 
 @pytest.mark.parametrize("bounded", [True, False])
@@ -47,13 +54,13 @@ def test_equals_comparing_everything(bounded: bool, seed: int) -> None:
     draw = random.Random(seed)
     window = samples(13, seed, draw.choice([3, 30]))
     ref = draw.choice([*window, *samples(3, seed + 100, 3)])
-    first, centre = draw.randint(0, 9), draw.randint(3, 18)
+    first, center = draw.randint(0, 9), draw.randint(3, 18)
     exact = [float(np.abs(s.value - ref.value).mean()) for s in window]
-    order = sorted(range(13), key=lambda i: (exact[i], abs(first + i - centre), -(first + i)))
-    for slack in (Slack(), Slack(0.3, 0.01), Slack(0.0, inf)):
-        found = find(MeanDifference(bounded), ref, window, first, centre, draw.randint(-5, 40), slack)
+    order = sorted(range(13), key=lambda i: (exact[i], abs(first + i - center), -(first + i)))
+    for tolerance in (ScoreTolerance(), ScoreTolerance(0.3, 0.01), ALL_SCORES):
+        found = find(MeanDifference(bounded), ref, window, first, center, draw.randint(-5, 40), tolerance)
         assert found.winner == first + order[0]
-        limit = slack.limit(min(exact))
+        limit = tolerance.limit(min(exact))
         for i, score in enumerate(exact):
             if score <= limit:
                 assert found.scores[first + i] == score
@@ -94,7 +101,7 @@ def test_scores_within_the_tolerance_are_equal() -> None:
     ref = Sample(b"ref", np.zeros((3, 2, 2)))
     metric = MeanDifference()
     assert find(metric, ref, window, 0, 1, 1).winner == 3
-    metric.tolerance = 0.001  # type: ignore[attr-defined]
+    metric.rounding = 0.001
     assert find(metric, ref, window, 0, 1, 1).winner == 1
     assert find(metric, ref, window, 0, 1, 3).winner == 1
 
@@ -107,4 +114,4 @@ def test_pictures_that_are_no_numbers_never_win() -> None:
 
 
 def test_an_empty_window() -> None:
-    assert search(MeanDifference(), samples(1, 0, 1)[0], {}, 0, 0, Slack()) == Found(-1, {})
+    assert find_best_match(MeanDifference(), samples(1, 0, 1)[0], {}, 0, 0, BEST_ONLY) == BestMatch(-1, {})

@@ -1,4 +1,4 @@
-"""Features are made once, kept by use, and bounded in bytes."""
+"""Features are prepared once, evicted by last use, and bounded in bytes."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The registry: every row can be trusted, and the choice among them is said."""
+"""The metric registry: every row is complete, and the choice among the metrics is logged."""
 
 import logging
 from dataclasses import replace
@@ -10,8 +10,18 @@ import pytest
 from vs_align.enums import Device, TemporalPrecision
 from vs_align.errors import ArgumentError, MissingDependencyError
 from vs_align.measure.metrics import registry
-from vs_align.measure.metrics.registry import METRICS, MetricRow, Pictures, build, metric_named, missing_for, on_device
-from vs_align.measure.networks import weights
+from vs_align.measure.metrics.registry import (
+    METRICS,
+    MetricInput,
+    MetricRow,
+    SearchKind,
+    build,
+    metric_named,
+    missing_for,
+    on_device,
+)
+from vs_align.measure.networks import torch_runtime, weights
+from vs_align.render.temporal.searches import SEARCHES
 
 
 class Made:
@@ -30,8 +40,14 @@ def test_rows_are_whole(row: MetricRow) -> None:
     assert row.noise.relative > 0 < row.noise.absolute
     assert row.title
     assert row.best_for
-    assert row.licence
-    assert bool(row.plugin) == bool(row.plugin_advice)
+    assert row.license
+    assert bool(row.plugin) == bool(row.plugin_advice) == (row.search is SearchKind.PLUGIN)
+    assert bool(row.factory) == (row.search is SearchKind.FEATURES)
+    assert not row.cuda_row or row.cuda_row in METRICS
+
+
+def test_every_kind_of_search_is_there() -> None:
+    assert SEARCHES.keys() == {row.search for row in METRICS.values()}
 
 
 def test_precisions_name_metrics() -> None:
@@ -44,7 +60,7 @@ def test_precision_3_without_weights_is_structure_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(weights, "find", lambda name: None)
-    monkeypatch.setattr(registry, "_said", set())
+    monkeypatch.setattr(registry, "_warned", set())
     with caplog.at_level(logging.INFO, "vs_align"):
         for _ in range(3):
             assert metric_named("temporal", TemporalPrecision.STRUCTURE).name == "structure"
@@ -57,7 +73,8 @@ def test_precision_3_with_weights_is_topiq(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(weights, "find", lambda name: tmp_path / name)
     assert metric_named("temporal", TemporalPrecision.STRUCTURE).name == "topiq"
     monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "timm" else object())
-    assert missing_for(METRICS["topiq"]).startswith("needs timm. Install it with: pip install")
+    assert missing_for(METRICS["topiq"]).startswith("needs timm. Run: ")
+    assert "pip install torch timm kornia" in missing_for(METRICS["topiq"])
 
 
 def test_what_is_named_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,8 +102,8 @@ def test_metrics_are_made_where_they_run(
     here = f"{__name__}:Made"
     more = {key: here if value == "F" else value for key, value in more.items()}
     row = replace(METRICS["butteraugli"], factory=here, cuda_factory="", options={"norm": "3"})
-    monkeypatch.setattr(registry, "_cuda_is_there", lambda: cuda)
-    monkeypatch.setattr(weights, "locate", lambda name: f"{name}.pth")
+    monkeypatch.setattr(torch_runtime, "cuda_is_available", lambda: cuda)
+    monkeypatch.setattr("vs_align.measure.networks.download.locate", lambda name: f"{name}.pth")
     made: Any = build(replace(row, **more), device, 5)  # type: ignore[arg-type]
     assert isinstance(made, Made)
     assert (made.arguments, made.options) == expected
@@ -95,7 +112,7 @@ def test_metrics_are_made_where_they_run(
 def test_every_metric_with_a_factory_can_be_made_on_the_cpu() -> None:
     for row in METRICS.values():
         if row.factory and not row.model:
-            assert row.pictures is Pictures.RGB
+            assert row.input is MetricInput.RGB
             assert build(row, Device.CPU) is not None
 
 

@@ -1,16 +1,15 @@
-"""A metric that is small enough to be understood, for tests of what is around metrics."""
+"""A minimal metric, for tests of the code around metrics."""
 
 import threading
-from collections.abc import Sequence
 from math import inf
 
 import numpy as np
 
-from vs_align.io.array_types import Float64Array
-from vs_align.measure.metrics.metric import Picture
+from vs_align.io.array_types import Float64Array, RgbImage
+from vs_align.measure.metrics.metric import Metric
 
 
-class MeanDifference:
+class MeanDifference(Metric[Float64Array]):
     """Mean absolute difference of all samples in shares of the peak, with the difference of means as bound.
 
     Args:
@@ -19,22 +18,23 @@ class MeanDifference:
     """
 
     zero_for_equal = True
+    rounding = 0.0
 
     def __init__(self, bounded: bool = True, early: bool = True) -> None:
         self.bounded, self.early = bounded, early
         self.prepared = self.compared = 0
         self._lock = threading.Lock()
 
-    def prepare(self, picture: Picture) -> Float64Array:
-        """Return the picture as shares of the peak."""
+    def prepare(self, image: RgbImage) -> Float64Array:
+        """Return the image as shares of the peak."""
         with self._lock:
             self.prepared += 1
-        assert picture.shape[0] == 3
-        peak = {1: 255.0, 2: 65535.0, 4: 1.0}[picture.itemsize]
-        return picture.astype(np.float64) / peak
+        assert image.shape[0] == 3
+        peak = {1: 255.0, 2: 65535.0, 4: 1.0}[image.itemsize]
+        return image.astype(np.float64) / peak
 
     def size(self, features: Float64Array) -> int:
-        """Return the bytes of the picture."""
+        """Return the bytes of the image."""
         return features.nbytes
 
     def bound(self, candidate: Float64Array, ref: Float64Array) -> float:
@@ -47,7 +47,3 @@ class MeanDifference:
             self.compared += 1
         exact = float(np.abs(candidate - ref).mean())
         return (exact + limit) / 2 if self.early and exact > limit else exact
-
-    def scores(self, candidates: Sequence[Float64Array], ref: Float64Array, limit: float = inf) -> list[float]:
-        """Return the scores one by one."""
-        return [self.score(candidate, ref, limit) for candidate in candidates]

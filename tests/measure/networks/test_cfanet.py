@@ -1,4 +1,4 @@
-"""CFANet gives what the published network gives with the same weights, layer by layer."""
+"""CFANet equals the published network with the same weights, layer by layer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

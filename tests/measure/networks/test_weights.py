@@ -1,4 +1,4 @@
-"""Weights are found, checked, and downloaded whole or not at all."""
+"""Weights are found, verified, and downloaded completely or not at all."""
 
 import hashlib
 import shutil
@@ -61,16 +61,16 @@ def offer(monkeypatch: pytest.MonkeyPatch, *contents: bytes | Exception) -> list
 def test_named_folder_goes_before_the_cache(places: tuple[Path, Path]) -> None:
     assert weights.find("rife") is weights.available("rife") is None
     in_cache = put(places[1])
-    assert weights.available("rife") == weights.locate("rife") == in_cache
+    assert weights.available("rife") == download.locate("rife") == in_cache
     named = put(places[0])
-    assert weights.available("rife") == weights.locate("rife") == named
+    assert weights.available("rife") == download.locate("rife") == named
 
 
 def test_wrong_file_is_refused_and_kept(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = offer(monkeypatch, CONTENT)
     for content in (CONTENT[:-1], CONTENT[:-1] + b"!"):
         path = put(places[0], content)
-        for look in (weights.available, weights.locate):
+        for look in (weights.available, download.locate):
             with pytest.raises(AlignError, match=r"flownet_v4\.14\.pkl is not .* as published.*sha256"):
                 look("rife")
         assert path.read_bytes() == content
@@ -99,35 +99,35 @@ def test_file_is_hashed_once_until_it_changes(places: tuple[Path, Path], monkeyp
 def test_missing_file_says_what_to_do(places: tuple[Path, Path]) -> None:
     for download_it in (False, True):
         with pytest.raises(AlignError) as caught:
-            weights.locate("rife", download=download_it)
+            download.locate("rife", download=download_it)
         text = str(caught.value)
         assert all(word in text for word in ("flownet_v4.14.pkl", weights.MODELS["rife"].sha256, str(places[0])))
         assert 'engine="dis"' in text
 
 
 def test_unknown_model_is_an_argument_error() -> None:
-    for look in (weights.find, weights.available, weights.locate):
+    for look in (weights.find, weights.available, download.locate):
         with pytest.raises(ArgumentError, match=r"must be one of rife, xfeat"):
             look("alexnet")
 
 
 def test_download_appears_whole(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, CONTENT)
-    path = weights.locate("rife")
+    path = download.locate("rife")
     assert (path.parent, path.read_bytes()) == (places[1], CONTENT)
     assert list(places[1].iterdir()) == [path]
 
 
 def test_next_source_is_tried(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = offer(monkeypatch, OSError("no route to host"), b"something else", CONTENT, CONTENT)
-    assert weights.locate("rife").read_bytes() == CONTENT
+    assert download.locate("rife").read_bytes() == CONTENT
     assert asked == [0, 1, 2]
 
 
 def test_nothing_is_left_when_all_fail(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, OSError("no route to host"), b"something else")
     with pytest.raises(AlignError, match=r"source 0: no route to host; source 1: .* is not .*Put flownet"):
-        weights.locate("rife")
+        download.locate("rife")
     assert not list(places[1].iterdir())
     assert weights.available("rife") is None
 
@@ -184,14 +184,14 @@ def test_a_sha256_of_which_the_beginning_is_known(places: tuple[Path, Path], mon
     digest = hashlib.sha256(CONTENT).hexdigest()
     monkeypatch.setitem(weights.MODELS, "rife", replace(weights.MODELS["rife"], sha256=digest[:8], size=None))
     path = put(places[0])
-    assert weights.locate("rife") == path
+    assert download.locate("rife") == path
     for content in (CONTENT[:-1], CONTENT + b"!", b""):
         put(places[0], content)
         with pytest.raises(AlignError, match=rf"as published.*must have a sha256 that begins with {digest[:8]}\."):
             weights.available("rife")
     path.unlink()
     with pytest.raises(AlignError, match=rf"flownet_v4\.14\.pkl \(a sha256 that begins with {digest[:8]}\) into"):
-        weights.locate("rife", download=False)
+        download.locate("rife", download=False)
 
 
 @pytest.mark.parametrize("name", list(weights.MODELS))

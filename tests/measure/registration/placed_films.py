@@ -1,4 +1,4 @@
-"""Two films of one world, one of which shows what the other one shows at a known place."""
+"""Pairs of synthetic videos of one scene with a known placement."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import vapoursynth as vs
 from tests.measure.registration.scenes import scene, seen, shifted
 from tests.synth import clip_of
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.registration.placement_search.subpixel import placed_on
+from vs_align.measure.registration.placement_search.subpixel import matrix_from_edges
 from vs_align.placement.placement import Placement
 
 Size = tuple[int, int]
@@ -93,7 +93,7 @@ class PlacedFilms:
 def window(x: float, y: float, ref_size: Size, scale: float = 1.0, scale_y: float | None = None) -> Float64Array:
     """The transform that lays ref's top left corner on a place of clip, edge on edge."""
     high = scale if scale_y is None else scale_y
-    return placed_on((x, y, x + scale * ref_size[0], y + high * ref_size[1]), ref_size)
+    return matrix_from_edges((x, y, x + scale * ref_size[0], y + high * ref_size[1]), ref_size)
 
 
 def error_of(placement: Placement, n: int, truth: Float64Array) -> float:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.images.field import neutral_matrix
+from vs_align.placement.homography import resize_matrix
 
 Size = tuple[int, int]
 
@@ -74,7 +74,7 @@ def seen(picture: Float32Array, matrix: Float64Array, size: Size) -> Float32Arra
     double = size[0] * 2, size[1] * 2
     fine = cv2.warpPerspective(
         picture,
-        matrix @ neutral_matrix(size, double),
+        matrix @ resize_matrix(size, double),
         double,
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,

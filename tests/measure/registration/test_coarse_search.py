@@ -1,12 +1,12 @@
-"""The cheap search: known shifts and zooms come back, and nothing is made of nothing."""
+"""Coarse registration recovers known shifts and scales, and rejects unrelated content."""
 
 import numpy as np
 import pytest
 
 from tests.measure.registration.scenes import errors, noisy, pair, scene, shifted, turned, with_logo
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.images.field import neutral_matrix
-from vs_align.measure.registration.coarse_search import near
+from vs_align.measure.registration.coarse_search import register_coarse
+from vs_align.placement.homography import resize_matrix
 
 SIZE = (320, 180)
 MOVES = {
@@ -37,19 +37,19 @@ def test_a_known_move_comes_back_within_a_pixel(move: Float64Array, change: str)
     }[change](clip)
     if change == "logo":
         ref = with_logo(ref)
-    found = near(clip, ref)
+    found = register_coarse(clip, ref)
     assert found.found and not found.reason
     assert errors(found.matrix, truth, SIZE, SIZE).max() < 1.0
-    assert errors(neutral_matrix(SIZE, SIZE), truth, SIZE, SIZE).mean() > 4, "there was something to find"
+    assert errors(resize_matrix(SIZE, SIZE), truth, SIZE, SIZE).mean() > 4, "there was something to find"
     assert 0.35 < found.agreement <= 1
 
 
 def test_clip_may_have_another_size_and_shape() -> None:
     size = (501, 377)
     clip, ref, _ = pair(2, np.eye(3), SIZE, SIZE)
-    neutral = neutral_matrix(size, SIZE)
+    neutral = resize_matrix(size, SIZE)
     big, ref, truth = pair(2, shifted(*(15, -10)) @ np.diag([size[0] / SIZE[0], size[1] / SIZE[1], 1]), SIZE, size)
-    found = near(big, ref)
+    found = register_coarse(big, ref)
     assert found.found
     assert errors(found.matrix, truth, SIZE, size).max() < 1.6
     assert errors(neutral, truth, SIZE, size).mean() > 10
@@ -60,7 +60,7 @@ def test_black_borders_do_not_hold_the_picture_back() -> None:
     clip, ref, truth = pair(3, shifted(12, 5))
     for picture in (clip, ref):
         picture[:22], picture[-22:] = 0.06, 0.06
-    found = near(clip, ref)
+    found = register_coarse(clip, ref)
     assert found.found
     assert errors(found.matrix, truth, SIZE, SIZE).max() < 1.0
 
@@ -71,8 +71,10 @@ def test_excluded_areas_do_not_count() -> None:
     ref[30:150, 90:300] = clip[30:150, 90:300] = other[100:220, 100:310]
     excluded = np.zeros(ref.shape, bool)
     excluded[28:152, 88:302] = True
-    assert not near(clip, ref).found or errors(near(clip, ref).matrix, truth, SIZE, SIZE).max() > 5
-    found = near(clip, ref, excluded, excluded)
+    assert (
+        not register_coarse(clip, ref).found or errors(register_coarse(clip, ref).matrix, truth, SIZE, SIZE).max() > 5
+    )
+    found = register_coarse(clip, ref, excluded, excluded)
     assert found.found
     assert errors(found.matrix, truth, SIZE, SIZE).max() < 1.0
 
@@ -98,31 +100,31 @@ BLANK = np.full((187, 333), 0.3, np.float32)
     ids=["same", "same but noise", "flat ref", "flat clip", "flat", "noise", "other", "other size", "nan", "inf"],
 )
 def test_where_there_is_nothing_to_find_the_answer_is_exactly_neutral(clip: Float32Array, ref: Float32Array) -> None:
-    found = near(clip, ref)
+    found = register_coarse(clip, ref)
     sizes = clip.shape[::-1], ref.shape[::-1]
     assert not found.found and found.reason
-    assert np.array_equal(found.matrix, neutral_matrix(*sizes))
+    assert np.array_equal(found.matrix, resize_matrix(*sizes))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (15, 15), (17, 33), (16, 400)])
 @pytest.mark.parametrize("other", [(1, 1), (64, 48)])
 def test_no_size_is_too_small_to_answer(size: tuple[int, int], other: tuple[int, int]) -> None:
     for clip_size, ref_size in ((size, other), (other, size)):
-        found = near(scene(1)[: clip_size[1], : clip_size[0]], scene(2)[: ref_size[1], : ref_size[0]])
+        found = register_coarse(scene(1)[: clip_size[1], : clip_size[0]], scene(2)[: ref_size[1], : ref_size[0]])
         assert np.isfinite(found.matrix).all()
         if not found.found:
-            assert np.array_equal(found.matrix, neutral_matrix(clip_size, ref_size))
+            assert np.array_equal(found.matrix, resize_matrix(clip_size, ref_size))
 
 
 def test_the_answer_is_always_the_same() -> None:
     clip, ref, _ = pair(8, MOVES["all"])
-    assert np.array_equal(near(clip, ref).matrix, near(clip.copy(), ref.copy()).matrix)
+    assert np.array_equal(register_coarse(clip, ref).matrix, register_coarse(clip.copy(), ref.copy()).matrix)
 
 
 def test_pictures_are_not_written_to() -> None:
     clip, ref, _ = pair(8, MOVES["all"])
     before = clip.copy(), ref.copy()
-    near(clip, ref)
+    register_coarse(clip, ref)
     assert np.array_equal(clip, before[0]) and np.array_equal(ref, before[1])
 
 
@@ -131,6 +133,6 @@ def test_a_subject_that_moves_on_its_own_does_not_count() -> None:
     subject = scene(11)[200:290, 300:400]
     ref[50:140, 60:160] = subject
     clip[60:150, 180:280] = subject
-    found = near(clip, ref)
+    found = register_coarse(clip, ref)
     assert found.found
     assert errors(found.matrix, truth, SIZE, SIZE).max() < 1.0

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from tests.media.films import write_film
-from vs_align.media.color import ColourTags
+from vs_align.media.color import ColorTags
+from vs_align.media.pixel_format import format_for_size
 from vs_align.media.probe import probe
-from vs_align.media.scripts.overlay import OverlayScript, ScriptLayer, fitting_format, preview_size
+from vs_align.media.scripts.overlay import OverlayScript, ScriptLayer, preview_size
 from vs_align.media.source import Source, open_source
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Source:
     source = open_source(probe(write_film(tmp_path_factory.mktemp("film") / "it's a film.mkv", range(4))))
-    return replace(source, tags=ColourTags(chroma=0))
+    return replace(source, tags=ColorTags(chroma=0))
 
 
 def script(bg: Source, fg: Source | None = None, **changes: Any) -> OverlayScript:
@@ -92,7 +93,7 @@ def test_preview_divides_sizes_and_margin(film: Source) -> None:
     ],
 )
 def test_subsampling_goes_where_the_size_does_not_allow_for_it(name: str, size: tuple[int, int], made: str) -> None:
-    assert fitting_format(name, size) == made
+    assert format_for_size(name, size) == made
 
 
 @pytest.mark.parametrize(
@@ -134,21 +135,21 @@ def test_conversions_work(film: Source, source: str, wanted: str, tmp_path: Path
 
 
 def test_tags_are_those_of_bg_as_far_as_the_format_can_say_so(film: Source) -> None:
-    tagged = replace(film, tags=ColourTags(matrix=1, transfer=1, full_range=False, chroma=0))
+    tagged = replace(film, tags=ColorTags(matrix=1, transfer=1, full_range=False, chroma=0))
     assert script(tagged).tags == tagged.tags
     assert script(tagged, format="YUV444P8").tags.chroma is None
-    assert script(tagged, format="RGB24").tags == ColourTags(transfer=1, full_range=True)
+    assert script(tagged, format="RGB24").tags == ColorTags(transfer=1, full_range=True)
     grey = replace(film, format="GRAY8", is_yuv=False)
     assert (script(grey).tags.full_range, script(grey, format="GRAY8").tags.full_range) == (False, True)
     assert "bg = bg.std.SetFrameProps(_Range=vs.RANGE_FULL)" in script(grey).text()
-    limited = replace(grey, tags=ColourTags(full_range=False))
+    limited = replace(grey, tags=ColorTags(full_range=False))
     assert script(limited, format="GRAY8").tags.full_range is False
     assert "SetFrameProps" not in script(limited).text()
     small = replace(film, width=640, height=360)
     # a small picture without tags is taken for BT.601, and a large one would not be
     assert script(small, size=(1920, 1080)).tags.matrix == 6
     assert script(small, size=(640, 480)).tags.matrix is None
-    turned = replace(film, tags=ColourTags(sample_aspect=(4, 3)))
+    turned = replace(film, tags=ColorTags(sample_aspect=(4, 3)))
     assert script(film, turned, options={"canvas": "fg"}).tags.sample_aspect == (4, 3)
     assert script(film, turned).tags.sample_aspect is None
 

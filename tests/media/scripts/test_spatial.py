@@ -9,7 +9,7 @@ import pytest
 
 from tests.media.films import write_film
 from vs_align.errors import MediaError
-from vs_align.media.color import ColourTags
+from vs_align.media.color import ColorTags
 from vs_align.media.frame_props import read_alignments
 from vs_align.media.probe import probe
 from vs_align.media.scripts.comparison import CompareStyle, Comparison
@@ -20,7 +20,7 @@ from vs_align.media.source import Source, open_source
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Source:
     source = open_source(probe(write_film(tmp_path_factory.mktemp("film") / "film.mkv", range(4))))
-    return replace(source, tags=ColourTags(chroma=0))
+    return replace(source, tags=ColorTags(chroma=0))
 
 
 def sized(source: Source, width: int, height: int, **changes: Any) -> Source:
@@ -60,14 +60,14 @@ def test_colours_that_the_size_told_are_named_where_the_size_changes(film: Sourc
     assert SpatialScript(large, small).tags.matrix == 1
     assert "format=vs.RGBS, matrix_in=6" in SpatialScript(small, large).text()
     assert "matrix=6," in SpatialScript(small, large).text()
-    tagged = replace(small, tags=ColourTags(matrix=5))
+    tagged = replace(small, tags=ColorTags(matrix=5))
     assert SpatialScript(tagged, large).tags.matrix == 5
     assert "matrix_in=1" in SpatialScript(tagged, large).text(), "of ref, which does not say"
     assert "matrix=5," in SpatialScript(tagged, large).text()
 
 
 def test_pixels_have_the_shape_of_those_of_ref(film: Source) -> None:
-    wide = replace(film, tags=ColourTags(sample_aspect=(64, 45)))
+    wide = replace(film, tags=ColorTags(sample_aspect=(64, 45)))
     assert SpatialScript(wide, film).tags.sample_aspect is None
     assert SpatialScript(film, wide).tags.sample_aspect == (64, 45)
 

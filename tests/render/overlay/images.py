@@ -7,7 +7,7 @@ import vapoursynth as vs
 
 from vs_align.io.array_types import AnyArray
 from vs_align.placement.transform import Size, Transform
-from vs_align.render.overlay.coverage import grids_of
+from vs_align.render.overlay.coverage import sample_grids
 
 Function = Callable[[AnyArray, AnyArray], AnyArray]
 
@@ -52,7 +52,7 @@ def noisy(form: int, size: Size, seed: int = 0, length: int = 1, **props: int) -
 def sampled(form: int, size: Size, function: Function, location: int = 0, scale: float = 1) -> list[AnyArray]:
     """Return planes that show a function of positions in pixels, chroma where its samples lie, times a scale."""
     out = []
-    for shape, grid in zip(shapes_of(form, size), grids_of(vs.core.get_video_format(form), location), strict=True):
+    for shape, grid in zip(shapes_of(form, size), sample_grids(vs.core.get_video_format(form), location), strict=True):
         xs = grid.step_x * np.arange(shape[1])[None, :] + grid.x
         ys = grid.step_y * np.arange(shape[0])[:, None] + grid.y
         out.append(function(xs + 0 * ys, ys + 0 * xs) * scale)
@@ -83,5 +83,5 @@ def turned(bg: Size, fg: Size, x: float, y: float, degrees: float, scale: float 
 
 
 def wave(x: AnyArray, y: AnyArray) -> AnyArray:
-    """A smooth picture, 0.1 to 0.9."""
+    """A smooth image, 0.1 to 0.9."""
     return 0.5 + 0.2 * np.sin(x / 5.3 + y / 17) + 0.2 * np.cos(y / 6.1 - x / 23)

@@ -1,4 +1,4 @@
-"""What a `Look` asks for: feather, opacity, masks, canvases, backgrounds."""
+"""What a `BlendOptions` asks for: feather, opacity, masks, canvases, backgrounds."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from vs_align.enums import Background, Canvas
 from vs_align.errors import ArgumentError
 from vs_align.io.array_types import AnyArray
 from vs_align.placement.transform import Size, Transform
-from vs_align.render.overlay.composite import Look, composite
+from vs_align.render.overlay.composite import BlendOptions, composite
 
 SIZE, SMALL = (64, 48), (32, 24)
 
@@ -18,7 +18,7 @@ def flat(form: int, size: Size, value: float, **props: int) -> vs.VideoNode:
     return painted(form, size, [np.full(shape, value) for shape in shapes_of(form, size)], **props)
 
 
-def shares(transform: Transform, look: Look, form: int = vs.GRAYS, **masks: vs.VideoNode) -> list[AnyArray]:
+def shares(transform: Transform, look: BlendOptions, form: int = vs.GRAYS, **masks: vs.VideoNode) -> list[AnyArray]:
     """Return how much of fg there is in every sample."""
     return planes_of(composite(flat(form, SIZE, 0), flat(form, SMALL, 1), [transform], look, **masks))
 
@@ -28,7 +28,7 @@ def ramp(distance: np.ndarray, margin: float) -> np.ndarray:
 
 
 def test_the_feather_is_a_cosine_over_its_margin() -> None:
-    (plane,) = shares(upright(SIZE, SMALL, 16, 12), Look(smooth=True, margin=6))
+    (plane,) = shares(upright(SIZE, SMALL, 16, 12), BlendOptions(smooth=True, margin=6))
     distance = np.arange(16) + 0.5
     assert plane[24, 16:32] == pytest.approx(ramp(distance, 6), abs=1e-6)
     assert plane[24, 32:48] == pytest.approx(ramp(distance, 6)[::-1], abs=1e-6)
@@ -38,7 +38,7 @@ def test_the_feather_is_a_cosine_over_its_margin() -> None:
 
 
 def test_the_feather_of_chroma_is_where_chroma_lies() -> None:
-    _, chroma, _ = shares(upright(SIZE, SMALL, 16, 12), Look(smooth=True, margin=6), vs.YUV420PS)
+    _, chroma, _ = shares(upright(SIZE, SMALL, 16, 12), BlendOptions(smooth=True, margin=6), vs.YUV420PS)
     assert chroma[12, 8:16] == pytest.approx(ramp(2 * np.arange(8) + 0.5, 6), abs=1e-6)
 
 
@@ -48,7 +48,7 @@ def test_the_feather_of_chroma_is_where_chroma_lies() -> None:
      ((31.7, 23.8), "right bottom"), ((-5, -5), "left top")],
 )  # fmt: skip
 def test_no_feather_at_edges_that_touch_the_border(at: tuple[float, float], whole_edges: str) -> None:
-    (plane,) = shares(upright(SIZE, SMALL, *at), Look(smooth=True, margin=6))
+    (plane,) = shares(upright(SIZE, SMALL, *at), BlendOptions(smooth=True, margin=6))
     x, y = at
     middle = int(max(0, y) + min(48, y + 24)) // 2, int(max(0, x) + min(64, x + 32)) // 2
     left, top = int(np.ceil(max(0, x))), int(np.ceil(max(0, y)))
@@ -62,13 +62,13 @@ def test_no_feather_at_edges_that_touch_the_border(at: tuple[float, float], whol
 
 
 def test_opacity() -> None:
-    (plane,) = shares(upright(SIZE, SMALL, 16, 12), Look(opacity=0.3))
+    (plane,) = shares(upright(SIZE, SMALL, 16, 12), BlendOptions(opacity=0.3))
     assert (plane[12:36, 16:48] == np.float32(0.3)).all()
     assert plane.sum() == pytest.approx(0.3 * 32 * 24, rel=1e-6)
     bg, fg = flat(vs.YUV420P8, SIZE, 40), flat(vs.YUV420P8, SMALL, 200)
-    luma, chroma, _ = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 16, 12)], Look(opacity=0.25)))
+    luma, chroma, _ = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 16, 12)], BlendOptions(opacity=0.25)))
     assert luma[20, 20] == chroma[10, 10] == 80
-    (hidden,) = shares(upright(SIZE, SMALL, 16, 12), Look(opacity=0))
+    (hidden,) = shares(upright(SIZE, SMALL, 16, 12), BlendOptions(opacity=0))
     assert not hidden.any()
 
 
@@ -86,7 +86,7 @@ def test_masks_multiply(kind: int, form: int) -> None:
         flat(form, SIZE, 0),
         flat(form, SMALL, whole),
         [upright(SIZE, SMALL, 16, 12)],
-        Look(),
+        BlendOptions(),
         mask=painted(kind, SMALL, [ours] * planes),
         bg_mask=painted(kind, SIZE, [theirs] * planes),
     )
@@ -100,14 +100,14 @@ def test_masks_multiply(kind: int, form: int) -> None:
 def test_masks_of_every_frame_count_and_the_last_is_held() -> None:
     mask = painted(vs.GRAY8, SMALL, lambda n: [np.full((24, 32), 255 * (n % 2))], 2)
     bg, fg = flat(vs.GRAY8, SIZE, 0) * 4, flat(vs.GRAY8, SMALL, 9) * 4
-    result = composite(bg, fg, [upright(SIZE, SMALL, 16, 12)] * 4, Look(), mask=mask)
+    result = composite(bg, fg, [upright(SIZE, SMALL, 16, 12)] * 4, BlendOptions(), mask=mask)
     assert [planes_of(result, n)[0].max() for n in range(4)] == [0, 9, 9, 9]
 
 
 def test_a_mask_moves_with_fg() -> None:
     white = np.zeros((24, 32), np.float32)
     white[:, 10:] = 1
-    (plane,) = shares(upright(SIZE, SMALL, 4, 4, 1.5), Look(), mask=painted(vs.GRAYS, SMALL, [white]))
+    (plane,) = shares(upright(SIZE, SMALL, 4, 4, 1.5), BlendOptions(), mask=painted(vs.GRAYS, SMALL, [white]))
     assert not plane[10:30, :15].any()
     assert plane[10:30, 25:50] == pytest.approx(1, abs=0.02)
     assert plane[20, 18] < 0.5 < plane[20, 20]
@@ -115,7 +115,7 @@ def test_a_mask_moves_with_fg() -> None:
 
 def test_a_canvas_of_both_in_steps_of_chroma() -> None:
     bg, fg = noisy(vs.YUV420P8, SIZE), noisy(vs.YUV420P8, SMALL, 1)
-    result = composite(bg, fg, [upright(SIZE, SMALL, -9, 30)], Look(canvas=Canvas.UNION))
+    result = composite(bg, fg, [upright(SIZE, SMALL, -9, 30)], BlendOptions(canvas=Canvas.UNION))
     assert (result.width, result.height) == (74, 54)
     luma = planes_of(result)[0]
     np.testing.assert_array_equal(luma[30:54, 1:33], noise_of(vs.YUV420P8, SMALL, 1)[0])
@@ -128,7 +128,10 @@ def test_a_canvas_of_both_in_steps_of_chroma() -> None:
 def test_a_canvas_of_both_holds_every_frame() -> None:
     bg, fg = noisy(vs.GRAY8, SIZE, length=3), noisy(vs.GRAY8, SMALL, 1, length=3)
     result = composite(
-        bg, fg, [upright(SIZE, SMALL, -9, 30), None, upright(SIZE, SMALL, 50.5, -2.5)], Look(canvas=Canvas.UNION)
+        bg,
+        fg,
+        [upright(SIZE, SMALL, -9, 30), None, upright(SIZE, SMALL, 50.5, -2.5)],
+        BlendOptions(canvas=Canvas.UNION),
     )
     assert (result.width, result.height) == (9 + 83, 3 + 54)
     for n in range(3):
@@ -144,7 +147,9 @@ def test_a_canvas_of_both_holds_every_frame() -> None:
 )  # fmt: skip
 def test_black_is_black(form: int, full: int, wanted: tuple[int, ...]) -> None:
     bg, fg = noisy(form, SIZE, _Range=full), noisy(form, SMALL, 1, _Range=full)
-    result = composite(bg, fg, [upright(SIZE, SMALL, -20, 40)], Look(canvas=Canvas.UNION, background=Background.BLACK))
+    result = composite(
+        bg, fg, [upright(SIZE, SMALL, -20, 40)], BlendOptions(canvas=Canvas.UNION, background=Background.BLACK)
+    )
     for i, value in enumerate(wanted):
         plane = planes_of(result)[i]
         assert (plane[: plane.shape[0] // 2, :9] == value).all()
@@ -152,25 +157,27 @@ def test_black_is_black(form: int, full: int, wanted: tuple[int, ...]) -> None:
 
 def test_a_blurred_background_is_bg_enlarged() -> None:
     bg, fg = flat(vs.YUV420P8, SIZE, 90), flat(vs.YUV420P8, SMALL, 200)
-    result = composite(bg, fg, [upright(SIZE, SMALL, -20, 40)], Look(canvas=Canvas.UNION, background=Background.BLUR))
+    result = composite(
+        bg, fg, [upright(SIZE, SMALL, -20, 40)], BlendOptions(canvas=Canvas.UNION, background=Background.BLUR)
+    )
     for plane in planes_of(result):
         assert (plane[: plane.shape[0] // 2] == 90).all()
     noise = noisy(vs.GRAYS, SIZE)
     result = composite(noise, flat(vs.GRAYS, SMALL, 0), [upright(SIZE, SMALL, -20, 40)],
-                       Look(canvas=Canvas.UNION, background=Background.BLUR))  # fmt: skip
-    beside = planes_of(result)[0][:38, :18]
-    assert 0 < beside.std() < 0.1 and beside.mean() == pytest.approx(0.5, abs=0.1)
+                       BlendOptions(canvas=Canvas.UNION, background=Background.BLUR))  # fmt: skip
+    fill_canvas = planes_of(result)[0][:38, :18]
+    assert 0 < fill_canvas.std() < 0.1 and fill_canvas.mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_canvas_of_fg_shows_bg_where_fg_lets_it_through() -> None:
     bg, fg = noisy(vs.YUV420P8, SIZE, marker=3), noisy(vs.YUV420P8, SMALL, 1, marker=4)
     white = np.full((24, 32), 255)
     white[:, :16] = 0
-    whole = composite(bg, fg, [upright(SIZE, SMALL, 10, 8)], Look(canvas=Canvas.FG))
+    whole = composite(bg, fg, [upright(SIZE, SMALL, 10, 8)], BlendOptions(canvas=Canvas.FG))
     for got, plane in zip(planes_of(whole), noise_of(vs.YUV420P8, SMALL, 1), strict=True):
         np.testing.assert_array_equal(got, plane)
     result = composite(
-        bg, fg, [upright(SIZE, SMALL, 10, 8)], Look(canvas=Canvas.FG), mask=painted(vs.GRAY8, SMALL, [white])
+        bg, fg, [upright(SIZE, SMALL, 10, 8)], BlendOptions(canvas=Canvas.FG), mask=painted(vs.GRAY8, SMALL, [white])
     )
     assert [frame.props["marker"] for frame in result.frames(close=True)] == [3]
     luma = planes_of(result)[0]
@@ -180,7 +187,7 @@ def test_the_canvas_of_fg_shows_bg_where_fg_lets_it_through() -> None:
 
 def test_the_canvas_of_fg_goes_on_where_fg_is_not_shown() -> None:
     bg, fg = noisy(vs.GRAY8, SIZE, length=3), noisy(vs.GRAY8, SMALL, 1, length=3)
-    result = composite(bg, fg, [None, upright(SIZE, SMALL, 10, 8), None], Look(canvas=Canvas.FG))
+    result = composite(bg, fg, [None, upright(SIZE, SMALL, 10, 8), None], BlendOptions(canvas=Canvas.FG))
     for n in (0, 2):
         np.testing.assert_array_equal(planes_of(result, n)[0], noise_of(vs.GRAY8, SIZE)[0][8:32, 10:42])
 
@@ -197,7 +204,7 @@ def test_the_canvas_of_fg_goes_on_where_fg_is_not_shown() -> None:
         ({"opacity": 1.5}, "opacity must be within 0 and 1"),
         ({"far": 1}, "canvas 'union' must stay within"),
         ({"odd": 1}, "canvas 'fg' needs"),
-        ({"deep": 1}, "bg must have 8 to 16 bits"),
+        ({"deep": 1}, "bg must have at most 16 bits"),
     ],
     ids=str,
 )
@@ -221,4 +228,4 @@ def test_what_cannot_be_is_said(change: dict[str, object], said: str) -> None:
         bg = vs.core.std.BlankClip(bg, format=vs.GRAY32)
     with pytest.raises(ArgumentError, match=said):
         numbers = {name: value for name, value in change.items() if name in ("margin", "opacity")}
-        composite(bg, fg, transforms, Look(canvas=canvas, **numbers), **options)  # type: ignore[arg-type]
+        composite(bg, fg, transforms, BlendOptions(canvas=canvas, **numbers), **options)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Colours of fg are fitted to those of bg: a known gain and offset are given back."""
+"""Colors of fg are fitted to those of bg: a known gain and offset are given back."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import vapoursynth as vs
 
 from tests.render.overlay.images import noise_of, painted, planes_of, turned, upright, wave
 from vs_align.placement.transform import Transform
-from vs_align.render.overlay.composite import Look, composite
+from vs_align.render.overlay.composite import BlendOptions, composite
 
 SIZE, SMALL = (128, 96), (80, 64)
 GAINS, OFFSETS = (1.3, 0.8, 0.6), (0.02, -0.01, 0.05)
@@ -48,7 +48,7 @@ def test_a_known_gain_and_offset_are_given_back(bg_form: int, fg_form: int, near
     light = scene(0)
     bg, fg = filmed([light], bg_form), filmed([spoiled(cut(light, 20, 14))], fg_form)
     plain, fitted = (
-        composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], Look(colour_match=wanted)) for wanted in (False, True)
+        composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], BlendOptions(colour_match=wanted)) for wanted in (False, True)
     )
     assert fitted.format.id == bg_form
     errors = []
@@ -72,16 +72,18 @@ def test_only_what_both_show_is_held_against_each_other(transform: Transform) ->
     u, v, _ = (row[0] * xs + row[1] * ys + row[2] for row in transform.array)
     seen = [0.15 + 0.35 * wave(1.7 * u + 31 * i, v * (1 + 0.2 * i)) for i in range(3)]
     light = scene(0)
-    # what fg does not show is of other colours
-    from vs_align.render.overlay.layout import edges_of
+    # what fg does not show is of other colors
+    from vs_align.render.overlay.layout import edge_lines
 
-    edges = edges_of(transform.array, SMALL)
+    edges = edge_lines(transform.array, SMALL)
     xs, ys = np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1]))
     outside = (np.stack([e[0] * xs + e[1] * ys + e[2] for e in edges]).min(axis=0)) < -2
     for plane in light:
         plane[outside] = 0.9
-    fitted = composite(filmed([light], vs.RGBS), filmed([spoiled(seen)], vs.RGBS), [transform], Look(colour_match=True))
-    truth = composite(filmed([light], vs.RGBS), filmed([seen], vs.RGBS), [transform], Look())
+    fitted = composite(
+        filmed([light], vs.RGBS), filmed([spoiled(seen)], vs.RGBS), [transform], BlendOptions(colour_match=True)
+    )
+    truth = composite(filmed([light], vs.RGBS), filmed([seen], vs.RGBS), [transform], BlendOptions())
     for a, b in zip(planes_of(fitted), planes_of(truth), strict=True):
         assert np.abs(a - b).max() < 0.015
 
@@ -95,7 +97,7 @@ def test_each_scene_has_its_own_fit_and_order_does_not_matter() -> None:
     transforms = [upright(SIZE, SMALL, 20, 14)] * 12
     results = []
     for order in (range(12), (11, 5, 0, 3, 8, 4, 10, 1, 2, 9, 7, 6)):
-        clip = composite(bg, fg, transforms, Look(colour_match=True), scenes=scenes)
+        clip = composite(bg, fg, transforms, BlendOptions(colour_match=True), scenes=scenes)
         results.append({n: planes_of(clip, n) for n in order})
     for n in range(12):
         for one, other, truth in zip(results[0][n], results[1][n], planes_of(bg, n), strict=True):
@@ -110,11 +112,11 @@ def test_clipped_pixels_and_flat_pictures_spoil_nothing() -> None:
     given = spoiled(cut(light, 20, 14))
     bg = filmed([[np.clip(plane, 0, 1) for plane in light]], vs.RGB48)
     fg = filmed([[np.clip(plane, 0, 1) for plane in given]], vs.RGB48)
-    fitted = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], Look(colour_match=True)))
+    fitted = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], BlendOptions(colour_match=True)))
     for a, b in zip(fitted, planes_of(bg), strict=True):
         assert np.abs(a.astype(float) - b)[65:].max() / 65535 < 0.01
     dark = filmed([[np.zeros(SIZE[::-1])] * 3], vs.RGBS), filmed([[np.zeros(SMALL[::-1])] * 3], vs.RGBS)
-    for plane in planes_of(composite(*dark, [upright(SIZE, SMALL, 20, 14)], Look(colour_match=True))):
+    for plane in planes_of(composite(*dark, [upright(SIZE, SMALL, 20, 14)], BlendOptions(colour_match=True))):
         assert np.abs(plane).max() < 1e-6
 
 
@@ -124,16 +126,16 @@ def test_a_logo_on_one_of_both_is_no_brightness() -> None:
     for plane in light:
         plane[20:30, 30:50] = 0.85
     bg, fg = filmed([light], vs.RGBS), filmed([given], vs.RGBS)
-    fitted = composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], Look(colour_match=True))
+    fitted = composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], BlendOptions(colour_match=True))
     for a, b in zip(planes_of(fitted), planes_of(filmed([scene(0)], vs.RGBS)), strict=True):
         assert np.abs(a - b)[14:78, 20:100].max() < 0.006
 
 
-def test_gains_are_bounded_and_grey_works() -> None:
+def test_gains_are_bounded_and_gray_works() -> None:
     noise = noise_of(vs.GRAYS, SIZE)[0] * 0.5 + 0.2
     faint = (noise - noise.mean()) * 0.01 + noise.mean()
     bg, fg = painted(vs.GRAYS, SIZE, [noise]), painted(vs.GRAYS, SMALL, cut([faint], 20, 14))
-    (plane,) = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], Look(colour_match=True)))
+    (plane,) = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 20, 14)], BlendOptions(colour_match=True)))
     inside = plane[14:78, 20:100]
     assert inside.std() < 6 * faint.std()
     assert inside.std() > 2 * faint.std()
@@ -141,6 +143,6 @@ def test_gains_are_bounded_and_grey_works() -> None:
 
 def test_nothing_shown_is_nothing_to_fit() -> None:
     bg, fg = filmed([scene(0)] * 2, vs.RGBS), filmed([cut(scene(0), 0, 0)] * 2, vs.RGBS)
-    result = composite(bg, fg, [None, None], Look(colour_match=True))
+    result = composite(bg, fg, [None, None], BlendOptions(colour_match=True))
     for a, b in zip(planes_of(result), planes_of(bg), strict=True):
         np.testing.assert_array_equal(a, b)

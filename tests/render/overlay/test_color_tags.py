@@ -5,8 +5,8 @@ import pytest
 import vapoursynth as vs
 
 from tests.render.overlay.images import noisy, painted, planes_of, shapes_of, upright
-from vs_align.render.overlay.color_tags import Colours
-from vs_align.render.overlay.composite import Look, composite
+from vs_align.render.overlay.color_tags import ColorTags
+from vs_align.render.overlay.composite import BlendOptions, composite
 
 SIZE, SMALL = (64, 48), (32, 24)
 RGB = (0.8, 0.3, 0.2)
@@ -20,12 +20,12 @@ def yuv(rgb: tuple[float, float, float], matrix: int) -> tuple[float, float, flo
     return y, (rgb[2] - y) / (2 - 2 * blue), (rgb[0] - y) / (2 - 2 * red)
 
 
-def coded(colour: tuple[float, ...], bits: int, full: bool) -> list[float]:
+def coded(color: tuple[float, ...], bits: int, full: bool) -> list[float]:
     peak, step = (1 << bits) - 1, 1 << (bits - 8)
     middle = 1 << (bits - 1)
     if full:
-        return [colour[0] * peak, *(middle + c * peak for c in colour[1:])]
-    return [(16 + 219 * colour[0]) * step, *((128 + 224 * c) * step for c in colour[1:])]
+        return [color[0] * peak, *(middle + c * peak for c in color[1:])]
+    return [(16 + 219 * color[0]) * step, *((128 + 224 * c) * step for c in color[1:])]
 
 
 def flat(form: int, values: list[float], **props: int) -> vs.VideoNode:
@@ -59,16 +59,14 @@ FGS = {
     ],
 )
 @pytest.mark.parametrize("degrees", [0, 3])
-def test_an_fg_of_any_format_gets_the_colours_of_bg(
-    name: str, form: int, matrix: int, full: bool, degrees: int
-) -> None:
+def test_an_fg_of_any_format_gets_the_colors_of_bg(name: str, form: int, matrix: int, full: bool, degrees: int) -> None:
     from tests.render.overlay.images import turned
 
     make, kind, values, props = FGS[name]
     found = vs.core.get_video_format(form)
     bg = noisy(form, SIZE, **({"_Matrix": matrix} if matrix else {}), _Range=int(full))
     transform = turned(SIZE, SMALL, 32, 24, degrees)
-    result = composite(bg, make(kind, values, **props), [transform], Look())
+    result = composite(bg, make(kind, values, **props), [transform], BlendOptions())
     if matrix == 0:
         wanted = [c * (255 if found.sample_type == vs.INTEGER else 1) for c in RGB]
     elif found.sample_type == vs.FLOAT:
@@ -84,12 +82,12 @@ def test_an_fg_of_any_format_gets_the_colours_of_bg(
     frame.close()
 
 
-def test_grey_takes_luma_and_gives_neutral_colours() -> None:
+def test_gray_takes_luma_and_gives_neutral_colors() -> None:
     fg = flat(vs.YUV420P8, [150, 90, 200], _Matrix=6)
-    (luma,) = planes_of(composite(noisy(vs.GRAY8, SIZE), fg, [upright(SIZE, SMALL, 4, 4)], Look()))
+    (luma,) = planes_of(composite(noisy(vs.GRAY8, SIZE), fg, [upright(SIZE, SMALL, 4, 4)], BlendOptions()))
     assert luma[10, 10] == 150
-    grey = composite(noisy(vs.YUV420P8, SIZE), flat(vs.GRAY8, [150]), [upright(SIZE, SMALL, 4, 4)], Look())
-    assert [plane[8, 8] for plane in planes_of(grey)] == [150, 128, 128]
+    gray = composite(noisy(vs.YUV420P8, SIZE), flat(vs.GRAY8, [150]), [upright(SIZE, SMALL, 4, 4)], BlendOptions())
+    assert [plane[8, 8] for plane in planes_of(gray)] == [150, 128, 128]
 
 
 def test_known_primaries_and_curves_are_converted_and_unknown_ones_are_not() -> None:
@@ -103,7 +101,7 @@ def test_known_primaries_and_curves_are_converted_and_unknown_ones_are_not() -> 
         ({"_Transfer": 4}, False),
     ):
         fg = flat(vs.YUV444P8, values, _Matrix=1, **tags)
-        planes = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 4, 4)], Look()))
+        planes = planes_of(composite(bg, fg, [upright(SIZE, SMALL, 4, 4)], BlendOptions()))
         assert ([round(v) for v in values] == [plane[10, 10] for plane in planes]) == same, tags
 
 
@@ -112,13 +110,15 @@ def test_tags_may_change_from_frame_to_frame() -> None:
         vs.YUV420P8, coded(yuv(RGB, 1), 8, False), _Matrix=1
     )
     bg = noisy(vs.YUV420P8, SIZE, length=2, _Matrix=1)
-    result = composite(bg, fg, [upright(SIZE, SMALL, 4, 4)] * 2, Look())
+    result = composite(bg, fg, [upright(SIZE, SMALL, 4, 4)] * 2, BlendOptions())
     for n in (1, 0):
         assert [plane[8, 8] for plane in planes_of(result, n)] == pytest.approx(coded(yuv(RGB, 1), 8, False), abs=1.2)
 
 
 def test_what_a_frame_does_not_say_is_taken_as_players_do() -> None:
     small, large = noisy(vs.YUV420P8, SIZE), vs.core.std.BlankClip(width=1280, height=720, format=vs.YUV420P8)
-    assert Colours.of({}, small) == Colours(6, False, 0, None, None)
-    assert Colours.of({"_Matrix": 2, "_ChromaLocation": 9, "_Primaries": 2}, large) == Colours(1, False, 0, None, None)
-    assert Colours.of({"_Matrix": 5}, noisy(vs.RGB24, SIZE)) == Colours(0, True, 0, None, None)
+    assert ColorTags.of({}, small) == ColorTags(6, False, 0, None, None)
+    assert ColorTags.of({"_Matrix": 2, "_ChromaLocation": 9, "_Primaries": 2}, large) == ColorTags(
+        1, False, 0, None, None
+    )
+    assert ColorTags.of({"_Matrix": 5}, noisy(vs.RGB24, SIZE)) == ColorTags(0, True, 0, None, None)

@@ -8,7 +8,7 @@ import vapoursynth as vs
 
 from tests.api.test_environments import run
 from tests.render.overlay.images import noise_of, noisy, painted, planes_of, turned, upright
-from vs_align.render.overlay.composite import Look, composite
+from vs_align.render.overlay.composite import BlendOptions, composite
 
 SIZE, SMALL = (64, 48), (32, 24)
 
@@ -16,7 +16,7 @@ SMALL_CACHE = """
 import numpy as np
 import vapoursynth as vs
 from tests.render.overlay.images import noise_of, noisy, planes_of, turned, upright
-from vs_align.render.overlay.composite import Look, composite
+from vs_align.render.overlay.composite import BlendOptions, composite
 from vs_align.enums import Background, Canvas
 core = vs.core
 core.max_cache_size = 1
@@ -25,9 +25,9 @@ size, small = (640, 360), (320, 200)
 bg, fg = noisy(vs.YUV420P8, size, length=40), noisy(vs.YUV420P8, small, 1, length=40)
 still, other = upright(size, small, 100, 50), turned(size, small, 320, 180, 5)
 cases = [
-    ([still] * 40, Look(smooth=True)),
-    ([still] * 20 + [other] * 20, Look(colour_match=True)),
-    ([upright(size, small, n, 50) for n in range(40)], Look(canvas=Canvas.FG, background=Background.BLUR)),
+    ([still] * 40, BlendOptions(smooth=True)),
+    ([still] * 20 + [other] * 20, BlendOptions(colour_match=True)),
+    ([upright(size, small, n, 50) for n in range(40)], BlendOptions(canvas=Canvas.FG, background=Background.BLUR)),
 ]
 for transforms, look in cases:
     result = composite(bg, fg, transforms, look, scenes=[0, 20])
@@ -41,19 +41,9 @@ for transforms, look in cases:
 RELOAD = """
 import gc
 import vapoursynth as vs
-
-
-class Policy(vs.EnvironmentPolicy):
-    def on_policy_registered(self, api): self.api, self.current = api, None
-    def on_policy_cleared(self): self.current = None
-    def get_current_environment(self): return self.current
-    def set_environment(self, environment): old, self.current = self.current, environment; return old
-
-
-policy = Policy()
-vs.register_policy(policy)
+from tests.previewer import policy
 import numpy as np
-from vs_align.render.overlay.composite import Look, composite  # stays imported over reloads, like in a previewer
+from vs_align.render.overlay.composite import BlendOptions, composite  # stays imported over reloads
 from tests.render.overlay.images import noisy, planes_of, turned, upright
 
 
@@ -61,7 +51,7 @@ def script():
     size, small = (64, 48), (32, 24)
     bg, fg = noisy(vs.YUV420P8, size, length=9), noisy(vs.YUV420P8, small, 1, length=9)
     transforms = [upright(size, small, 4, 6)] * 3 + [turned(size, small, 30, 20, 3)] * 3 + [None] * 3
-    result = composite(bg, fg, transforms, Look(smooth=True, colour_match=True), scenes=[0, 3])
+    result = composite(bg, fg, transforms, BlendOptions(smooth=True, colour_match=True), scenes=[0, 3])
     return [planes_of(result, n) for n in (8, 4, 0)]
 
 
@@ -89,7 +79,7 @@ def test_every_frame_has_its_own_place_in_any_order(count: int) -> None:
     places = [upright(SIZE, SMALL, k % 30, k % 22) for k in range(count)]
     transforms = [places[n // 3] if n % 5 else None for n in range(length)]
     bg, fg = painted(vs.GRAY8, SIZE, [np.zeros((48, 64))], length), painted(vs.GRAY8, SMALL, numbered, length)
-    result = composite(bg, fg, transforms, Look())
+    result = composite(bg, fg, transforms, BlendOptions())
     rng = np.random.default_rng(0)
     for n in rng.permutation(length).tolist():
         (plane,) = planes_of(result, n)
@@ -118,7 +108,7 @@ def test_equal_places_are_one_and_those_that_stay_have_filters() -> None:
 def test_turned_and_upright_scenes_in_one_clip() -> None:
     transforms = [upright(SIZE, SMALL, 4, 6), turned(SIZE, SMALL, 30, 20, 5), None]
     bg, fg = noisy(vs.YUV420P8, SIZE, length=3, marker=7), noisy(vs.YUV420P8, SMALL, 1, length=3)
-    result = composite(bg, fg, transforms, Look())
+    result = composite(bg, fg, transforms, BlendOptions())
     np.testing.assert_array_equal(planes_of(result, 0)[0][6:30, 4:36], noise_of(vs.YUV420P8, SMALL, 1)[0])
     assert not np.array_equal(planes_of(result, 1)[0], noise_of(vs.YUV420P8, SIZE)[0])
     for got, plane in zip(planes_of(result, 2), noise_of(vs.YUV420P8, SIZE), strict=True):
@@ -129,7 +119,7 @@ def test_turned_and_upright_scenes_in_one_clip() -> None:
 def test_props_tags_and_rates_are_those_of_bg() -> None:
     bg = noisy(vs.YUV420P8, SIZE, length=4, _FieldBased=2).std.AssumeFPS(fpsnum=30000, fpsden=1001)
     fg = noisy(vs.YUV444P16, SMALL, 1, length=4, _Matrix=6, note=1)
-    result = composite(bg, fg, [upright(SIZE, SMALL, 4.5, 6)] * 4, Look())
+    result = composite(bg, fg, [upright(SIZE, SMALL, 4.5, 6)] * 4, BlendOptions())
     assert result.fps == Fraction(30000, 1001) and result.num_frames == 4
     for mine, theirs in zip(result.frames(close=True), bg.frames(close=True), strict=True):
         assert dict(mine.props) == dict(theirs.props)
@@ -141,7 +131,7 @@ def test_building_asks_for_no_frame() -> None:
 
     bg, fg = (noisy(vs.YUV420P8, size, length=50) for size in (SIZE, SMALL))
     transforms = [turned(SIZE, SMALL, 30, 20, n % 3) for n in range(50)]
-    composite(bg.std.ModifyFrame(bg, never), fg.std.ModifyFrame(fg, never), transforms, Look(colour_match=True))
+    composite(bg.std.ModifyFrame(bg, never), fg.std.ModifyFrame(fg, never), transforms, BlendOptions(colour_match=True))
 
 
 @pytest.mark.parametrize("threads", [1, 4])

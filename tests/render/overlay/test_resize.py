@@ -1,11 +1,11 @@
-"""Upright pictures: copies to the last bit, known answers between pixels, chroma where it belongs."""
+"""Upright images: copies to the last bit, known answers between pixels, chroma where it belongs."""
 
 import numpy as np
 import pytest
 import vapoursynth as vs
 
 from tests.render.overlay.images import noise_of, noisy, painted, planes_of, sampled, turned, upright, wave
-from vs_align.render.overlay.composite import Look, composite
+from vs_align.render.overlay.composite import BlendOptions, composite
 
 FORMATS = [
     vs.GRAY8, vs.GRAY10, vs.GRAY16, vs.GRAYH, vs.GRAYS,
@@ -32,7 +32,7 @@ def expected(form: int, bg: list[np.ndarray], fg: list[np.ndarray], x: int, y: i
 @pytest.mark.parametrize("at", [(12, 8), (0, 0), (-8, 20), (44, -12)], ids=str)
 def test_whole_pixels_are_copied_to_the_last_bit(form: int, at: tuple[int, int]) -> None:
     size, small = (64, 48), (32, 24)
-    result = composite(noisy(form, size), noisy(form, small, 1), [upright(size, small, *at)], Look())
+    result = composite(noisy(form, size), noisy(form, small, 1), [upright(size, small, *at)], BlendOptions())
     wanted = expected(form, noise_of(form, size), noise_of(form, small, 1), *at)
     assert result.format.id == form
     assert (result.width, result.height) == size
@@ -43,7 +43,7 @@ def test_whole_pixels_are_copied_to_the_last_bit(form: int, at: tuple[int, int])
 @pytest.mark.parametrize("form", [vs.GRAY8, vs.RGB24, vs.YUV444P10], ids=lambda form: form.name)
 def test_odd_sizes_at_odd_places(form: int) -> None:
     size, small = (63, 47), (31, 25)
-    result = composite(noisy(form, size), noisy(form, small, 1), [upright(size, small, 7, 11)], Look())
+    result = composite(noisy(form, size), noisy(form, small, 1), [upright(size, small, 7, 11)], BlendOptions())
     wanted = expected(form, noise_of(form, size), noise_of(form, small, 1), 7, 11)
     for got, plane in zip(planes_of(result), wanted, strict=True):
         np.testing.assert_array_equal(got, plane)
@@ -52,7 +52,9 @@ def test_odd_sizes_at_odd_places(form: int) -> None:
 def test_luma_is_copied_at_odd_places_and_chroma_moves_by_half_a_sample() -> None:
     size, small, form = (64, 48), (33, 25), vs.YUV420PS
     fg = sampled(vs.YUV444PS, small, wave)
-    result = composite(noisy(form, size), painted(vs.YUV444PS, small, fg), [upright(size, small, 7, 11)], Look())
+    result = composite(
+        noisy(form, size), painted(vs.YUV444PS, small, fg), [upright(size, small, 7, 11)], BlendOptions()
+    )
     got = planes_of(result)
     np.testing.assert_array_equal(got[0][11:36, 7:40], fg[0].astype(np.float32))
     wanted = sampled(form, size, lambda x, y: wave(x - 7, y - 11))
@@ -64,7 +66,10 @@ def test_luma_is_copied_at_odd_places_and_chroma_moves_by_half_a_sample() -> Non
 def test_an_fg_as_large_as_bg_replaces_it() -> None:
     size = (64, 48)
     result = composite(
-        noisy(vs.YUV420P8, size, marker=5), noisy(vs.YUV420P8, size, 1, marker=6), [upright(size, size, 0, 0)], Look()
+        noisy(vs.YUV420P8, size, marker=5),
+        noisy(vs.YUV420P8, size, 1, marker=6),
+        [upright(size, size, 0, 0)],
+        BlendOptions(),
     )
     for got, plane in zip(planes_of(result), noise_of(vs.YUV420P8, size, 1), strict=True):
         np.testing.assert_array_equal(got, plane)
@@ -79,7 +84,9 @@ def test_sub_pixel_places_and_scales(location: int, x: float, y: float, scale: f
     fg = painted(form, small, sampled(form, small, lambda u, v: wave(u / 1.5, v / 1.5), location))
     bg = painted(form, size, sampled(form, size, lambda u, v: 0 * u), _ChromaLocation=location)
     result = planes_of(
-        composite(bg, fg.std.SetFrameProps(_ChromaLocation=location), [upright(size, small, x, y, scale)], Look())
+        composite(
+            bg, fg.std.SetFrameProps(_ChromaLocation=location), [upright(size, small, x, y, scale)], BlendOptions()
+        )
     )
     wanted = sampled(
         form,
@@ -96,16 +103,18 @@ def test_sub_pixel_places_and_scales(location: int, x: float, y: float, scale: f
         assert np.abs(got[rows, columns] - plane[rows, columns]).max() < (0.004 if scale >= 1 else 0.02)
 
 
-def test_the_chroma_of_a_centred_fg_is_moved_to_the_left_of_a_left_sited_bg() -> None:
+def test_the_chroma_of_a_centered_fg_is_moved_to_the_left_of_a_left_sited_bg() -> None:
     size, small, form = (64, 48), (32, 24), vs.YUV420PS
     fg = painted(form, small, sampled(form, small, lambda u, v: u / 64, 1), _ChromaLocation=1)
     bg = painted(form, size, sampled(form, size, lambda u, v: 0 * u), _ChromaLocation=0)
-    got = planes_of(composite(bg, fg, [upright(size, small, 16, 12)], Look()))
+    got = planes_of(composite(bg, fg, [upright(size, small, 16, 12)], BlendOptions()))
     # a quarter of a chroma sample, half a pixel: 1/128
     wanted = (2 * np.arange(32) - 16) / 64
     assert np.abs(got[1][12, 12:20] - wanted[12:20]).max() < 1e-5
-    centred = planes_of(composite(bg.std.SetFrameProps(_ChromaLocation=1), fg, [upright(size, small, 16, 12)], Look()))
-    assert np.abs(centred[1][12, 12:20] - wanted[12:20] - 1 / 128).max() < 1e-5
+    centered = planes_of(
+        composite(bg.std.SetFrameProps(_ChromaLocation=1), fg, [upright(size, small, 16, 12)], BlendOptions())
+    )
+    assert np.abs(centered[1][12, 12:20] - wanted[12:20] - 1 / 128).max() < 1e-5
 
 
 def test_edges_between_pixels_are_shared() -> None:
@@ -114,7 +123,7 @@ def test_edges_between_pixels_are_shared() -> None:
         painted(vs.YUV420PS, box, [np.full(p.shape, value) for p in noise_of(vs.YUV420PS, box)])
         for box, value in ((size, 0.0), (small, 1.0))
     )
-    luma, chroma, _ = planes_of(composite(bg, fg, [upright(size, small, 5.25, 6)], Look()))
+    luma, chroma, _ = planes_of(composite(bg, fg, [upright(size, small, 5.25, 6)], BlendOptions()))
     assert luma[8, 4:8] == pytest.approx([0, 0.75, 1, 1])
     assert luma[8, 13:17] == pytest.approx([1, 1, 0.25, 0])
     # a sample of chroma is covered as much as its pair of columns
@@ -128,7 +137,7 @@ def test_a_turn_within_a_hair_is_no_turn() -> None:
     from vs_align.placement.transform import Transform
 
     nearly = Transform(((1 + 1e-6, 2e-6, 12 - 2e-4), (-2e-6, 1 - 1e-6, 8 + 2e-4), (0, 0, 1)), size, small)
-    result = composite(noisy(vs.YUV420P8, size), noisy(vs.YUV420P8, small, 1), [nearly], Look())
+    result = composite(noisy(vs.YUV420P8, size), noisy(vs.YUV420P8, small, 1), [nearly], BlendOptions())
     wanted = expected(vs.YUV420P8, noise_of(vs.YUV420P8, size), noise_of(vs.YUV420P8, small, 1), 12, 8)
     for got, plane in zip(planes_of(result), wanted, strict=True):
         np.testing.assert_array_equal(got, plane)
@@ -139,7 +148,7 @@ def test_tags_that_cannot_be_do_no_harm(form: int) -> None:
     size, small = (64, 48), (32, 24)
     wrong = {"_Matrix": 0 if "RGB" not in vs.core.get_video_format(form).name else 1, "_FieldBased": 2}
     bg, fg = noisy(form, size, **wrong), noisy(form, small, 1, **wrong)
-    result = composite(bg, fg, [upright(size, small, 12, 8)], Look())
+    result = composite(bg, fg, [upright(size, small, 12, 8)], BlendOptions())
     wanted = expected(form, noise_of(form, size), noise_of(form, small, 1), 12, 8)
     for got, plane in zip(planes_of(result), wanted, strict=True):
         np.testing.assert_array_equal(got, plane)
@@ -152,6 +161,6 @@ def test_tags_that_cannot_be_do_no_harm(form: int) -> None:
 def test_slivers_and_nothing_at_all(at: tuple[float, float], degrees: float) -> None:
     size, small = (64, 48), (32, 24)
     bg, fg = noisy(vs.YUV420P8, size), noisy(vs.YUV420P8, small, 1)
-    result = planes_of(composite(bg, fg, [turned(size, small, *at, degrees)], Look(smooth=True)))
+    result = planes_of(composite(bg, fg, [turned(size, small, *at, degrees)], BlendOptions(smooth=True)))
     for got, plane in zip(result, noise_of(vs.YUV420P8, size), strict=True):
         assert np.array_equal(got[:, 2:-2][2:], plane[:, 2:-2][2:])

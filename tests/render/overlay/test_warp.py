@@ -1,4 +1,4 @@
-"""Turned pictures and moving ones: known answers, and the same as upright ones where both can do it."""
+"""Turned images and moving ones: known answers, and the same as upright ones where both can do it."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ from tests.render.overlay.images import (
 )
 from vs_align.enums import Background, Canvas
 from vs_align.placement.transform import Transform
-from vs_align.render.overlay.composite import Look, composite
-from vs_align.render.overlay.coverage import grids_of
+from vs_align.render.overlay.composite import BlendOptions, composite
+from vs_align.render.overlay.coverage import sample_grids
 
 SIZE, SMALL = (96, 72), (48, 40)
 MANY = 33
@@ -40,7 +40,7 @@ def depth_inside(transform: Transform, location: int, form: int) -> list[np.ndar
     """Return how many fg pixels each sample of bg lies inside of fg."""
     back = np.linalg.inv(transform.array)
     out = []
-    for shape, grid in zip(shapes_of(form, SIZE), grids_of(vs.core.get_video_format(form), location), strict=True):
+    for shape, grid in zip(shapes_of(form, SIZE), sample_grids(vs.core.get_video_format(form), location), strict=True):
         x = grid.step_x * np.arange(shape[1])[None, :] + grid.x
         y = grid.step_y * np.arange(shape[0])[:, None] + grid.y
         u, v, w = (row[0] * x + row[1] * y + row[2] for row in back)
@@ -63,7 +63,7 @@ def test_turned_pictures_are_known_answers(transform: Transform, location: int) 
         form, SMALL, sampled(form, SMALL, lambda u, v: wave(u / 1.5, v / 1.5), location), _ChromaLocation=location
     )
     bg = painted(form, SIZE, sampled(form, SIZE, lambda u, v: 0 * u, location), _ChromaLocation=location)
-    got = planes_of(composite(bg, fg, [transform], Look()))
+    got = planes_of(composite(bg, fg, [transform], BlendOptions()))
     wanted = sampled(form, SIZE, inverse_wave(transform), location)
     for plane, answer, depth in zip(got, wanted, depth_inside(transform, location, form), strict=True):
         inside, outside = depth > 8, depth < -3
@@ -75,7 +75,7 @@ def test_turned_pictures_are_known_answers(transform: Transform, location: int) 
 def test_turned_edges_are_smooth_and_as_large_as_they_should_be() -> None:
     transform = turned(SIZE, SMALL, 48, 36, 11)
     bg, fg = (painted(vs.GRAYS, size, [np.full(size[::-1], value)]) for size, value in ((SIZE, 0.0), (SMALL, 1.0)))
-    (plane,) = planes_of(composite(bg, fg, [transform], Look()))
+    (plane,) = planes_of(composite(bg, fg, [transform], BlendOptions()))
     assert plane.sum() == pytest.approx(48 * 40, rel=0.002)
     assert ((plane > 0.05) & (plane < 0.95)).sum() > 100
 
@@ -85,7 +85,7 @@ def test_eight_bits_are_rounded_to_the_nearest() -> None:
     planes = [[p * 255 for p in sampled(vs.YUV444PS, SMALL, lambda u, v: wave(u / 1.5, v / 1.5))]]
     fg = painted(vs.YUV444P8, SMALL, [np.rint(p) for p in planes[0]])
     bg = painted(vs.YUV444P8, SIZE, [np.zeros(s) for s in shapes_of(vs.YUV444P8, SIZE)])
-    got = planes_of(composite(bg, fg, [transform], Look()))
+    got = planes_of(composite(bg, fg, [transform], BlendOptions()))
     wanted = sampled(vs.YUV444PS, SIZE, inverse_wave(transform))
     inside = depth_inside(transform, 0, vs.YUV444PS)[0] > 8
     error = (got[0] - 255 * wanted[0])[inside]
@@ -100,7 +100,7 @@ def test_many_layouts_at_whole_pixels_are_copied_too(form: int) -> None:
     transforms = [upright(SIZE, SMALL, 2 * (n % 20), 2 * (n // 2)) for n in range(MANY)]
     bg, fg = noisy(form, SIZE, length=MANY), noisy(form, SMALL, 1, length=MANY)
     found = vs.core.get_video_format(form)
-    result = composite(bg, fg, transforms, Look())
+    result = composite(bg, fg, transforms, BlendOptions())
     for n in (0, 7, 32):
         for i, (got, below, above) in enumerate(
             zip(planes_of(result, n), noise_of(form, SIZE), noise_of(form, SMALL, 1), strict=True)
@@ -117,7 +117,7 @@ def test_many_layouts_at_whole_pixels_are_copied_too(form: int) -> None:
 @pytest.mark.parametrize("background", list(Background))
 @pytest.mark.parametrize("form", [vs.YUV420PS, vs.RGBS], ids=lambda f: f.name)
 def test_kernels_and_filters_agree(canvas: Canvas, background: Background, form: int) -> None:
-    look = Look(smooth=True, margin=5, opacity=0.8, canvas=canvas, background=background)
+    look = BlendOptions(smooth=True, margin=5, opacity=0.8, canvas=canvas, background=background)
     near = [upright(SIZE, SMALL, -7.3 + 1e-3 * n, 11.6, 1.4) for n in range(MANY)]
     far = [near[0]] * MANY
     bg = painted(form, SIZE, sampled(form, SIZE, wave), MANY)
@@ -141,7 +141,7 @@ def test_kernels_and_filters_agree(canvas: Canvas, background: Background, form:
 def test_a_moving_fg_is_where_it_should_be_in_every_frame() -> None:
     transforms = [upright(SIZE, SMALL, 10 + 0.37 * n, 12, 1.2) for n in range(40)]
     fg = painted(vs.GRAYS, SMALL, sampled(vs.GRAYS, SMALL, lambda u, v: u / 48), 40)
-    result = composite(noisy(vs.GRAYS, SIZE, length=40), fg, transforms, Look())
+    result = composite(noisy(vs.GRAYS, SIZE, length=40), fg, transforms, BlendOptions())
     for n in (39, 3, 20, 3):
         row = planes_of(result, n)[0][30, 30:50]
         wanted = ((np.arange(30, 50) + 0.5 - 10 - 0.37 * n) / 1.2 - 0.5) / 48
@@ -152,14 +152,14 @@ def test_shrunk_pictures_are_not_aliased() -> None:
     stripes = np.tile(np.arange(400) % 2, (320, 1)).astype(np.float32)
     fg = painted(vs.GRAYS, (400, 320), [stripes])
     transform = turned(SIZE, (400, 320), 48, 36, 2, 0.2)
-    (plane,) = planes_of(composite(noisy(vs.GRAYS, SIZE), fg, [transform], Look()))
+    (plane,) = planes_of(composite(noisy(vs.GRAYS, SIZE), fg, [transform], BlendOptions()))
     assert np.abs(plane[20:50, 25:70] - 0.5).max() < 0.03
 
 
 def test_a_turned_feather_and_masks() -> None:
     transform = turned(SIZE, SMALL, 48, 36, 8)
     bg, fg = (painted(vs.GRAYS, size, [np.full(size[::-1], value)]) for size, value in ((SIZE, 0.0), (SMALL, 1.0)))
-    (plane,) = planes_of(composite(bg, fg, [transform], Look(smooth=True, margin=6)))
+    (plane,) = planes_of(composite(bg, fg, [transform], BlendOptions(smooth=True, margin=6)))
     depth = depth_inside(transform, 0, vs.GRAYS)[0]
     wanted = 0.5 - 0.5 * np.cos(np.pi * np.clip(depth / 6, 0, 1))
     u, v, _ = np.linalg.inv(transform.array) @ np.stack(
@@ -170,7 +170,11 @@ def test_a_turned_feather_and_masks() -> None:
     assert np.abs(plane - wanted)[side].max() < 1e-3
     (masked,) = planes_of(
         composite(
-            bg, fg, [transform], Look(), mask=painted(vs.GRAY8, SMALL, [np.tile((np.arange(48) < 24) * 255, (40, 1))])
+            bg,
+            fg,
+            [transform],
+            BlendOptions(),
+            mask=painted(vs.GRAY8, SMALL, [np.tile((np.arange(48) < 24) * 255, (40, 1))]),
         )
     )
     assert masked.sum() == pytest.approx(24 * 40, rel=0.01)
@@ -182,7 +186,7 @@ def test_the_canvas_of_a_turned_fg(background: Background) -> None:
     transform = turned(SIZE, SMALL, 20, 36, 6)
     bg = painted(vs.GRAYS, SIZE, sampled(vs.GRAYS, SIZE, wave))
     result = composite(
-        bg, noisy(vs.GRAYS, SMALL), [transform], Look(opacity=0, canvas=Canvas.FG, background=background)
+        bg, noisy(vs.GRAYS, SMALL), [transform], BlendOptions(opacity=0, canvas=Canvas.FG, background=background)
     )
     (plane,) = planes_of(result)
     xs, ys = np.meshgrid(np.arange(48), np.arange(40))
@@ -190,6 +194,6 @@ def test_the_canvas_of_a_turned_fg(background: Background) -> None:
     inside = (u > 5) & (v > 5) & (u < 90) & (v < 66)
     assert inside.sum() > 500
     assert np.abs(plane - wave(u, v))[inside].max() < 0.01
-    beside = plane[u < -2]
-    assert beside.size > 20
-    assert (beside == 0).all() == (background is Background.BLACK)
+    fill_canvas = plane[u < -2]
+    assert fill_canvas.size > 20
+    assert (fill_canvas == 0).all() == (background is Background.BLACK)

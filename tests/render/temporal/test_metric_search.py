@@ -1,4 +1,4 @@
-"""The graph around metrics that compare features, with a metric small enough to be understood."""
+"""The node graph of metrics that compare features, with a minimal metric."""
 
 import gc
 import random
@@ -17,14 +17,15 @@ import vapoursynth as vs
 from tests.folders import REPOSITORY
 from tests.measure.metrics.toy import MeanDifference
 from tests.synth import clip_of, moving_pictures, noise_pictures, props_of, rgb_clip_of
-from vs_align.decide.matching.decision import SearchWindow
+from vs_align.decide.matching.search_window import SearchWindow
+from vs_align.measure.metrics.metric import ScoreTolerance
 from vs_align.measure.metrics.registry import METRICS
-from vs_align.measure.metrics.score_tolerance import Noise
-from vs_align.nodes.rgb import digest_of, picture_of, rgb_of
-from vs_align.render.temporal.metric_search import metric_matches
+from vs_align.nodes.rgb import digest_of, rgb_array, rgb_of
+from vs_align.render.temporal.metric_search import feature_matches
+from vs_align.render.temporal.search_request import SearchRequest
 
 core = vs.core
-ROW = replace(METRICS["butteraugli"], name="butteraugli:toy", noise=Noise(0.02, 2e-5))
+ROW = replace(METRICS["butteraugli"], name="butteraugli:toy", noise=ScoreTolerance(0.02, 2e-5))
 FPS = Fraction(24), Fraction(24)
 
 
@@ -32,12 +33,11 @@ def matches_of(
     clip: vs.VideoNode, ref: vs.VideoNode, tr: int, metric: Any = None, rate: Fraction = Fraction(1), **options: Any
 ) -> vs.VideoNode:
     window = SearchWindow(tr, ref.num_frames, clip.num_frames, rate)
-    thresh = options.pop("thresh", None)
-    return metric_matches(clip, ref, window, FPS, thresh, ROW, metric or MeanDifference(), **options)
+    return feature_matches(SearchRequest(clip, ref, window, FPS, ROW, **options), metric or MeanDifference())
 
 
 def exhaustive(clip: vs.VideoNode, ref: vs.VideoNode, tr: int) -> list[int]:
-    pictures = [[picture_of(f) / 1.0 for f in rgb_of(node).frames(close=True)] for node in (clip, ref)]
+    pictures = [[rgb_array(f) / 1.0 for f in rgb_of(node).frames(close=True)] for node in (clip, ref)]
     found = []
     for n, picture in enumerate(pictures[1]):
         window = [c for c in range(n - tr, n + tr + 1) if 0 <= c < clip.num_frames]
@@ -81,7 +81,7 @@ def test_grey_becomes_equal_channels_of_full_range() -> None:
     wrong = grey.std.SetFrameProps(_Matrix=0)
     for clip in (grey, wrong):
         with rgb_of(clip).get_frame(0) as frame:
-            assert np.unique(picture_of(frame)).tolist() == [round((126 - 16) * 255 / 219)]
+            assert np.unique(rgb_array(frame)).tolist() == [round((126 - 16) * 255 / 219)]
 
 
 @pytest.mark.parametrize("matrix", [1, 2, 5, 9])
@@ -90,7 +90,7 @@ def test_yuv_is_taken_by_its_own_matrix_else_709(matrix: int) -> None:
     made = {1: "709", 2: "709", 5: "470bg", 9: "2020ncl"}[matrix]
     yuv = red.resize.Point(format=vs.YUV444P16, matrix_s=made).std.SetFrameProps(_Matrix=matrix)
     with rgb_of(yuv).get_frame(0) as frame:
-        assert picture_of(frame)[:, 0, 0] / 257 == pytest.approx([200, 30, 60], abs=0.1)
+        assert rgb_array(frame)[:, 0, 0] / 257 == pytest.approx([200, 30, 60], abs=0.1)
 
 
 def test_digests_tell_pictures_apart() -> None:

@@ -1,4 +1,4 @@
-"""`temporal(metric="structure")`: versions that differ in place, grade, size and format."""
+"""`temporal(metric="structure")`: versions that differ in position, grade, size and format."""
 
 import gc
 import random
@@ -20,10 +20,12 @@ from tests.footage import Shot
 from tests.measure.registration.scenes import Size, noisy, shifted, turned, with_logo
 from tests.structure_cases import SHOT, SIZE, ZOOMED, about_centre, film, found, grey, offsets
 from tests.synth import clip_of, coloured, first_pixels, moving_pictures, noise_pictures, numbered_clip, rgb_clip_of
-from vs_align.decide.matching.decision import SearchWindow
+from vs_align.decide.matching.search_window import SearchWindow
 from vs_align.io.array_types import Float32Array, Float64Array, Int64Array
+from vs_align.measure.metrics.registry import METRICS
 from vs_align.measure.metrics.structure.metric import Structure
 from vs_align.render.temporal import structure_search
+from vs_align.render.temporal.search_request import SearchRequest
 
 FPS = Fraction(24), Fraction(24)
 
@@ -202,7 +204,7 @@ def share_right_without_anchors() -> float:
 
 def test_a_section_without_transform_borrows_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert share_right_without_anchors() > 0.97
-    monkeypatch.setattr(structure_search, "_borrowed", lambda n, f: f[0])
+    monkeypatch.setattr(structure_search, "_neighbor_transforms", lambda n, f: f[0])
     assert share_right_without_anchors() < 0.6
 
 
@@ -249,7 +251,8 @@ def test_each_frame_says_what_is_known_of_its_match() -> None:
 
 def test_all_scores_are_handed_over_for_display() -> None:
     clip, ref = grey(film(0, 20)), grey(film(0, 20))
-    matches = structure_search.structure_matches(clip, ref, SearchWindow(4, 20, 20), FPS, None, all_scores=True)
+    request = SearchRequest(clip, ref, SearchWindow(4, 20, 20), FPS, METRICS["structure"], all_scores=True)
+    matches = structure_search.structure_matches(request)
     with matches.get_frame(2) as frame:
         assert frame.props["VSAlignWindowFirst"] == -2
         scores = np.array(frame.props["VSAlignWindowScores"])
@@ -286,17 +289,7 @@ def test_a_starved_cache_does_not_hang(threads: int) -> None:
 RELOAD = """
 import gc
 import vapoursynth as vs
-
-
-class Policy(vs.EnvironmentPolicy):
-    def on_policy_registered(self, api): self.api, self.current = api, None
-    def on_policy_cleared(self): self.current = None
-    def get_current_environment(self): return self.current
-    def set_environment(self, environment): old, self.current = self.current, environment; return old
-
-
-policy = Policy()
-vs.register_policy(policy)
+from tests.previewer import policy
 import vs_align  # stays imported over reloads, like in a previewer
 seen = []
 for _ in range(3):

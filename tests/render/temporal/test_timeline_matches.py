@@ -1,4 +1,4 @@
-"""Rendering a timeline whose segments are of every kind."""
+"""Rendering of a timeline with segments of every kind."""
 
 from fractions import Fraction
 

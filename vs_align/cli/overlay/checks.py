@@ -1,4 +1,4 @@
-"""What `vs-align overlay` looks at before any work is begun."""
+"""Checks of the inputs and options of `vs-align overlay` before anything is opened or searched."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,8 @@ from rich.markup import escape
 
 from vs_align.cli.console import console, note
 from vs_align.cli.options import report_path
-from vs_align.cli.overlay.request import Coding, Request
-from vs_align.cli.preparation import check_targets, ready_cache, ready_encoder
+from vs_align.cli.overlay.options import OverlayEncodingOptions, OverlayOptions
+from vs_align.cli.preparation import check_targets, prepare_cache, prepare_encoder
 from vs_align.enums import Canvas, OverlayAudio, SyncEngine
 from vs_align.errors import MediaError
 
@@ -28,21 +28,21 @@ _SAME_RATE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class OverlayInputs:
     """What there is to work with.
 
     Args:
         bg: The video that lies under all.
         fgs: Those that are laid on it, in order.
         mask: Where the first of them is shown, None for everywhere.
-        bg_mask: Where bg may be covered, likewise.
+        bg_mask: White where bg may be covered; None: everywhere.
         cache: Folder for findings, None where none are kept.
         encoder: What makes the video.
         preset: Its preset, None where it has none.
         arguments: Further options of it.
         format: VapourSynth's name of the format of the result's pixels.
-        timeline: A timeline that was given, None where it is to be found.
-        placement: Likewise.
+        timeline: A timeline to use; None: it is searched.
+        placement: A placement to use; None: it is searched.
     """
 
     bg: "VideoFile"
@@ -58,8 +58,8 @@ class Means:
     placement: "Placement | None"
 
 
-def prepared(given: Request) -> Means:
-    """Look at all that may be wrong, and say what both videos are.
+def prepare(options: OverlayOptions) -> OverlayInputs:
+    """Check options and inputs, open nothing yet, and describe both videos on stderr.
 
     Raises:
         AlignError: Something is wrong.
@@ -68,64 +68,66 @@ def prepared(given: Request) -> Means:
     from vs_align.placement.placement import Placement
     from vs_align.timeline.timeline import Timeline
 
-    _check_options(given)
-    _check_names(given)
-    timeline, placement = given.search.timeline, given.search.placement
+    _check_options(options)
+    _check_names(options)
+    timeline, placement = options.timeline, options.placement
     laid = None if timeline is None else Timeline.load(timeline)
     placed = None if placement is None else Placement.load(placement)
-    rates = (*given.rates, *(None for _ in given.fgs[1:]))
-    bg, *fgs = (probe(path, rate) for path, rate in zip((given.bg, *given.fgs), rates, strict=True))
-    mask, bg_mask = (None if path is None else probe(path) for path in (given.mask, given.bg_mask))
-    _check_sound(given, bg, fgs)
-    cache = ready_cache(given.cache, given.keep)
-    encoder, preset, arguments = _encoder(given)
-    made = _pixel_format(given.coding, encoder, given.out)
+    rates = (*options.rates, *(None for _ in options.fg_paths[1:]))
+    bg, *fgs = (probe(path, rate) for path, rate in zip((options.bg_path, *options.fg_paths), rates, strict=True))
+    mask, bg_mask = (None if path is None else probe(path) for path in (options.blend.mask, options.blend.bg_mask))
+    _check_sound(options, bg, fgs)
+    cache = prepare_cache(options.caching.cache, not options.caching.no_cache)
+    encoder, preset, arguments = _encoder(options)
+    made = _pixel_format(options.coding, encoder, options.target)
     _tell(bg, fgs)
-    return Means(bg, tuple(fgs), mask, bg_mask, cache, encoder, preset, arguments, made, laid, placed)
+    return OverlayInputs(bg, tuple(fgs), mask, bg_mask, cache, encoder, preset, arguments, made, laid, placed)
 
 
-def _check_options(given: Request) -> None:
-    if len(given.fgs) > 1 and given.look.canvas is not Canvas.BG:
-        raise MediaError(f"--canvas {given.look.canvas}: several videos are laid on BG's picture; leave it out.")
+def _check_options(options: OverlayOptions) -> None:
+    if len(options.fg_paths) > 1 and options.blend.canvas is not Canvas.BG:
+        raise MediaError(f"--canvas {options.blend.canvas}: several videos are laid on BG's image; leave it out.")
 
 
-def _check_names(given: Request) -> None:
+def _check_names(options: OverlayOptions) -> None:
     """Make sure of all names. A finding that is read may be kept under its own name, for it is not written anew."""
-    if given.dry_run:
-        check_targets([], [report_path(given.json), given.kept_page], given.inputs, overwrite=given.overwrite)
+    if options.dry_run:
+        check_targets(
+            [], [report_path(options.json), options.kept_page], options.inputs, overwrite=options.general.overwrite
+        )
         return
-    read = (given.search.timeline, given.search.placement)
-    kept = [path for path in given.kept_files() if path not in read]
-    others = [*kept, report_path(given.json)]
-    check_targets([given.out], others, given.inputs, images=True, overwrite=given.overwrite)
+    read = (options.timeline, options.placement)
+    kept = [path for path in options.kept_files() if path not in read]
+    others = [*kept, report_path(options.json)]
+    check_targets([options.target], others, options.inputs, images=True, overwrite=options.general.overwrite)
 
 
-def _check_sound(given: Request, bg: "VideoFile", fgs: "list[VideoFile]") -> None:
-    if given.search.engine is SyncEngine.AUDIO:
+def _check_sound(options: OverlayOptions, bg: "VideoFile", fgs: "list[VideoFile]") -> None:
+    if options.engine is SyncEngine.AUDIO:
         for file in (bg, *fgs):
             if file.audio_codec is None:
-                raise MediaError(f"--engine audio: {file.path.name} has no sound.")
-    wanted = given.coding.audio
+                raise MediaError(f"--engine audio: {file.path.name} has no audio.")
+    wanted = options.coding.audio
     sounding = [file for file in (bg, fgs[0]) if file.audio_codec is not None]
     if wanted is OverlayAudio.BG and bg.audio_codec is None:
-        raise MediaError(f"--audio bg: {bg.path.name} has no sound.")
+        raise MediaError(f"--audio bg: {bg.path.name} has no audio.")
     if wanted is OverlayAudio.NONE:
         return
     if not sounding:
-        note("neither has sound, so the result has none.")
+        note("neither has audio, so the result has none.")
     elif wanted is OverlayAudio.MIX and len(sounding) == 1:
-        note(f"only {sounding[0].path.name} has sound: there is nothing to mix it with.")
+        note(f"only {sounding[0].path.name} has audio: there is nothing to mix it with.")
     elif wanted is OverlayAudio.FG and sounding[0] is bg and len(sounding) == 1:
-        note(f"{fgs[0].path.name} has no sound: that of {bg.path.name} is heard.")
+        note(f"{fgs[0].path.name} has no audio: that of {bg.path.name} is heard.")
 
 
-def _encoder(given: Request) -> "tuple[Encoder, str | None, tuple[str, ...]]":
+def _encoder(options: OverlayOptions) -> "tuple[Encoder, str | None, tuple[str, ...]]":
     from vs_align.media.gpu_encoder import find_gpu_encoder
     from vs_align.media.image_output import is_image
 
-    coding = given.coding
-    encoder = ready_encoder(coding.codec, None if given.dry_run else given.out)
-    if is_image(given.out):
+    coding = options.coding
+    encoder = prepare_encoder(coding.codec, None if options.dry_run else options.target)
+    if is_image(options.target):
         return encoder, None, ()
     preset = coding.preview.preset or coding.preset
     if coding.gpu:
@@ -136,14 +138,12 @@ def _encoder(given: Request) -> "tuple[Encoder, str | None, tuple[str, ...]]":
     return encoder, preset, ()
 
 
-def _pixel_format(coding: Coding, encoder: "Encoder", out: Path) -> str:
-    import vapoursynth as vs
-
+def _pixel_format(coding: OverlayEncodingOptions, encoder: "Encoder", out: Path) -> str:
     from vs_align.media.image_output import is_image
     from vs_align.media.pixel_format import vapoursynth_format
 
     name = vapoursynth_format(coding.pixel_format)
-    if name is None or not hasattr(vs, name):
+    if name is None:
         raise MediaError(
             f"--pixel-format {coding.pixel_format}: must be the name of a planar format, such as yuv420p, yuv420p10le, "
             "yuv422p10le, yuv444p, gray or gbrp."
@@ -167,8 +167,8 @@ def _tell(bg: "VideoFile", fgs: "list[VideoFile]") -> None:
             note(warning)
 
 
-def tell_alpha(bg: "Source", fgs: "Sequence[Source]") -> None:
-    """Say which alpha is not honoured."""
+def report_alpha(bg: "Source", fgs: "Sequence[Source]") -> None:
+    """Report which alpha is ignored."""
     if bg.alpha or bg.file.alpha_mode:
         note(f"{bg.file.path.name} (bg) has alpha: it is ignored.")
     for fg in fgs:
@@ -178,32 +178,32 @@ def tell_alpha(bg: "Source", fgs: "Sequence[Source]") -> None:
 
 
 def described(file: "VideoFile") -> str:
-    """Say in a line what a video is."""
+    """Describe a video in one line."""
     facts = [f"{file.width}x{file.height}"]
     if file.is_still:
         return f"{file.path.name}: {facts[0]}, a still"
     facts += [f"{float(file.fps):.3f} fps"] if file.fps else ["unknown rate"]
     facts += [f"{file.duration:.2f} s"] if file.duration is not None else []
     facts += [f"{file.frames} frames"] if file.frames else []
-    facts.append("no sound" if file.audio_codec is None else f"sound {file.audio_codec}")
+    facts.append("no audio" if file.audio_codec is None else f"audio {file.audio_codec}")
     return f"{file.path.name}: {', '.join(facts)}"
 
 
 def differences(bg: "VideoFile", fg: "VideoFile") -> list[str]:
-    """Say what about two videos may surprise somebody who lays one on the other."""
-    said = []
+    """Return warnings about differences of two videos: shape, size, frame rate, interlacing."""
+    warnings = []
     mine, theirs = fg.width / fg.height, bg.width / bg.height
     if abs(mine / theirs - 1) > _SAME_SHAPE:
-        said.append(
+        warnings.append(
             f"their shapes differ: {fg.path.name} is {mine:.2f} times as wide as high, {bg.path.name} {theirs:.2f}."
         )
     if fg.width > bg.width or fg.height > bg.height:
-        said.append(
+        warnings.append(
             f"{fg.path.name} has more pixels than {bg.path.name}: its place says whether it is made smaller or cut."
         )
     if fg.fps and bg.fps and abs(float(fg.fps / bg.fps) - 1) > _SAME_RATE:
-        said.append(f"their rates differ: {float(fg.fps):.3f} and {float(bg.fps):.3f} fps.")
+        warnings.append(f"their rates differ: {float(fg.fps):.3f} and {float(bg.fps):.3f} fps.")
     for file in (bg, fg):
         if file.interlaced:
-            said.append(f"{file.path.name} is interlaced: frames are used as they are; deinterlace it first.")
-    return said
+            warnings.append(f"{file.path.name} is interlaced: frames are used as they are; deinterlace it first.")
+    return warnings

@@ -1,6 +1,7 @@
 """What `vs-align overlay` says at its end: lines for a person, JSON for a program, a page for both."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,59 +9,79 @@ from rich.markup import escape
 
 from vs_align.api.overlay_terms import NAMES
 from vs_align.cli.console import console, show_result, step
-from vs_align.cli.overlay.layers import Found, Layer
-from vs_align.cli.overlay.request import Request
+from vs_align.cli.overlay.layers import AlignedLayers, Layer
+from vs_align.cli.overlay.options import OverlayOptions
 from vs_align.cli.reporting import left_out_line, show_report, write_report
 from vs_align.cli.side_outputs import Writing
+from vs_align.enums import Verdict
 
 if TYPE_CHECKING:
-    from vs_align.cli.overlay.render import Done
+    from vs_align.export.overlay_audio import AudioSummary
     from vs_align.export.overlay_report import Page
     from vs_align.placement.placement import Transform
 
-_ORDER = ("exact", "good", "doubtful", "unrelated")
 _SCENES_SHOWN = 20
 
 
-def show_summary(given: Request, found: Found, done: "Done", seconds: float, writing: Writing) -> None:
-    """Show what was written, and write the report where one is wanted."""
-    report, sound = report_of(found), done.sound
+@dataclass(frozen=True, slots=True)
+class RenderedVideo:
+    """What was written.
+
+    Args:
+        frames: Number of frames of the result.
+        width: Their width.
+        height: Their height.
+        sound: What is heard, and what is left out.
+    """
+
+    frames: int
+    width: int
+    height: int
+    sound: "AudioSummary | None"
+    """None of an image."""
+
+
+def show_summary(
+    options: OverlayOptions, aligned: AlignedLayers, rendered: RenderedVideo, seconds: float, writing: Writing
+) -> None:
+    """Show what was written, and write the report if it is wanted."""
+    report, sound = report_of(aligned), rendered.sound
     report |= {
-        "output": str(given.out),
-        "frames": done.frames,
-        "size": [done.width, done.height],
+        "output": str(options.target),
+        "frames": rendered.frames,
+        "size": [rendered.width, rendered.height],
         "seconds": round(seconds, 3),
-        "fps": round(done.frames / seconds, 2),
-        "sound": None if sound is None or sound.codec is None else sound.words.removeprefix("sound: "),
+        "fps": round(rendered.frames / seconds, 2),
+        "sound": None if sound is None or sound.codec is None else sound.words.removeprefix("audio: "),
         "left_out": [] if sound is None else list(sound.left_out),
     }
-    lines = {"frames": f"{done.frames} of {done.width}x{done.height}", **_lines(found)}
+    lines = {"frames": f"{rendered.frames} of {rendered.width}x{rendered.height}", **_lines(aligned)}
     lines["sound"] = report["sound"] or "none"
     lines |= left_out_line(report["left_out"])
     first, *kept = writing.done
     show_report(report, lines, ", ".join([str(first), *(path.name for path in kept)]))
-    write_report(report, given.json, writing)
+    write_report(report, options.json, writing)
 
 
-def show_dry_run(given: Request, found: Found, writing: Writing) -> None:
-    """Say where and when everything lies; nothing was written."""
-    report = report_of(found)
-    report |= {"output": None, "frames": len(found.schedule), "seconds": None, "fps": None, "sound": None}
+def show_dry_run(options: OverlayOptions, aligned: AlignedLayers, writing: Writing) -> None:
+    """Show timelines and placements of a run that writes no video."""
+    report = report_of(aligned)
+    report |= {"output": None, "frames": len(aligned.schedule), "seconds": None, "fps": None, "sound": None}
     report["left_out"] = []
-    text = "\n\n".join(explained(layer) for layer in found.layers)
-    if given.kept_page is not None and given.kept_page in writing.done:
-        step(f"written: {given.kept_page}")
-    if given.json == "-":
+    text = "\n\n".join(explained(layer) for layer in aligned.layers)
+    if options.kept_page is not None and options.kept_page in writing.done:
+        step(f"written: {options.kept_page}")
+    if options.json == "-":
         console.print(escape(text))
     else:
         writing.attempt(lambda: show_result(text))
-    write_report(report, given.json, writing)
+    write_report(report, options.json, writing)
 
 
-def report_of(found: Found) -> dict[str, Any]:
-    """Return what was found: of the first layer, and of all others under `layers`."""
-    verdict, reasons = verdict_of(found)
-    first, *others = (_layer_report(layer) for layer in found.layers)
+def report_of(aligned: AlignedLayers) -> dict[str, Any]:
+    """Return timeline and placement: of the first layer, and of all others under `layers`."""
+    verdict, reasons = verdict_of(aligned)
+    first, *others = (_layer_report(layer) for layer in aligned.layers)
     report = {"verdict": verdict, "reason": "; ".join(reasons), "reasons": reasons, **first}
     return {**report, "layers": others} if others else report
 
@@ -78,20 +99,21 @@ def _layer_report(layer: Layer) -> dict[str, Any]:
     }
 
 
-def verdict_of(found: Found) -> tuple[str, list[str]]:
-    """Return the worst verdict of all, and the reasons of all; "given" where nobody has judged anything."""
-    sides = [side for layer in found.layers for side in (layer.timeline, layer.placement)]
-    verdicts = [layer.placement.verdict for layer in found.layers if layer.placement.verdict is not None]
+def verdict_of(aligned: AlignedLayers) -> tuple[str, list[str]]:
+    """Return the worst verdict of all, and the reasons of all; "given" where nothing was judged."""
+    sides = [side for layer in aligned.layers for side in (layer.timeline, layer.placement)]
+    verdicts = [layer.placement.verdict for layer in aligned.layers if layer.placement.verdict is not None]
     # a still that is shown all the time has no time to judge
     verdicts += [
         layer.timeline.verdict
-        for number, layer in enumerate(found.layers)
-        if layer.timeline.verdict is not None and not found.has_still(number)
+        for number, layer in enumerate(aligned.layers)
+        if layer.timeline.verdict is not None and not aligned.has_still(number)
     ]
     reasons = list(dict.fromkeys(reason for side in sides for reason in side.reasons))
-    if not verdicts:
+    worst = Verdict.worst(verdicts)
+    if worst is None:
         return "given", reasons or ["time and place were given, and nobody has judged them"]
-    return max(verdicts, key=_ORDER.index), reasons
+    return worst.value, reasons
 
 
 def _longest(layer: Layer) -> "Transform":
@@ -103,9 +125,9 @@ def _longest(layer: Layer) -> "Transform":
 
 
 def box_of(transform: "Transform", layer: Layer) -> tuple[float, float, float, float]:
-    """Return where fg's picture lies in bg, edge to edge: left, top, width and height in bg pixels.
+    """Return the area of fg in bg, edge to edge: left, top, width and height in bg pixels.
 
-    Of a turned picture the top left corner and the lengths of the sides.
+    Of a rotated image the top left corner and the lengths of the sides.
     """
     import numpy as np
 
@@ -115,33 +137,33 @@ def box_of(transform: "Transform", layer: Layer) -> tuple[float, float, float, f
     return float(corners[0, 0]), float(corners[0, 1]), across, down
 
 
-def _lines(found: Found) -> dict[str, str]:
+def _lines(aligned: AlignedLayers) -> dict[str, str]:
     lines = {}
-    for number, layer in enumerate(found.layers):
+    for number, layer in enumerate(aligned.layers):
         suffix = "" if number == 0 else f" {number + 1}"
-        lines[f"time{suffix}"] = _timed(found, layer)
+        lines[f"time{suffix}"] = _timed(aligned, layer)
         lines[f"place{suffix}"] = _placed(layer)
     return lines
 
 
-def _timed(found: Found, layer: Layer) -> str:
+def _timed(aligned: AlignedLayers, layer: Layer) -> str:
     name, line = layer.fg.file.path.name, layer.timeline
-    if layer.fg.is_still and len(found.schedule) > 1:
-        return f"{name}, a still, is shown in all {len(found.schedule)} frames"
-    if found.bg.is_still and line.ref_length > 1:
-        return f"bg, a still, is shown in all {len(found.schedule)} frames"
+    if layer.fg.is_still and len(aligned.schedule) > 1:
+        return f"{name}, a still, is shown in all {len(aligned.schedule)} frames"
+    if aligned.bg.is_still and line.ref_length > 1:
+        return f"bg, a still, is shown in all {len(aligned.schedule)} frames"
     matched = sum(frame is not None for frame in line.frame_map)
     return f"{matched} of {line.ref_length} frame{'s' * (line.ref_length != 1)} of {name} matched"
 
 
 def _placed(layer: Layer) -> str:
     scenes = layer.placement.scenes
-    said = placed_words(_longest(layer), layer)
-    return said if len(scenes) == 1 else f"{said}; {len(scenes)} scenes"
+    text = placed_words(_longest(layer), layer)
+    return text if len(scenes) == 1 else f"{text}; {len(scenes)} scenes"
 
 
 def placed_words(transform: "Transform", layer: Layer) -> str:
-    """Say in a line where fg lies in bg."""
+    """Describe the placement of fg in bg in one line."""
     x, y, width, height = box_of(transform, layer)
     scales = width / layer.fg.width, height / layer.fg.height
     text = f"x {_number(x)}, y {_number(y)}, {_number(width)}x{_number(height)} px"
@@ -166,12 +188,12 @@ def _number(value: float) -> str:
 
 
 def explained(layer: Layer) -> str:
-    """Say in plain text when and where a layer lies."""
+    """Describe timeline and placement of a layer in plain text."""
     return f"{layer.fg.file.path.name}\n{layer.timeline.explain(*NAMES)}\n{placement_words(layer)}"
 
 
 def placement_words(layer: Layer) -> str:
-    """Say in plain text where a layer lies, scene by scene."""
+    """Describe the placement of a layer in plain text, scene by scene."""
     placement = layer.placement
     lines = [] if placement.verdict is None else [f"Place: {placement.verdict}"]
     lines += [f"- {reason}" for reason in placement.reasons]
@@ -183,41 +205,41 @@ def placement_words(layer: Layer) -> str:
     return "\n".join([*lines, f"and {left} scenes more"] if left > 0 else lines)
 
 
-def page_of(given: Request, found: Found, result: Path | None) -> "Page":
+def page_of(options: OverlayOptions, aligned: AlignedLayers, result: Path | None) -> "Page":
     """Return what the page says that is written beside the result.
 
     Args:
-        given: What was asked for.
-        found: What was found.
+        options: Parameters of the command.
+        aligned: Timelines and placements.
         result: The finished video, which has not got its name yet; None where none is made.
     """
     from vs_align.cli.overlay.checks import described
     from vs_align.export.overlay_report import Page, PageLayer
 
-    verdict, reasons = verdict_of(found)
-    first = found.layers[0]
-    files = [("bg", described(found.bg.file)), *(("fg", described(layer.fg.file)) for layer in found.layers)]
-    schedule = found.schedule
+    verdict, reasons = verdict_of(aligned)
+    first = aligned.layers[0]
+    files = [("bg", described(aligned.bg.file)), *(("fg", described(layer.fg.file)) for layer in aligned.layers)]
+    schedule = aligned.schedule
     counted = f"{len(schedule)} frame{'s' * (len(schedule) != 1)}"
     return Page(
-        title=given.out.name,
+        title=options.target.name,
         verdict=verdict,
         reasons=reasons,
         files=[*files, ("result", counted if result is not None else f"{counted}; it was not made: --dry-run")],
         layers=[
             PageLayer(layer.fg.file.path.name, layer.timeline.explain(*NAMES), placement_words(layer))
-            for layer in found.layers
+            for layer in aligned.layers
         ],
-        bg=found.bg.file.path,
+        bg=aligned.bg.file.path,
         fg=first.fg.file.path,
         result=result,
-        moments=_moments(found),
+        moments=_moments(aligned),
     )
 
 
-def _moments(found: Found) -> list[tuple[float, float | None, float | None]]:
+def _moments(aligned: AlignedLayers) -> list[tuple[float, float | None, float | None]]:
     """Four moments, spread evenly: seconds in the result, in bg and in fg, None where one shows nothing."""
-    schedule = found.schedule
+    schedule = aligned.schedule
     count = len(schedule)
     frames = sorted({count * part // 8 for part in (1, 3, 5, 7)})
     moments = []
@@ -225,6 +247,6 @@ def _moments(found: Found) -> list[tuple[float, float | None, float | None]]:
         time = schedule.bg.ref_times[n] if schedule.bg.ref_times else n / float(schedule.bg.ref_rate or 1)
         bg, fg = schedule.bg.frame_map[n], schedule.fg.frame_map[n]
         moments.append(
-            (time, None if bg is None else found.bg.times[bg], None if fg is None else found.layers[0].fg.times[fg])
+            (time, None if bg is None else aligned.bg.times[bg], None if fg is None else aligned.layers[0].fg.times[fg])
         )
     return moments

@@ -1,10 +1,10 @@
-"""From what a rendered script said about its frames to a timeline, and from that to a cut list for sound."""
+"""Timeline and cut list of the frame matches that a rendered script reported."""
 
 import math
 from collections.abc import Sequence
 
-from vs_align.decide.cut_list.audio_piece import AudioPiece
-from vs_align.decide.cut_list.frame_cuts import audio_cuts, audio_speed
+from vs_align.decide.cut_list.cut_list import AudioSegment
+from vs_align.decide.cut_list.frame_cuts import frame_segments, steady_speed
 from vs_align.errors import MediaError
 from vs_align.media.frame_props import FrameMatch
 from vs_align.media.source import Source
@@ -12,10 +12,15 @@ from vs_align.timeline.timeline import Timeline
 
 
 def matched_timeline(matches: Sequence[FrameMatch], clip: Source, ref: Source) -> Timeline:
-    """Build a timeline from the matches of all ref frames; frames without a counterpart become inserts.
+    """Build a timeline from the matches of all ref frames. Frames that show the fallback become inserts.
+
+    Args:
+        matches: One for each ref frame, in order.
+        clip: The file whose frames are shown.
+        ref: The file whose frames they were matched to.
 
     Raises:
-        MediaError: There are fewer matches than ref has frames, so that the rendering must have been cut short.
+        MediaError: There are fewer matches than ref has frames: the rendering was cut short.
     """
     if len(matches) != ref.length:
         raise MediaError(f"{len(matches)} of {ref.length} frames were rendered.")
@@ -32,24 +37,28 @@ def matched_timeline(matches: Sequence[FrameMatch], clip: Source, ref: Source) -
     )
 
 
-def sound_pieces(timeline: Timeline, clip: Source, ref: Source) -> tuple[float, list[AudioPiece]]:
-    """Cut clip's sound along a timeline.
+def matched_segments(timeline: Timeline, clip: Source, ref: Source, rate: int) -> list[AudioSegment]:
+    """Cut clip's audio along the frame matches of a timeline.
 
-    Returns:
-        Seconds of clip per second of ref, and the pieces, whose clip times have that speed taken out.
+    Either both files show the same time, or one is the other played frame for frame at its own rate: one of these two
+    speeds is chosen for all segments.
+
+    Args:
+        timeline: Its frame map is followed frame by frame; no line is fitted.
+        clip: The file whose audio is cut.
+        ref: The file whose time it gets.
+        rate: Samples per second of the result.
     """
     ref_times = frame_times(ref)
     clip_frames = frame_times(clip)
     clip_times = [math.nan if frame is None else clip_frames[frame] for frame in timeline.frame_map]
-    # Either both show the same time, or one is the other played frame for frame at its own rate.
-    speed = audio_speed(ref_times, clip_times, [1.0, float(ref.rate / clip.rate)])
-    slowed = [time / speed for time in clip_times]
+    speed = steady_speed(ref_times, clip_times, [1.0, float(ref.rate / clip.rate)])
     tolerance = max(clip.frame_seconds / speed, ref.frame_seconds) / 2
-    return speed, audio_cuts(ref_times, slowed, ref_times[-1] + ref.frame_seconds, tolerance)
+    return frame_segments(ref_times, clip_times, ref_times[-1] + ref.frame_seconds, tolerance, rate, speed)
 
 
 def frame_times(source: Source) -> Sequence[float]:
-    """Return when each frame is shown, in seconds since the first: exact where the rate is constant."""
+    """Return when each frame is shown, in seconds since the first: exact if the rate is constant."""
     if source.variable:
         return source.times
     return [n / source.rate.numerator * source.rate.denominator for n in range(source.length)]

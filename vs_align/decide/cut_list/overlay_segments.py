@@ -1,9 +1,9 @@
-"""The sounds of both sides as the schedule of an overlay needs them."""
+"""Cut lists of both audio tracks of an overlay, from its schedule."""
 
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vs_align.decide.cut_list.cut_list import SoundPiece, pieces_of
+from vs_align.decide.cut_list.cut_list import AudioSegment, line_segments
 from vs_align.enums import Timing
 from vs_align.timeline.time_map import TimeMap
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _FUNCTION = "overlay_audio"
 
 
-def bg_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
-    """Pieces of bg's sound, without gaps from the first to the last sample of the result.
+def bg_segments(schedule: "Schedule", rate: int) -> list[AudioSegment]:
+    """Cut bg's audio, without gaps from the first to the last sample of the result.
 
     Args:
         schedule: Which frames the result shows.
@@ -26,25 +26,36 @@ def bg_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
     line = schedule.bg
     variable = line.clip_times or line.ref_times
     if schedule.clock is Timing.BG and not variable and 0 < line.clip_rate != line.ref_rate:
-        return _own_pieces(schedule, rate)
-    return pieces_of(TimeMap(line, _FUNCTION), rate, line.residual_ms)
+        return _unchanged_bg(schedule, rate)
+    return line_segments(TimeMap(line, _FUNCTION), rate, line.residual_ms)
 
 
-def fg_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
-    """Pieces of fg's sound, likewise."""
-    return pieces_of(TimeMap(schedule.fg, _FUNCTION), rate, schedule.fg.residual_ms)
+def fg_segments(schedule: "Schedule", rate: int) -> list[AudioSegment]:
+    """Cut fg's audio, without gaps from the first to the last sample of the result.
+
+    Args:
+        schedule: Which frames the result shows.
+        rate: Samples per second.
+
+    Raises:
+        ArgumentError: Neither the rate nor the time stamps of fg or of the result are known.
+    """
+    return line_segments(TimeMap(schedule.fg, _FUNCTION), rate, schedule.fg.residual_ms)
 
 
-def _own_pieces(schedule: "Schedule", rate: int) -> list[SoundPiece]:
-    """Pieces of bg's sound where the result has bg's time but more frames: frames say less than the clock does."""
+def _unchanged_bg(schedule: "Schedule", rate: int) -> list[AudioSegment]:
+    """Bg's audio at speed 1 if the result has bg's time at another frame rate.
+
+    Repeated frames would make lines of it that are exact to a frame only, and the clock is exact to the sample.
+    """
     line = schedule.bg
     start = schedule.first / line.ref_rate
     total = round(line.ref_length / line.ref_rate * rate)
     ends = -start * rate, (Fraction(line.clip_length) / line.clip_rate - start) * rate
-    begin, end = (min(max(round(place), 0), total) for place in ends)
-    pieces = [
-        SoundPiece(0, begin, None),
-        SoundPiece(begin, end, float(start + Fraction(begin, rate))),
-        SoundPiece(end, total, None),
+    begin, end = (min(max(round(position), 0), total) for position in ends)
+    segments = [
+        AudioSegment(0, begin, None),
+        AudioSegment(begin, end, float(start + Fraction(begin, rate))),
+        AudioSegment(end, total, None),
     ]
-    return [piece for piece in pieces if piece.end > piece.begin]
+    return [segment for segment in segments if segment.end > segment.begin]

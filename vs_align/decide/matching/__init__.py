@@ -1,1 +1,1 @@
-"""The best match of each frame within a search window: Viterbi smoothing, confidence, verdict."""
+"""Matching within a search window: Viterbi smoothing of metric scores, confidence, version differences, verdict."""

@@ -1,24 +1,24 @@
-"""The numbers of a finished match, ready for a table or for JSON."""
+"""Summary statistics of a finished match, for a table or for JSON."""
 
 import math
 from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
-from vs_align.decide.matching.verdict import Verdict
+from vs_align.decide.verdict import Judgment
 from vs_align.timeline.timeline import Timeline
 
 SURE = 0.9
-"""From this confidence on a match counts as sure."""
+"""Confidence from which on a match counts as sure, 0 to 1."""
 
 
-def match_report(timeline: Timeline, verdict: Verdict, metric: str | None = None) -> dict[str, Any]:
-    """Return verdict, counts, offsets, scores and confidence of a timeline. Values that are not known are None.
+def match_report(timeline: Timeline, verdict: Judgment, metric: str | None = None) -> dict[str, Any]:
+    """Return verdict, counts, offsets, scores and confidence of a timeline. Unknown values are None.
 
     Args:
-        timeline: What was found.
-        verdict: What to think of it.
-        metric: Name of the metric, None where nothing was searched.
+        timeline: The result of the match.
+        verdict: Its verdict, with reasons.
+        metric: Name of the metric, None if nothing was searched.
     """
     frames = [timeline.offset_at(n) for n in range(len(timeline))]
     milliseconds = [timeline.to_ms(n) for n in range(len(timeline))]

@@ -1,6 +1,6 @@
-"""Loops of `vs_align.decide.matching.version_difference`.
+"""Numba kernels of `vs_align.decide.matching.version_difference`: thumbnails, normal equations and correlation.
 
-They are small, and ask no library for threads: those would stand in the way of the ones that search.
+They are serial: threads of a linear algebra library would compete with the threads of the search.
 """
 
 from typing import Any
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-EXPLANATIONS = 9
+REGRESSORS = 9
 """Three of tone: 1, level and its square; six of an affine displacement."""
 
 
 @njit(nogil=True, cache=True)
-def means(plane: Any, samples: Any, peak: Any, out: Any) -> Any:
-    """Fill means of cells of a plane, 0 to 1, from no more than about samples**2 values each."""
+def cell_means(plane: Any, samples: Any, peak: Any, out: Any) -> Any:
+    """Fill means of cells of a plane, 0 to 1, from about samples**2 values each."""
     height, width = plane.shape
     rows, columns = out.shape
     low, high = -0.5 * peak, 1.5 * peak
@@ -37,8 +37,8 @@ def means(plane: Any, samples: Any, peak: Any, out: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def solved(normal: Any, right: Any, stiffness: Any) -> Any:
-    """Solve (normal + diag(stiffness)) x = right by the decomposition of Cholesky."""
+def solve(normal: Any, right: Any, stiffness: Any) -> Any:
+    """Solve (normal + diag(stiffness)) x = right by Cholesky decomposition."""
     n = right.size
     lower, x = np.zeros((n, n)), right.copy()
     for i in range(n):
@@ -59,8 +59,8 @@ def solved(normal: Any, right: Any, stiffness: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _explanations(clip: Any, ref: Any, sides: Any, difference: Any) -> Any:
-    """Fill what may explain the difference of two pictures pixel by pixel, and the difference."""
+def _regressors(clip: Any, ref: Any, regressors: Any, difference: Any) -> Any:
+    """Fill the regressors (pixels, 9) of two images and the difference ref - clip (pixels,), without the border."""
     height, width = clip.shape
     row = 0
     for y in range(1, height - 1):
@@ -70,25 +70,32 @@ def _explanations(clip: Any, ref: Any, sides: Any, difference: Any) -> Any:
             level = 0.5 * (clip[y, x] + ref[y, x]) - 0.5
             along = 0.25 * (clip[y, x + 1] - clip[y, x - 1] + ref[y, x + 1] - ref[y, x - 1])
             down = 0.25 * (clip[y + 1, x] - clip[y - 1, x] + ref[y + 1, x] - ref[y - 1, x])
-            side = sides[row]
-            side[0], side[1], side[2], side[3], side[4] = 1.0, level, level * level, along, down
-            side[5], side[6], side[7], side[8] = u * along, v * down, v * along, u * down
+            regressor = regressors[row]
+            regressor[0], regressor[1], regressor[2], regressor[3], regressor[4] = (
+                1.0,
+                level,
+                level * level,
+                along,
+                down,
+            )
+            regressor[5], regressor[6], regressor[7], regressor[8] = u * along, v * down, v * along, u * down
             difference[row] = ref[y, x] - clip[y, x]
             row += 1
 
 
 @njit(nogil=True, cache=True)
-def _weighted(sides: Any, difference: Any, weight: Any, normal: Any, right: Any) -> Any:
+def _accumulate(regressors: Any, difference: Any, weight: Any, normal: Any, right: Any) -> Any:
+    """Fill the weighted normal equations; weights (pixels,) are normalized to a sum of 1."""
     normal[:], right[:] = 0.0, 0.0
     total = weight.sum()
     for k in range(difference.size):
-        side, share = sides[k], weight[k] / total
-        for i in range(EXPLANATIONS):
-            scaled = side[i] * share
+        regressor, share = regressors[k], weight[k] / total
+        for i in range(REGRESSORS):
+            scaled = regressor[i] * share
             right[i] += scaled * difference[k]
             for j in range(i + 1):
-                normal[i, j] += scaled * side[j]
-    for i in range(EXPLANATIONS):
+                normal[i, j] += scaled * regressor[j]
+    for i in range(REGRESSORS):
         for j in range(i):
             normal[j, i] = normal[i, j]
 
@@ -97,33 +104,43 @@ def _weighted(sides: Any, difference: Any, weight: Any, normal: Any, right: Any)
 def equations(
     clip: Any, ref: Any, stiffness: Any, rounds: Any, outlier: Any, least: Any, normal: Any, right: Any
 ) -> Any:
-    """Fill the normal equations, per pixel, of what explains ref - clip; pixels that are not explained count less.
+    """Fill the normal equations, per pixel, of ref - clip by iteratively reweighted least squares (Cauchy weights).
+
+    Args:
+        clip: (h, w) thumbnail of the match.
+        ref: (h, w) thumbnail of the ref frame.
+        stiffness: (9,) added to the diagonal.
+        rounds: Reweightings.
+        outlier: Residual of half weight, as a multiple of the median.
+        least: Added to that residual.
+        normal: (9, 9) receives the matrix.
+        right: (9,) receives the right side.
 
     Returns:
-        `outlier` times the median of what is left unexplained, plus `least`.
+        `outlier` times the median absolute residual, plus `least`.
     """
     count = (clip.shape[0] - 2) * (clip.shape[1] - 2)
-    sides, difference, weight = np.empty((count, EXPLANATIONS)), np.empty(count), np.ones(count)
-    _explanations(clip, ref, sides, difference)
-    _weighted(sides, difference, weight, normal, right)
+    regressors, difference, weight = np.empty((count, REGRESSORS)), np.empty(count), np.ones(count)
+    _regressors(clip, ref, regressors, difference)
+    _accumulate(regressors, difference, weight, normal, right)
     usual = least
     for _ in range(rounds):
-        found = solved(normal, right, stiffness)
+        found = solve(normal, right, stiffness)
         for k in range(count):
             explained = 0.0
-            for i in range(EXPLANATIONS):
-                explained += sides[k, i] * found[i]
+            for i in range(REGRESSORS):
+                explained += regressors[k, i] * found[i]
             weight[k] = abs(difference[k] - explained)
         usual = outlier * np.median(weight) + least
         for k in range(count):
             weight[k] = 1 / (1 + (weight[k] / usual) ** 2)
-        _weighted(sides, difference, weight, normal, right)
+        _accumulate(regressors, difference, weight, normal, right)
     return usual
 
 
 @njit(nogil=True, cache=True)
 def correlation(first: Any, second: Any, flat: Any) -> Any:
-    """Return the correlation of two pictures; that of flat ones is about 0. Variances below `flat` count as none."""
+    """Return the normalized correlation of two images. `flat` is added to both variances: flat images give about 0."""
     height, width = first.shape
     count = height * width
     sums = np.zeros(5)

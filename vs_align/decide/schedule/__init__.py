@@ -1,1 +1,1 @@
-"""The schedule of `overlay`: which frames of background and foreground each output frame shows."""
+"""Schedule of `overlay`: for each output frame, the frames of background and foreground that it shows."""

@@ -1,4 +1,4 @@
-"""`Course`: a timeline that goes on beside its matches, as the films on both sides do."""
+"""`BridgedTimeline`: a timeline whose short gaps are interpolated and whose ends are extrapolated linearly."""
 
 import math
 from collections.abc import Sequence
@@ -14,31 +14,35 @@ from vs_align.timeline.segment import Segment
 from vs_align.timeline.timeline import Timeline
 
 _SHOWN = (SegmentKind.MATCH, SegmentKind.HOLD)
-# A passage of so many frames has a rate that can be relied on beyond its ends.
 _LONG = 240
-# Both sides go on across a gap where they advance alike, but for so many frames and such a share of its length.
-_STEP, _STRETCH = 1.5, 0.02
-# Seconds that may lie before the first and behind the last match and still belong to what is matched: a fade.
+"""Length of a passage, in ref frames, from which on its rate is used for extrapolation; shorter ones take the rate of
+the longest passage. Rounding to frames makes the rate of a short passage uncertain."""
+_STEP = 1.5
+"""Difference in frames by which clip and ref may advance differently across a gap that is bridged: rounding."""
+_STRETCH = 0.02
+"""The same in addition, as a share of the gap's length: the rate may drift."""
 _FADE = 1.0
-# A frame that is held must not become the next one by rounding.
+"""Length in seconds up to which unmatched frames at either end belong to the matched part: a fade."""
 _LEAST = 1e-6
+"""Distance in frames from the rounding limit, so that a held frame does not become the next one."""
 _MOST_PHASE = 0.4999999999
+"""Largest phase of a segment, see `Segment.phase`."""
 
 
 @dataclass(frozen=True)
-class Course:
-    """A timeline whose gaps are bridged where both sides go on, and how far its two ends could be continued.
+class BridgedTimeline:
+    """A timeline with bridged gaps, and the two lines by which it is extrapolated.
 
     Args:
         timeline: From clip to ref, with gaps bridged.
-        first: The first ref frame that has a clip frame.
-        last: The last one.
-        before: For how many frames before `first` clip has frames that no match shows, if the passage went on. It may
-            be more than `first`: then clip begins before ref.
-        after: Likewise behind `last`.
-        begin: Where the line that goes on passes `first`, in clip frames.
-        end: Where the one behind passes `last`.
-        rates: Clip frames per ref frame of both lines.
+        first: First ref frame that has a clip frame.
+        last: Last ref frame that has a clip frame.
+        before: Number of ref frames before `first` for which the extrapolated line meets clip frames that no match
+            shows. It may exceed `first`: then clip begins before ref.
+        after: The same number behind `last`.
+        begin: Clip frame, fractional, of the head line at `first`.
+        end: Clip frame, fractional, of the tail line at `last`.
+        rates: Clip frames per ref frame of the head line and of the tail line.
     """
 
     timeline: Timeline
@@ -51,13 +55,13 @@ class Course:
     rates: tuple[float, float]
 
     @classmethod
-    def of(cls, timeline: Timeline, function: str, *, hold: bool) -> "Course":
-        """Bridge the gaps of a timeline and look where its ends lead.
+    def of(cls, timeline: Timeline, function: str, *, hold: bool) -> "BridgedTimeline":
+        """Bridge the gaps of a timeline and fit the lines of its ends.
 
         Args:
             timeline: Any timeline.
-            function: The public function that was called, for the message.
-            hold: Show a clip frame for longer where only a few ref frames have none, so that clip does not flash.
+            function: Name of the public function, for the message.
+            hold: Repeat a clip frame across gaps of at most `LONGEST_GAP` ref frames, so that clip does not flash.
 
         Raises:
             ArgumentError: No ref frame has a clip frame.
@@ -85,8 +89,8 @@ class Course:
             timeline, shown[0].ref_first, shown[-1].ref_last, before, after, begin, end, (head or 1.0, tail or 1.0)
         )
 
-    def matched(self) -> tuple[int, int]:
-        """First ref frame and the one behind the last of what is matched, with short fades that both sides have."""
+    def matched_range(self) -> tuple[int, int]:
+        """Return the matched range of ref frames, [first, stop), extended by fades of less than `_FADE` seconds."""
         before = min(self.before, self.first)
         after = min(self.after, self.timeline.ref_length - 1 - self.last)
         first = self.first - before if self._seconds(self.first - before, self.first) < _FADE else self.first
@@ -99,16 +103,16 @@ class Course:
             return times[last] - times[first]
         return (last - first) / float(rate or Fraction(24))
 
-    def whole(self) -> tuple[int, int]:
-        """First ref frame and the one behind the last where either side has frames; the first may be negative."""
+    def full_range(self) -> tuple[int, int]:
+        """Return the range of ref frames, [first, stop), for which clip or ref has frames; first may be negative."""
         return min(0, self.first - self.before), max(self.timeline.ref_length, self.last + 1 + self.after)
 
-    def cut(self, first: int, stop: int) -> Timeline:
-        """The timeline of the ref frames `first..stop-1` alone, which become 0 and so on; clip goes on at its ends.
+    def section(self, first: int, stop: int) -> Timeline:
+        """Return the timeline of the ref frames `first..stop-1`, renumbered from 0, extrapolated at both ends.
 
         Args:
-            first: It may be negative: frames that ref does not have.
-            stop: It may lie behind ref's end, likewise.
+            first: First ref frame. It may be negative, before the first frame of ref.
+            stop: Ref frame behind the last. It may lie behind the last frame of ref.
         """
         made = self.timeline
         sure = made.confidences
@@ -122,11 +126,11 @@ class Course:
             ref_length=stop - first,
             scores=(),
             confidences=sure,
-            ref_times=cut_times(made.ref_times, first, stop),
+            ref_times=slice_times(made.ref_times, first, stop),
         )
 
     def _continued(self, start: int, stop: int) -> list[Segment]:
-        """Segments of the ref frames `start..stop-1`, the first of which becomes 0."""
+        """Return the segments of the ref frames `start..stop-1`, renumbered from 0."""
         before = min(self.before, max(0, self.first - start))
         after = min(self.after, max(0, stop - 1 - self.last))
         (head, tail), lead, behind = self.rates, self.first - before, self.last + 1 + after
@@ -134,7 +138,7 @@ class Course:
         base = min(start, lead)
         out = _insert(0, lead - base) + _line(lead - base, before, self.begin - before * head, head)
         for segment in self.timeline.segments:
-            # what ref lacks before its first match or behind its last is shown there now, or lies outside
+            # missing segments before the first match or behind the last one are now shown or lie outside
             if segment.ref_last >= self.first and segment.ref_first <= self.last:
                 out.append(_moved(segment, -base))
         out += _line(self.last + 1 - base, after, self.end + tail, tail) + _insert(behind - base, stop - base)
@@ -147,7 +151,7 @@ def _moved(segment: Segment, by: int) -> Segment:
 
 
 def _part(segment: Segment, first: int, last: int) -> Segment:
-    """What a segment says of the ref frames `first..last`, the first of which becomes 0."""
+    """Return the part of a segment in the ref frames `first..last`, renumbered from 0."""
     if first <= segment.ref_first and segment.ref_last <= last:
         return _moved(segment, -first)
     low, high = max(segment.ref_first, first), min(segment.ref_last, last)
@@ -159,18 +163,18 @@ def _part(segment: Segment, first: int, last: int) -> Segment:
     return replace(segment, ref_first=low - first, ref_last=high - first, clip_first=frame, phase=phase)
 
 
-def own_frames(
+def identity_timeline(
     length: int, first: int, stop: int, rate: Fraction, times: tuple[float, ...], cut: tuple[float, ...]
 ) -> Timeline:
-    """The timeline from a clip to its own frames `first..stop-1`; those that it does not have are inserts.
+    """Return the timeline from a clip to its own frames `first..stop-1`; frames that it lacks are inserts.
 
     Args:
-        length: Frames of the clip.
-        first: It may be negative.
-        stop: It may lie behind the last frame.
-        rate: Frames per second of both, 0 where variable.
-        times: Time stamps of the clip, or empty.
-        cut: Those of the result, or empty.
+        length: Number of frames of the clip.
+        first: First frame; it may be negative.
+        stop: Frame behind the last; it may lie behind the end of the clip.
+        rate: Frames per second of both, 0 if variable.
+        times: Time stamps of the clip in seconds, or empty.
+        cut: Time stamps of the result in seconds, or empty.
     """
     low, high = min(max(first, 0), length), min(max(stop, 0), length)
     segments = _insert(0, low - first)
@@ -188,8 +192,8 @@ def own_frames(
     )
 
 
-def cut_times(times: tuple[float, ...], first: int, stop: int) -> tuple[float, ...]:
-    """Time stamps of the frames `first..stop-1` since the first of them; the mean distance goes on at both ends."""
+def slice_times(times: tuple[float, ...], first: int, stop: int) -> tuple[float, ...]:
+    """Return the time stamps of the frames `first..stop-1`, from 0; beyond both ends at the mean frame duration."""
     if not times:
         return ()
     step = (times[-1] - times[0]) / max(1, len(times) - 1)
@@ -200,7 +204,7 @@ def cut_times(times: tuple[float, ...], first: int, stop: int) -> tuple[float, .
 
 
 def _rates(timeline: Timeline) -> tuple[float | None, float | None, float | None]:
-    """Clip frames per ref frame at the beginning, mostly, and at the end; None where clip never runs forwards."""
+    """Return the rates of the first, the longest and the last passage; None if clip never runs forwards."""
     runs = [p for p in timeline.passages() if p.kind is SegmentKind.MATCH and p.rate > 0]
     if not runs:
         return None, None, None
@@ -210,7 +214,7 @@ def _rates(timeline: Timeline) -> tuple[float | None, float | None, float | None
 
 
 def _place(segment: Segment, i: int, rate: float | None) -> float:
-    """Where the line through entry i of a segment lies, in clip frames."""
+    """Return the clip frame, fractional, of a line of the given rate through entry i of a segment."""
     first = segment.clip_first or 0
     if segment.rate == rate and rate != 1:
         return first + i * segment.rate + segment.phase
@@ -218,13 +222,13 @@ def _place(segment: Segment, i: int, rate: float | None) -> float:
 
 
 def _last_frame(end: float, after: int, rate: float) -> int:
-    """The clip frame that a segment of `_line` shows last, by the same sums."""
+    """Return the last clip frame of the segment that `_line` makes, with the same rounding."""
     first = math.floor(end + rate + 0.5)
     return first + math.floor((after - 1) * rate + (end + rate - first) + 0.5)
 
 
 def _line(ref_first: int, count: int, place: float, rate: float) -> list[Segment]:
-    """A match of `count` ref frames along a line, or nothing."""
+    """Return a match of `count` ref frames along a line, or nothing for no frames."""
     if count <= 0:
         return []
     frame = math.floor(place + 0.5)
@@ -236,7 +240,7 @@ def _insert(first: int, stop: int) -> list[Segment]:
 
 
 def _bridged(segments: Sequence[Segment], rate: float, hold: bool) -> list[Segment]:
-    """Segments with matches in place of inserts across which both sides go on."""
+    """Return the segments with bridged gaps."""
     out: list[Segment] = []
     waiting: list[Segment] = []
     before: Segment | None = None
@@ -251,7 +255,7 @@ def _bridged(segments: Sequence[Segment], rate: float, hold: bool) -> list[Segme
 
 
 def _bridge(before: Segment, waiting: Sequence[Segment], behind: Segment, rate: float, hold: bool) -> Sequence[Segment]:
-    """What stands between two segments that show frames."""
+    """Return what lies between two segments that show frames: the gap itself, or a match or hold across it."""
     count = sum(len(segment) for segment in waiting)
     start, goal = before.clip_last, behind.clip_first
     if count == 0 or start is None or goal is None or goal < start:
@@ -265,6 +269,6 @@ def _bridge(before: Segment, waiting: Sequence[Segment], behind: Segment, rate: 
     if advance == 0:
         return [Segment(first, first + count - 1, start, 0.0, SegmentKind.HOLD)]
     step = advance / (count + 1)
-    # where one side lacks frames the one before is held, as a player would; else the nearest one is right
+    # if one side lacks frames the previous frame is held, as players do; else the nearest frame is shown
     early = 0.5 - _LEAST if held or abs(advance - wanted) >= 0.5 else 0.0
     return _line(first, count, start + step - early, step)

@@ -1,4 +1,4 @@
-"""`Grid`: moments on bg's clock at the higher frame rate of fg."""
+"""`ResampledClock`: the time of bg sampled at the higher frame rate of fg, for `timing="bg"`."""
 
 import math
 from collections.abc import Iterator
@@ -14,25 +14,26 @@ from vs_align.timeline.segment import Segment, segments_of
 from vs_align.timeline.time_map import Stretch, TimeMap
 from vs_align.timeline.timeline import Timeline
 
-# Where a speed differs by less than this over a whole stretch, in frames, fg goes frame for frame.
 _FRAME_FOR_FRAME = 0.05
+"""Deviation in frames over a whole stretch below which its speed counts as 1: fg is shown frame for frame."""
 _FREE = -1
+"""Mark of output frames that no stretch covers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Moments at fg's rate from the beginning of bg on, while bg's frames last.
+class ResampledClock:
+    """Sampling times at the frame rate of fg over the duration of bg.
 
-    At moment r, bg's frame floor(r * step + phase) is on display. The phase is chosen so that in the longest stretch
-    both show what the timeline says.
+    Sample r shows bg frame floor(r * step + phase). The phase is chosen so that in the longest stretch the pairs of
+    frames are those of the timeline.
 
     Args:
-        rate: Moments per second.
-        step: Bg frames per moment, below 1.
-        phase: In bg frames, at least 0, below 1, and nowhere near a value from which rounding could reach another.
-        begin: The same before it was made so, as the longest stretch gives it.
-        length: Number of moments.
-        stretches: Where fg goes on at a steady speed.
+        rate: Samples per second.
+        step: Bg frames per sample, below 1.
+        phase: In bg frames, 0..1, halfway between two values at which the frame numbers change: rounding is safe.
+        begin: The phase that the longest stretch gives, before it is moved to such a value.
+        length: Number of samples.
+        stretches: Intervals of fg with a constant speed.
     """
 
     rate: Fraction
@@ -43,8 +44,8 @@ class Grid:
     stretches: tuple[Stretch, ...]
 
     @classmethod
-    def of(cls, timeline: Timeline) -> "Grid | None":
-        """The grid of `sync(bg, fg)`, or None where bg's own frames are as many a second, or a rate is not steady."""
+    def of(cls, timeline: Timeline) -> "ResampledClock | None":
+        """Return the clock for `sync(bg, fg)`; None if bg has at least the rate of fg, or a rate is variable."""
         bg, fg = timeline.clip_rate, timeline.ref_rate
         if timeline.clip_times or timeline.ref_times or not 0 < bg < fg:
             return None
@@ -54,13 +55,13 @@ class Grid:
             longest = max(stretches, key=lambda stretch: stretch.ref_last - stretch.ref_first)
             place = longest.clip_start * float(bg) - longest.ref_first * float(step)
             begin = (place + 0.5) % float(step)
-        # numbers of bg frames at moments lie on a lattice: in the middle between its points all values are the same
+        # bg frame positions are multiples of 1 / cells: halfway between two of them no rounding can change a frame
         cells = step.denominator
         phase = Fraction(2 * math.floor(begin * cells) + 1, 2 * cells)
         return cls(fg, step, phase, begin, math.ceil((timeline.clip_length - phase) / step), stretches)
 
     def bg_timeline(self, timeline: Timeline, first: int, stop: int) -> Timeline:
-        """From bg to the moments `first..stop-1`; those before and behind bg are inserts."""
+        """Return the timeline from bg to the samples `first..stop-1`; samples before and behind bg are inserts."""
         low, high = max(first, 0), min(stop, self.length)
         place = low * self.step + self.phase
         frame = math.floor(place)
@@ -79,13 +80,13 @@ class Grid:
         )
 
     def fg_timeline(self, timeline: Timeline) -> Timeline:
-        """From fg to the moments, by the straight lines of the passages: exact, however long they are.
+        """Return the timeline from fg to the samples, along the straight lines of the stretches, without drift.
 
-        Where fg has no line, as in a freeze, its frame is shown that belongs to the bg frame.
+        Outside of the stretches, as in a freeze, a sample shows the fg frame that matches its bg frame.
         """
         lines = [self._line(stretch, timeline) for stretch in self.stretches]
         taken = np.full(self.length, _FREE, np.int64)
-        # what is shown twice in bg counts where fg shows it first, as in Timeline.inverse
+        # if bg shows fg frames twice, the first stretch of fg wins, as in Timeline.inverse
         for i in reversed(range(len(lines))):
             low, high, _, _ = lines[i]
             taken[low:high] = i
@@ -117,14 +118,14 @@ class Grid:
         return replace(made, confidences=sure)
 
     def _without_line(self, timeline: Timeline) -> list[int | None]:
-        """Fg frame of each bg frame, but None for those that have their moments on a line."""
+        """Return the fg frame of each bg frame, None for fg frames inside a stretch."""
         lined = bytearray(timeline.ref_length)
         for stretch in self.stretches:
             lined[stretch.ref_first : stretch.ref_last + 1] = b"\1" * (stretch.ref_last + 1 - stretch.ref_first)
         return [None if n is None or lined[n] else n for n in timeline.inverse().frame_map]
 
     def _line(self, stretch: Stretch, timeline: Timeline) -> tuple[int, int, float, float]:
-        """First moment of a stretch, the one behind its last, fg frame at the first, fg frames per moment."""
+        """Return the samples [low, high) of a stretch, its fg frame at low, and fg frames per sample."""
         rate = 1 / stretch.speed
         count = stretch.ref_last - stretch.ref_first + 1
         if abs(rate - 1) * count < _FRAME_FOR_FRAME:
@@ -141,7 +142,7 @@ class Grid:
 
 
 def _runs(values: Int64Array) -> Iterator[tuple[int, int, int]]:
-    """Yield value, first index and the index behind the last of each run of equal values."""
+    """Yield (value, start, stop) of each run of equal values."""
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     for low, high in pairwise(edges):
         yield int(values[low]), low, high

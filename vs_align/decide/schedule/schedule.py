@@ -1,8 +1,10 @@
-"""`Schedule`: which frames of both clips each frame of `overlay`'s result shows."""
+"""`Schedule`: for each output frame of `overlay`, the frames of bg and fg that it shows."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
-from vs_align.decide.schedule.extrapolation import Course, cut_times, own_frames
+from vs_align.decide.schedule.extrapolation import BridgedTimeline, identity_timeline, slice_times
+from vs_align.decide.schedule.still_frames import held_still, lasting_still
 from vs_align.enums import Timing
 from vs_align.errors import ArgumentError
 from vs_align.timeline.timeline import Timeline
@@ -12,16 +14,16 @@ _NAME = "overlay"
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which frames of bg and fg each frame of the result shows.
+    """For each output frame, the frames of bg and fg that it shows.
 
-    Time stamps of the result, which only a clock of variable rate has, count from its first frame.
+    The result has time stamps only if its clock has a variable frame rate; they count from its first frame.
 
     Args:
-        bg: From bg to the result. An insert: bg has no frame there.
-        fg: From fg to the result. An insert: fg is not shown there.
-        clock: Whose frame durations the result has.
-        first: Number of the clock's frame that is frame 0 of the result; negative where the result begins earlier.
-            Where the result has more frames per second than its clock, frames are counted at the result's rate.
+        bg: Timeline from bg to the result. Inserts are output frames for which bg has no frame.
+        fg: Timeline from fg to the result. Inserts are output frames that do not show fg.
+        clock: Clip whose frame durations the result has.
+        first: Number of the clock's frame that is frame 0 of the result; negative if the result begins earlier. If the
+            result has a higher frame rate than its clock, in frames at the rate of the result.
     """
 
     bg: Timeline
@@ -37,69 +39,82 @@ class Schedule:
 def schedule_of(
     timeline: Timeline | tuple[Timeline, Timeline], timing: Timing | None, trim: bool, function: str = _NAME
 ) -> Schedule:
-    """Say which frames `overlay` shows.
+    """Build the schedule of `overlay` from timelines.
 
-    Gaps are bridged where both sides go on across them as before; and both go on before the first match and behind the
-    last one as far as they have frames.
+    A gap of a timeline is bridged if both sides advance equally across it, and the first and the last match are
+    extrapolated as far as both sides have frames; see `BridgedTimeline`.
 
     Args:
-        timeline: `sync(bg, fg)`. For the time of a third clip the pair `sync(bg, ref)`, `sync(fg, ref)`.
-        timing: Whose time counts. FG: every frame of fg once. BG: bg's time at the higher of both frame rates, from
-            what begins first to what ends last. REF: the frames of ref. None: FG; but where fg is a single frame, a
-            still, BG, and it is shown all the time. A still bg is shown all the time in any case.
-        trim: Only from the first to the last matched frame of the clock. Frames beyond them that both sides have count
-            as matched where they last less than a second, so that nothing is lost at fades.
-        function: The public function that was called, for messages.
+        timeline: `sync(bg, fg)`. For the clock of a third clip the pair `sync(bg, ref)`, `sync(fg, ref)`.
+        timing: Clock of the result. FG: every frame of fg once. BG: the time of bg at the higher of both frame rates,
+            from the earlier start to the later end of the two. REF: the frames of ref. None: FG; but BG if fg is a
+            still, which is then shown in all frames. A still bg is shown in all frames in any case.
+        trim: Keep only the frames from the first to the last match of the clock. Up to a second of frames beyond them
+            that both sides have is kept too, so that fades are complete.
+        function: Name of the public function, for messages.
 
     Raises:
-        ArgumentError: The timeline has no match, or is no pair where it must be one, or its pair has no frame of ref
-            in common.
+        ArgumentError: The timeline has no match, or is not a pair as it must be, or the pair has no frame of ref in
+            common.
     """
     if timing is Timing.REF:
         return _by_ref(*_pair(timeline, function), trim, function)
     if not isinstance(timeline, Timeline):
         said = (timing or Timing.FG).value
         raise ArgumentError(function, "timeline", f"must be one timeline for timing {said!r}", "a pair")
-    from vs_align.decide.schedule.still_frames import lasting_still, still_schedule
-
     if lasting_still(timeline.clip_length, timeline.ref_length, timing):
-        return still_schedule(timeline)
+        return _by_still(timeline)
     return _by_bg(timeline, trim, function) if timing is Timing.BG else _by_fg(timeline, trim, function)
 
 
+def _by_still(timeline: Timeline) -> Schedule:
+    """A still, bg or fg, is shown in all frames of the other one; only lengths, rates and time stamps are used."""
+    if timeline.ref_length == 1 < timeline.clip_length:
+        own = _all_frames(timeline.clip_length, timeline.clip_rate, timeline.clip_times)
+        return Schedule(own, held_still(own), Timing.BG, 0)
+    own = _all_frames(timeline.ref_length, timeline.ref_rate, timeline.ref_times)
+    return Schedule(held_still(own), own, Timing.FG, 0)
+
+
+def _all_frames(length: int, rate: Fraction, times: tuple[float, ...]) -> Timeline:
+    return identity_timeline(length, 0, length, rate, times, times)
+
+
 def _by_fg(timeline: Timeline, trim: bool, function: str) -> Schedule:
-    course = Course.of(timeline, function, hold=False)
-    first, stop = course.matched() if trim else (0, timeline.ref_length)
-    return Schedule(course.cut(first, stop), _own(course, first, stop), Timing.FG, first)
+    bridged = BridgedTimeline.of(timeline, function, hold=False)
+    first, stop = bridged.matched_range() if trim else (0, timeline.ref_length)
+    return Schedule(bridged.section(first, stop), _own(bridged, first, stop), Timing.FG, first)
 
 
 def _by_bg(timeline: Timeline, trim: bool, function: str) -> Schedule:
-    from vs_align.decide.schedule.resampling import Grid
+    from vs_align.decide.schedule.resampling import ResampledClock
 
-    grid = Grid.of(timeline)
-    course = Course.of(timeline.inverse() if grid is None else grid.fg_timeline(timeline), function, hold=True)
-    first, stop = course.matched() if trim else course.whole()
-    own = _own(course, first, stop) if grid is None else grid.bg_timeline(timeline, first, stop)
-    return Schedule(own, course.cut(first, stop), Timing.BG, first)
+    grid = ResampledClock.of(timeline)
+    bridged = BridgedTimeline.of(
+        timeline.inverse() if grid is None else grid.fg_timeline(timeline), function, hold=True
+    )
+    first, stop = bridged.matched_range() if trim else bridged.full_range()
+    own = _own(bridged, first, stop) if grid is None else grid.bg_timeline(timeline, first, stop)
+    return Schedule(own, bridged.section(first, stop), Timing.BG, first)
 
 
 def _by_ref(bg: Timeline, fg: Timeline, trim: bool, function: str) -> Schedule:
-    below, above = Course.of(bg, function, hold=False), Course.of(fg, function, hold=True)
+    below, above = BridgedTimeline.of(bg, function, hold=False), BridgedTimeline.of(fg, function, hold=True)
     first, stop = 0, bg.ref_length
     if trim:
-        spans = below.matched(), above.matched()
+        spans = below.matched_range(), above.matched_range()
         first, stop = max(start for start, _ in spans), min(end for _, end in spans)
         if first >= stop:
             said = f"bg is matched in {spans[0][0]}..{spans[0][1] - 1}, fg in {spans[1][0]}..{spans[1][1] - 1}"
             raise ArgumentError(function, "timeline", "must match bg and fg to frames of ref in common", said)
-    return Schedule(below.cut(first, stop), above.cut(first, stop), Timing.REF, first)
+    return Schedule(below.section(first, stop), above.section(first, stop), Timing.REF, first)
 
 
-def _own(course: Course, first: int, stop: int) -> Timeline:
-    """The timeline from the clock to the result."""
-    clock = course.timeline
-    times = cut_times(clock.ref_times, first, stop)
-    return own_frames(clock.ref_length, first, stop, clock.ref_rate, clock.ref_times, times)
+def _own(bridged: BridgedTimeline, first: int, stop: int) -> Timeline:
+    """Return the timeline from the clock to the result."""
+    clock = bridged.timeline
+    times = slice_times(clock.ref_times, first, stop)
+    return identity_timeline(clock.ref_length, first, stop, clock.ref_rate, clock.ref_times, times)
 
 
 def _pair(timeline: Timeline | tuple[Timeline, Timeline], function: str) -> tuple[Timeline, Timeline]:

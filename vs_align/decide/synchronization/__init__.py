@@ -1,1 +1,1 @@
-"""Synchronization of two films of unknown offset, speed and cut: candidates, best path, linear runs, verdict."""
+"""Synchronization of two videos of unknown offset, speed and cut: candidates, best path, linear runs, verdict."""

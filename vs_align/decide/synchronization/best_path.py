@@ -1,10 +1,9 @@
-"""`best_path`: the globally best monotone map from ref frames to clip frames.
+"""`best_path`: the globally best monotone map from ref frames to clip frames, by dynamic programming.
 
-Dynamic programming over the bands (R. Bellman, 1957), with what is true of two versions of a film built in: the clip
-frame advances with the line, now and then one is dropped or repeated, seldom the film goes on elsewhere, and some ref
-frames have no counterpart at all. All costs are negative logarithms of probabilities. Plain time warping, which must
-find a partner for every frame and has no price for jumps, does worst where parts are missing (VCSL benchmark, He et
-al., CVPR 2022).
+The model knows what two versions of a video differ by: the clip frame advances at the expected rate, single frames are
+dropped or repeated, seldom the video continues elsewhere (edits), and some ref frames have no counterpart. All costs
+are negative log-likelihoods (R. Bellman, 1957, for the recursion). Plain dynamic time warping, which must match every
+frame and has no cost for jumps, does worst where parts are missing (VCSL benchmark, He et al., CVPR 2022).
 """
 
 from dataclasses import dataclass
@@ -12,24 +11,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from vs_align.decide.synchronization import best_path_kernels as kernels
-from vs_align.decide.synchronization.search_bands import Bands
-from vs_align.io.array_types import Float32Array, Float64Array, Int32Array, Int64Array
+from vs_align.decide.synchronization.candidate_ranges import CandidateRanges
+from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int32Array, Int64Array
 
-# How surely a frame drops out or repeats where the line does not ask for it, and how likely one is to stand still.
-_IRREGULAR, _STANDING = 0.01, 0.01
-# The most that is said to be the difference of good pairs, and frames to either side over which it is measured.
-_MOST_FLOOR, _AROUND = 0.4, 24
-_STRETCH = 4096
+_IRREGULAR = 0.01
+"""Probability that a frame is dropped or repeated although the rate does not require it."""
+_STANDING = 0.01
+"""Share of `_IRREGULAR` for a repeated clip frame: a repeat must not be cheaper than having no counterpart."""
+_MOST_FLOOR = 0.4
+"""Upper limit of the usual dissimilarity of correct pairs."""
+_AROUND = 24
+"""Frames to either side over which the usual dissimilarity is measured (running median)."""
+_BATCH = 4096
+"""Frames per batch of the running median; bounds memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Path:
+class FramePath:
     """The clip frame of each ref frame.
 
     Args:
-        frames: (n,) clip frames, -1 where there is none.
-        differences: (n,) how unlike the two are, see `similarity`; NaN where there is none.
-        floors: (n,) the difference that good pairs have thereabouts.
+        frames: (n,) clip frames, -1 for none.
+        differences: (n,) dissimilarity of each pair, see `dissimilarities`; NaN for none.
+        floors: (n,) usual dissimilarity of correct pairs around each ref frame.
     """
 
     frames: Int64Array
@@ -38,122 +42,138 @@ class Path:
 
 
 def best_path(
-    bands: Bands,
+    candidates: CandidateRanges,
     differences: Float32Array,
     rates: Float64Array,
     ref_cuts: Int64Array,
     clip_cuts: Int64Array,
-) -> Path:
-    """Find the best path.
+) -> FramePath:
+    """Find the path with the lowest total cost.
 
     Args:
-        bands: The candidates.
-        differences: Of all candidates in a row, see `vs_align.decide.synchronization.similarity.differences`.
-        rates: (n,) clip frames by which the path is expected to advance to each ref frame.
-        ref_cuts: First frames of scenes of ref: there the film goes on elsewhere more easily.
-        clip_cuts: Likewise of clip.
+        candidates: The candidates of each ref frame.
+        differences: Dissimilarities of all candidates in a row, see `dissimilarities`.
+        rates: (n,) clip frames by which the path is expected to advance at each ref frame.
+        ref_cuts: First frames of scenes of ref: jumps cost less there.
+        clip_cuts: First frames of scenes of clip.
     """
-    floors = _floors(bands, differences)
-    at_cut = np.zeros(len(bands), np.bool_)
+    floors = _usual_dissimilarity(candidates, differences)
+    at_cut = np.zeros(len(candidates), np.bool_)
     at_cut[ref_cuts] = True
-    begins = np.zeros(int(bands.highs.max()) + 2, np.bool_)
+    begins: BoolArray = np.zeros(int(candidates.highs.max()) + 2, np.bool_)
     begins[clip_cuts[clip_cuts < begins.size]] = True
-    frames = np.full(len(bands), -1, np.int64)
-    chosen = np.full(len(bands), np.nan, np.float32)
+    frames = np.full(len(candidates), -1, np.int64)
+    chosen = np.full(len(candidates), np.nan, np.float32)
+    lows, highs, offsets = candidates.lows, candidates.highs, candidates.offsets
     steps = _step_costs(rates)
-    kernels.walk(bands.lows, bands.highs, bands.places, differences, floors, steps, at_cut, begins, frames, chosen)
-    kernels.drop_lacking(frames, chosen, floors, rates)
-    kernels.fill_gaps(_numbers(bands), bands.places, differences, frames, chosen)
-    return Path(frames, chosen, floors)
+    kernels.shortest_path(lows, highs, offsets, differences, floors, steps, at_cut, begins, frames, chosen)
+    kernels.drop_poor_holds(frames, chosen, floors, rates)
+    kernels.fill_gaps(_candidate_frames(candidates), offsets, differences, frames, chosen)
+    return FramePath(frames, chosen, floors)
 
 
-def path_of(bands: Bands, differences: Float32Array, frames: Int64Array) -> Path:
-    """Take a path that somebody else has found, each of whose frames is a candidate, or -1."""
+def path_through(candidates: CandidateRanges, differences: Float32Array, frames: Int64Array) -> FramePath:
+    """Return a given map as a path.
+
+    Args:
+        candidates: The candidates of each ref frame.
+        differences: Dissimilarities of all candidates in a row.
+        frames: (n,) clip frames, each a candidate of its ref frame, or -1.
+    """
     chosen = np.full(len(frames), np.nan, np.float32)
     there = np.flatnonzero(frames >= 0)
-    numbers = _numbers(bands)
+    numbers = _candidate_frames(candidates)
     for n in there.tolist():
-        row = slice(int(bands.places[n]), int(bands.places[n + 1]))
+        row = slice(int(candidates.offsets[n]), int(candidates.offsets[n + 1]))
         chosen[n] = differences[row][int(np.searchsorted(numbers[row], frames[n]))]
-    return Path(frames, chosen, _floors(bands, differences))
+    return FramePath(frames, chosen, _usual_dissimilarity(candidates, differences))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Carrier:
-    """Carries lines on through frames for which neither side has a counterpart.
+class RunExtender:
+    """Extends linear runs into gaps: frames without a counterpart on either side.
 
     Args:
-        bands: The candidates.
-        differences: Of all candidates in a row.
-        floors: (n,) the difference that good pairs have thereabouts.
+        candidates: The candidates of each ref frame.
+        differences: Dissimilarities of all candidates in a row.
+        floors: (n,) usual dissimilarity of correct pairs around each ref frame.
         rates: (n,) clip frames by which a path is expected to advance.
     """
 
-    bands: Bands
+    candidates: CandidateRanges
     differences: Float32Array
     floors: Float32Array
     rates: Float64Array
 
-    def carried(self, frames: Int64Array, chosen: Float32Array) -> tuple[Int64Array, Float32Array]:
-        """Return a map and its differences with lines carried on, frame for frame, while the pictures are alike."""
+    def extended(self, frames: Int64Array, chosen: Float32Array) -> tuple[Int64Array, Float32Array]:
+        """Return a map and its dissimilarities with runs extended frame by frame while the images match.
+
+        Args:
+            frames: (n,) clip frames, -1 for none.
+            chosen: (n,) their dissimilarities, NaN for none.
+        """
         frames, chosen = frames.copy(), chosen.astype(np.float32)
-        kernels.go_on(
-            _numbers(self.bands), self.bands.places, self.differences, self.floors, self.rates, frames, chosen
+        kernels.extend_runs(
+            _candidate_frames(self.candidates), self.candidates.offsets, self.differences, self.floors, self.rates,
+            frames, chosen,
         )  # fmt: skip
         return frames, chosen
 
 
-def _floors(bands: Bands, differences: Float32Array) -> Float32Array:
-    """The difference that good pairs have near each ref frame."""
-    best = np.full(len(bands), np.nan, np.float32)
-    kernels.least(differences, bands.places, best)
+def _usual_dissimilarity(candidates: CandidateRanges, differences: Float32Array) -> Float32Array:
+    """Usual dissimilarity of correct pairs near each ref frame: running median of the best candidates."""
+    best = np.full(len(candidates), np.nan, np.float32)
+    kernels.row_minima(differences, candidates.offsets, best)
     known = np.isfinite(best)
     if not known.any():
-        return np.full(len(bands), _MOST_FLOOR, np.float32)
+        return np.full(len(candidates), _MOST_FLOOR, np.float32)
     filled = np.interp(np.arange(len(best)), np.flatnonzero(known), best[known])
     reach = min(_AROUND, (len(best) - 1) // 2)
     padded = np.pad(filled, reach, mode="edge")
     out = np.empty(len(best), np.float32)
-    for first in range(0, len(best), _STRETCH):
-        part = padded[first : first + _STRETCH + 2 * reach]
+    for first in range(0, len(best), _BATCH):
+        part = padded[first : first + _BATCH + 2 * reach]
         windows = np.lib.stride_tricks.sliding_window_view(part, 2 * reach + 1)
-        out[first : first + _STRETCH] = np.median(windows, axis=1)
-    # where nothing fits the best candidate is no measure of what fits
+        out[first : first + _BATCH] = np.median(windows, axis=1)
+    # in parts without a counterpart the best candidate is no measure of correct pairs
     usual = max(float(np.percentile(out, 25)), kernels.LEAST_FLOOR)
     return np.clip(out, kernels.LEAST_FLOOR, min(_MOST_FLOOR, 3 * usual + 0.1))
 
 
 def _step_costs(rates: Float64Array) -> Float32Array:
-    """(n, steps) what it costs to advance by so many clip frames."""
+    """(n, STEPS) cost of advancing by 0, 1, ... clip frames."""
     sizes = np.arange(kernels.STEPS)
     near = np.clip(1 - np.abs(sizes[None, :] - rates[:, None]), 0, 1)
     far = 0.5 ** np.maximum(np.abs(sizes[None, :] - rates[:, None]), 1) / 2
-    # to stand still must not be cheaper than to say that there is no counterpart
     far[:, 0] = _STANDING
     out: Float32Array = -np.log((1 - _IRREGULAR) * near + _IRREGULAR * far).astype(np.float32)
     return out
 
 
-def equals(bands: Bands, differences: Float32Array, path: Path) -> tuple[Int64Array, Int64Array]:
-    """For each ref frame the first and last clip frame in a row with the chosen one that are hardly worse."""
+def plateaus(candidates: CandidateRanges, differences: Float32Array, path: FramePath) -> tuple[Int64Array, Int64Array]:
+    """First and last clip frame around each match that fit almost as well, without a gap between them; (n,) each."""
     lows, highs = path.frames.copy(), path.frames.copy()
-    kernels.widen(_numbers(bands), bands.places, differences, path.floors, path.frames, lows, highs)
+    kernels.plateaus(
+        _candidate_frames(candidates), candidates.offsets, differences, path.floors, path.frames, lows, highs
+    )
     return lows, highs
 
 
-def evidence(bands: Bands, differences: Float32Array, path: Path, offset: int) -> Float32Array:
-    """For each ref frame, by how much the candidate so many frames beside the chosen one is the worse.
+def neighbor_cost(candidates: CandidateRanges, differences: Float32Array, path: FramePath, offset: int) -> Float32Array:
+    """Increase of the negative log-likelihood if the candidate `offset` frames beside each match were shown.
 
     Returns:
-        (n,) negative logarithms of probabilities, less than 0 where the other one is the better; 0 where there is none.
+        (n,), negative if that candidate fits better; 0 without a match or without that candidate.
     """
-    out = np.zeros(len(bands), np.float32)
-    kernels.beside(_numbers(bands), bands.places, differences, path.floors, path.frames, offset, out)
+    out = np.zeros(len(candidates), np.float32)
+    kernels.neighbor_costs(
+        _candidate_frames(candidates), candidates.offsets, differences, path.floors, path.frames, offset, out
+    )
     return out
 
 
-def _numbers(bands: Bands) -> Int32Array:
+def _candidate_frames(candidates: CandidateRanges) -> Int32Array:
     """The clip frames of all candidates in a row."""
-    out = np.empty(int(bands.places[-1]), np.int32)
-    kernels.number_all(bands.lows, bands.highs, bands.places, out)
+    out = np.empty(int(candidates.offsets[-1]), np.int32)
+    kernels.candidate_frames(candidates.lows, candidates.highs, candidates.offsets, out)
     return out

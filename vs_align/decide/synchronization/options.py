@@ -1,29 +1,25 @@
-"""`SyncOptions`: how two films are looked at."""
+"""`SyncOptions`: options of the synchronization pipeline."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from vs_align.enums import SyncEngine
 from vs_align.placement.placement import Placement
 
-Progress = Callable[[str, int, int], object]
-"""Takes what is being done, how much of it is done, and how much there is, 0 where nobody knows."""
-
 
 @dataclass(frozen=True, slots=True)
 class SyncOptions:
-    """How to look.
+    """Options of the synchronization pipeline.
 
     Args:
         engine: What finds the frames.
-        reach: Seconds by which times of both may differ at most; None: any.
-        min_segment: Seconds that a stretch must have to be believed.
-        window: See `vs_align.decide.synchronization.engines.engine.EngineOptions`, also for the rest.
-        drift_interval: Likewise.
-        margin: Likewise.
-        box: Likewise.
-        placement: Maps pixels of ref to pixels of clip, if that is known: then it is not looked for.
-        force: Whether a map is kept whose verdict is "unrelated"; it stays "unrelated".
+        reach: Largest difference of the times of matching frames in seconds; None: any.
+        min_segment: Shortest segment between two jumps that is kept, in seconds.
+        window: Frames to either side that the engines fast, precise, mask, border and tunnel search.
+        drift_interval: Frames between two measurements of drift of the engines precise, mask and border.
+        margin: Width of the band that the engine border compares, in pixels of ref.
+        box: Where ref lies in clip for the engines: left, top, width and height as shares of clip; None: searched.
+        placement: Maps pixels of ref to pixels of clip, if that is known: not searched then.
+        force: Whether a map is kept whose verdict is "unrelated"; the verdict stays.
     """
 
     engine: SyncEngine = SyncEngine.AUTO
@@ -35,3 +31,8 @@ class SyncOptions:
     box: tuple[float, float, float, float] | None = None
     placement: Placement | None = None
     force: bool = False
+
+    @property
+    def uses_audio(self) -> bool:
+        """Whether the engine goes by audio, alone or together with the frames."""
+        return self.engine in (SyncEngine.AUTO, SyncEngine.AUDIO)

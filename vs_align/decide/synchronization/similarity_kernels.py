@@ -1,4 +1,4 @@
-"""Kernels of likeness: local contrast of small pictures, and the comparison of many pairs."""
+"""Numba kernels of frame similarity: local contrast normalization of thumbnails, and correlation of many pairs."""
 
 from typing import Any
 
@@ -6,33 +6,43 @@ import numpy as np
 from numba import njit
 
 FLAT_ALIKE = -1.0
-"""Stands for the difference of two frames in which there is nothing to be seen."""
+"""Stands for the dissimilarity of two flat frames of equal brightness: a match that proves nothing."""
 
-# How far the surroundings reach by which contrast is measured, in pixels.
 _RADIUS = 5
-# Contrast that counts as noise, of white; and the most that a lone bright point may weigh.
-_NOISE, _BRIGHTEST = 0.012, 3.0
-# Flat frames show the same where their brightness differs by no more levels of 255.
-_SAME_LIGHT = 16.0
+"""Half width in pixels of the window over which local mean and deviation are measured."""
+_NOISE = 0.012
+"""Standard deviation, as a share of white, that counts as noise; its square is added to the local variance."""
+_LARGEST = 3.0
+"""Largest magnitude of a pixel in local standard deviations: a single bright spot must not dominate."""
+SAME_BRIGHTNESS = 16.0
+"""Difference of mean luma, in levels of 255, up to which two flat frames are equal."""
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def contrasts(pictures: Any, matrix: Any, weight: Any, inside: Any, out: Any) -> None:
-    """Fill the local contrast of some pixels of pictures that are looked at through a transform."""
+def local_contrast(images: Any, matrix: Any, weight: Any, inside: Any, out: Any) -> None:
+    """Fill local-contrast normalized pixels of warped images: (pixel - local mean) / local deviation, clipped.
+
+    Args:
+        images: (n, height, width) uint8.
+        matrix: (3, 3) homography from output pixels to image pixels.
+        weight: (height, width) float32, 0 for output pixels to ignore, else 1.
+        inside: (pixels,) flat indices of the output pixels to write.
+        out: (n, pixels) float32, filled.
+    """
     height, width = weight.shape
-    straight = np.abs(matrix - np.eye(3)).max() == 0
+    identity = np.abs(matrix - np.eye(3)).max() == 0
     seen, made = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
     masses = np.empty((height, width), np.float32)
     ones, unused = np.ones((height, width), np.float32), np.empty((height, width), np.float32)
     _box_sums(ones, weight, masses, unused)
     sums, squares = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
-    for n in range(len(pictures)):
-        if straight:
-            seen[:, :] = pictures[n] * np.float32(1 / 255)
+    for n in range(len(images)):
+        if identity:
+            seen[:, :] = images[n] * np.float32(1 / 255)
         else:
-            _look(pictures[n], matrix, seen)
+            _warped(images[n], matrix, seen)
         _box_sums(seen, weight, sums, squares)
         for y in range(height):
             for x in range(width):
@@ -40,43 +50,43 @@ def contrasts(pictures: Any, matrix: Any, weight: Any, inside: Any, out: Any) ->
                 mean = sums[y, x] * share
                 variance = max(squares[y, x] * share - mean * mean, np.float32(0))
                 value = (seen[y, x] - mean) / np.sqrt(variance + np.float32(_NOISE * _NOISE))
-                value = min(max(value, np.float32(-_BRIGHTEST)), np.float32(_BRIGHTEST))
+                value = min(max(value, np.float32(-_LARGEST)), np.float32(_LARGEST))
                 made[y, x] = value * weight[y, x]
-        flat = made.ravel()
+        pixels = made.ravel()
         for k in range(inside.size):
-            out[n, k] = flat[inside[k]]
+            out[n, k] = pixels[inside[k]]
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def _look(picture: Any, matrix: Any, seen: Any) -> None:
-    """Look at a picture through a transform, straight between its pixels; its edges are repeated."""
+def _warped(image: Any, matrix: Any, seen: Any) -> None:
+    """Warp an image to shares of white by bilinear interpolation; its borders are replicated."""
     height, width = seen.shape
-    flat = matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0
+    affine = matrix[2, 0] == 0.0 and matrix[2, 1] == 0.0
     for y in range(height):
         u_row, v_row = matrix[0, 1] * y + matrix[0, 2], matrix[1, 1] * y + matrix[1, 2]
         for x in range(width):
             u, v = matrix[0, 0] * x + u_row, matrix[1, 0] * x + v_row
-            if not flat:
-                down = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-                u, v = u / down, v / down
+            if not affine:
+                depth = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
+                u, v = u / depth, v / depth
             u, v = min(max(u, 0.0), width - 1.0), min(max(v, 0.0), height - 1.0)
             i, j = min(int(u), width - 2), min(int(v), height - 2)
             a, b = np.float32(u - i), np.float32(v - j)
-            top = picture[j, i] + a * (np.float32(picture[j, i + 1]) - picture[j, i])
-            bottom = picture[j + 1, i] + a * (np.float32(picture[j + 1, i + 1]) - picture[j + 1, i])
+            top = image[j, i] + a * (np.float32(image[j, i + 1]) - image[j, i])
+            bottom = image[j + 1, i] + a * (np.float32(image[j + 1, i + 1]) - image[j + 1, i])
             seen[y, x] = (top + b * (bottom - top)) * np.float32(1 / 255)
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def _box_sums(picture: Any, weight: Any, sums: Any, squares: Any) -> None:
-    """Sums of the pixels around each, and of their squares, of those that count."""
-    height, width = picture.shape
+def _box_sums(image: Any, weight: Any, sums: Any, squares: Any) -> None:
+    """Fill weighted sums of the pixels in the window around each, and of their squares (running box sums)."""
+    height, width = image.shape
     column, column_squares = np.zeros(width, np.float32), np.zeros(width, np.float32)
     for y in range(-_RADIUS, height):
         if y + _RADIUS < height:
-            _add_row(picture[y + _RADIUS], weight[y + _RADIUS], np.float32(1), column, column_squares)
+            _add_row(image[y + _RADIUS], weight[y + _RADIUS], np.float32(1), column, column_squares)
         if y - _RADIUS - 1 >= 0:
-            _add_row(picture[y - _RADIUS - 1], weight[y - _RADIUS - 1], np.float32(-1), column, column_squares)
+            _add_row(image[y - _RADIUS - 1], weight[y - _RADIUS - 1], np.float32(-1), column, column_squares)
         if y >= 0:
             _row_sums(column, sums[y])
             _row_sums(column_squares, squares[y])
@@ -103,8 +113,8 @@ def _row_sums(column: Any, out: Any) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def make_unit(rows: Any) -> None:
-    """Take the mean away from each row and give it unit length; less where there is hardly any contrast."""
+def normalize_rows(rows: Any) -> None:
+    """Subtract the mean of each row and scale it to unit length; rows with almost no contrast stay shorter."""
     for i in range(len(rows)):
         total = np.float32(0)
         for k in range(rows.shape[1]):
@@ -114,17 +124,27 @@ def make_unit(rows: Any) -> None:
         for k in range(rows.shape[1]):
             rows[i, k] -= mean
             power += rows[i, k] * rows[i, k]
-        # a picture of noise must not become as long as one of edges
+        # pure noise must not weigh like content
         scale = np.float32(1) / max(np.sqrt(power), np.float32(0.1) * np.sqrt(np.float32(rows.shape[1])))
         for k in range(rows.shape[1]):
             rows[i, k] *= scale
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def compare(refs: Any, clips: Any, numbers: Any, lows: Any, highs: Any, places: Any, out: Any) -> None:
-    """Fill 1 minus the inner product of each row of ref with those of its candidates, all in a row."""
+def row_dissimilarities(refs: Any, clips: Any, numbers: Any, lows: Any, highs: Any, offsets: Any, out: Any) -> None:
+    """Fill 1 minus the correlation of each ref row with the clip rows of its candidates.
+
+    Args:
+        refs: (n, pixels) float32 unit rows.
+        clips: (m, pixels) float32 unit rows of the clip frames `numbers`.
+        numbers: (m,) int64 clip frames, rising.
+        lows: (n, k) first clip frame of each candidate range, see `CandidateRanges`.
+        highs: (n, k) last clip frame.
+        offsets: (n + 1,) row offsets into `out`.
+        out: (candidates,) float32, filled.
+    """
     for i in range(len(refs)):
-        place = places[i]
+        at = offsets[i]
         for k in range(lows.shape[1]):
             if lows[i, k] < 0:
                 break
@@ -133,37 +153,37 @@ def compare(refs: Any, clips: Any, numbers: Any, lows: Any, highs: Any, places: 
                 total = np.float32(0)
                 for p in range(refs.shape[1]):
                     total += refs[i, p] * clips[j, p]
-                # equal rows may be a little longer than 1
-                out[place] = max(np.float32(1) - total, np.float32(0))
-                place += 1
+                # rounding may make the product of equal rows exceed 1
+                out[at] = max(np.float32(1) - total, np.float32(0))
+                at += 1
                 j += 1
 
 
 @njit(nogil=True, cache=True)
-def keep_best(best: Any, other: Any, places: Any) -> None:
-    """Take over the values of ref frames whose best candidate is better under another transform."""
-    for i in range(places.size - 1):
-        a, b = places[i], places[i + 1]
+def keep_best(best: Any, other: Any, offsets: Any) -> None:
+    """Replace the values of ref frames whose best candidate is better in `other`, in place."""
+    for i in range(offsets.size - 1):
+        a, b = offsets[i], offsets[i + 1]
         if a < b and other[a:b].min() < best[a:b].min():
             best[a:b] = other[a:b]
 
 
 @njit(nogil=True, cache=True)
 def mark_flat(
-    ref_flat: Any, ref_light: Any, clip_flat: Any, clip_light: Any, numbers: Any, lows: Any, highs: Any, places: Any,
-    out: Any,
+    ref_flat: Any, ref_brightness: Any, clip_flat: Any, clip_brightness: Any, numbers: Any, lows: Any, highs: Any,
+    offsets: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Fill what is to be said of ref frames in which nothing is to be seen."""
+    """Fill the values of flat ref frames: FLAT_ALIKE for flat candidates of equal brightness, else 1."""
     for i in range(ref_flat.size):
         if not ref_flat[i]:
             continue
-        place = places[i]
+        at = offsets[i]
         for k in range(lows.shape[1]):
             if lows[i, k] < 0:
                 break
             j = np.searchsorted(numbers, lows[i, k])
             for _ in range(highs[i, k] - lows[i, k] + 1):
-                alike = clip_flat[j] and abs(clip_light[j] - ref_light[i]) <= _SAME_LIGHT
-                out[place] = FLAT_ALIKE if alike else np.float32(1)
-                place += 1
+                same = clip_flat[j] and abs(clip_brightness[j] - ref_brightness[i]) <= SAME_BRIGHTNESS
+                out[at] = FLAT_ALIKE if same else np.float32(1)
+                at += 1
                 j += 1

@@ -1,4 +1,4 @@
-"""`sync_still`: which frame of a film shows a still. A still has neither a rate nor a speed."""
+"""`sync_still`: synchronization with a single image: which frame of a video it shows, by registering it to each."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -6,73 +6,95 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vs_align.decide.synchronization.video_matching import match_pictures
+from vs_align.decide.synchronization.video_matching import match_video
 from vs_align.enums import SyncEngine
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH
 from vs_align.measure.registration.esm import AFFINE
-from vs_align.measure.registration.sequence.sequence_pair import Sequences
+from vs_align.measure.registration.sequence.sequence_pair import SequencePair
 from vs_align.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
-    from vs_align.decide.synchronization.options import Progress, SyncOptions
-    from vs_align.decide.synchronization.video_matching import PictureMatch
+    from vs_align.decide.synchronization.options import SyncOptions
+    from vs_align.decide.synchronization.video_matching import VideoMatch
+    from vs_align.io.progress import Progress
     from vs_align.measure.fingerprints.fingerprint import Fingerprints
-
-# Correlation from which on images may show the same, and from which on there is no doubt.
-_ALIKE, _VERY_ALIKE = 0.6, 0.8
-# Frames to either side that are laid on the still one by one, rounds of it, steps in each, and how far the surroundings
-# reach by which contrast is measured, in pixels of the small images.
-_AROUND, _ROUNDS, _STEPS, _RADIUS = 12, 2, 6, 5
-# What another frame leaves unexplained, over what the best one leaves: below the first they look the same, from the
-# second on the best is told apart. Measured on 40 crops of frames of six films: all with 1.3 and more were right to the
-# frame where they also correlated by 0.8.
-_SAME, _TOLD_APART = 1.1, 1.3
-# Mean difference of two frames, in levels of 255, below which a film stands still.
-_STANDS = 0.5
-# Correlation that is never told apart: rounding.
-_GRAIN = 1e-3
-# That ratio less 1 at which two in three are sure.
-_SURE = 0.25
-_UNKNOWN = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """Where a film shows a still: frames `low` to `high` look the same, `frame` is the most like it."""
+class _Tuning:
+    """Constants of the registration and of the decision.
+
+    The error ratio of a frame is its unexplained part, 1 minus the correlation, divided by that of the best frame.
+    Measured on 40 crops of frames of six videos: all with a ratio of 1.3 and more to the next frame, and a correlation
+    of 0.8, were right to the frame.
+    """
+
+    similar: float = 0.6
+    """Correlation from which on the still and a frame may show the same."""
+    very_similar: float = 0.8
+    """Correlation from which on they certainly do."""
+    reach: int = 12
+    """Frames to either side of the first match that are registered to the still."""
+    rounds: int = 2
+    """Rounds of registration per frame."""
+    steps: int = 6
+    """Gauss-Newton steps per round."""
+    contrast_radius: int = 5
+    """Half width, in thumbnail pixels, of the window of local contrast normalization."""
+    same_ratio: float = 1.1
+    """Error ratio below which a frame looks like the best one."""
+    distinct_ratio: float = 1.3
+    """Error ratio of the next best frame from which on the best one is unique."""
+    still_change: float = 0.5
+    """Mean absolute difference of two frames, in levels of 255, below which the video shows a still scene."""
+    rounding: float = 1e-3
+    """Differences of the correlation that are rounding errors."""
+    confidence_scale: float = 0.25
+    """Error ratio minus 1 at which the confidence reaches 1 - 1/e."""
+
+
+_TUNING = _Tuning()
+_UNKNOWN = Fraction(0)
+"""Frame rate of a still."""
+
+
+@dataclass(frozen=True, slots=True)
+class _StillMatch:
+    """Where a video shows a still: frames `low` to `high` look the same, `frame` matches best."""
 
     frame: int
     low: int
     high: int
-    likeness: float
+    correlation: float
     confidence: float
-    told_apart: bool
+    distinct: bool
 
 
 def has_still(clip: "Fingerprints", ref: "Fingerprints", options: "SyncOptions") -> bool:
-    """Tell whether one of two films is a single frame that `sync_still` looks for."""
+    """Whether one of two videos is a single frame and `sync_still` applies."""
     return min(len(clip), len(ref)) == 1 and options.engine is SyncEngine.AUTO
 
 
 def sync_still(
     clip: "Fingerprints", ref: "Fingerprints", options: "SyncOptions", progress: "Progress | None" = None
 ) -> Timeline:
-    """Find which frame of one film shows the single frame of the other one.
+    """Find which frame of one video shows the single frame of the other one.
 
     Args:
-        clip: A film, or a still.
-        ref: Likewise; one of both is a still.
-        options: How to look. How far apart the times of both may be says nothing: a still has no time.
-        progress: Told what is being done.
+        clip: A video, or a still.
+        ref: A video, or a still; one of both is a still.
+        options: Options of the synchronization. The largest time difference is ignored: a still has no time.
+        progress: Called with the stage, the work done and its total.
 
     Returns:
-        A timeline in which a still has no rate. Where clip is the still, all frames of ref in a row that look like it
-        show it.
+        A timeline in which a still has no frame rate. If clip is the still, all consecutive ref frames that look like
+        it show it.
     """
-    turned = len(clip) == 1 and len(ref) > 1
-    film, still = (ref, clip) if turned else (clip, ref)
-    # a placement says where clip lies on ref, and not the other way round
-    placement = None if turned else options.placement
-    match = match_pictures(film, still, (), None, progress, placement)
+    swapped = len(clip) == 1 and len(ref) > 1
+    video, still = (ref, clip) if swapped else (clip, ref)
+    # a placement maps ref to clip, and cannot be used in the swapped direction
+    placement = None if swapped else options.placement
+    match = match_video(video, still, (), None, progress, placement)
     base = Timeline.from_frame_map(
         [None] * len(ref),
         clip_rate=_UNKNOWN if len(clip) == 1 else clip.rate,
@@ -81,71 +103,73 @@ def sync_still(
         clip_times=tuple(clip.times.tolist()) if clip.variable else (),
         ref_times=tuple(ref.times.tolist()) if ref.variable else (),
     )
-    name = "ref" if turned else "clip"
+    name = "ref" if swapped else "clip"
     frame = int(match.found.frames[0])
     if frame >= 0 and match.differences[0] < 0:
-        blank = _Shown(frame, frame, frame, 0.0, 0.0, told_apart=False)
-        return _with(base, blank, turned, "doubtful", "there is nothing to be seen")
-    shown = _closely(film, still, match) if frame >= 0 else None
-    if shown is None or shown.likeness < _ALIKE:
+        blank = _StillMatch(frame, frame, frame, 0.0, 0.0, distinct=False)
+        return _with_match(base, blank, swapped, "doubtful", "there is no content to compare")
+    shown = _register_neighbors(video, still, match) if frame >= 0 else None
+    if shown is None or shown.correlation < _TUNING.similar:
         reason = (
-            "they show different things" if len(film) == 1 else f"no frame of {name} was found that shows the still"
+            "they show different things" if len(video) == 1 else f"no frame of {name} was found that shows the still"
         )
         return replace(base, verdict="unrelated", reasons=(reason,))
-    return _with(base, shown, turned, *_judged(shown, len(film), name))
+    return _with_match(base, shown, swapped, *_judged(shown, len(video), name))
 
 
-def _closely(film: "Fingerprints", still: "Fingerprints", match: "PictureMatch") -> _Shown:
-    """Lay each frame about the one that was found on the still by itself: in a pan the next one looks like a shift."""
+def _register_neighbors(video: "Fingerprints", still: "Fingerprints", match: "VideoMatch") -> _StillMatch:
+    """Register each frame around the match to the still by itself: in a pan the next frame looks like a shift."""
     frame = int(match.found.frames[0])
-    first, stop = max(0, frame - _AROUND), min(len(film), frame + _AROUND + 1)
-    candidates, asked = film.lumas(first, stop), still.lumas(0, 1)
-    alike = np.full(stop - first, -1.0)
+    first, stop = max(0, frame - _TUNING.reach), min(len(video), frame + _TUNING.reach + 1)
+    candidates, wanted = video.lumas(first, stop), still.lumas(0, 1)
+    correlations = np.full(stop - first, -1.0)
     for place in match.geometries:
-        pairs = Sequences(candidates, asked, place.clip_weight, place.ref_weight, (WIDTH, HEIGHT), _RADIUS)
+        weights, size = (place.clip_weight, place.ref_weight), (WIDTH, HEIGHT)
+        pairs = SequencePair(candidates, wanted, *weights, size, _TUNING.contrast_radius)
         for k in range(stop - first):
             matrix = place.matrix
-            for _ in range(_ROUNDS):
-                matrix = pairs.refined(matrix, [(0, k)], AFFINE, _STEPS)
-            alike[k] = max(alike[k], pairs.matched(matrix, [range(k, k + 1)]).agreement_of_found)
-    best = int(alike.argmax())
-    ratios = (1 - alike + _GRAIN) / (1 - alike[best] + _GRAIN)
+            for _ in range(_TUNING.rounds):
+                matrix = pairs.refine(matrix, [(0, k)], AFFINE, _TUNING.steps)
+            correlations[k] = max(correlations[k], pairs.match(matrix, [range(k, k + 1)]).agreement_of_matched)
+    best = int(correlations.argmax())
+    ratios = (1 - correlations + _TUNING.rounding) / (1 - correlations[best] + _TUNING.rounding)
     low = high = best
-    while low > 0 and ratios[low - 1] < _SAME:
+    while low > 0 and ratios[low - 1] < _TUNING.same_ratio:
         low -= 1
-    while high + 1 < len(ratios) and ratios[high + 1] < _SAME:
+    while high + 1 < len(ratios) and ratios[high + 1] < _TUNING.same_ratio:
         high += 1
     others = float(np.delete(ratios, best).min()) if len(ratios) > 1 else np.inf
-    worth = float(np.clip((alike[best] - _ALIKE) / (_VERY_ALIKE - _ALIKE), 0, 1))
-    sure = worth * (1 - float(np.exp(-(others - 1) / _SURE)))
-    told_apart = others >= _TOLD_APART
+    similar, very_similar = _TUNING.similar, _TUNING.very_similar
+    weight = float(np.clip((correlations[best] - similar) / (very_similar - similar), 0, 1))
+    sure = weight * (1 - float(np.exp(-(others - 1) / _TUNING.confidence_scale)))
+    distinct = others >= _TUNING.distinct_ratio
     begin, end = first + low, first + high
-    # where the film stands still beyond the frames that were looked at, it goes on to show it
-    while low == 0 and begin > 0 and film.change[begin] < _STANDS:
+    # a still scene that goes on beyond the registered frames is included
+    while low == 0 and begin > 0 and video.change[begin] < _TUNING.still_change:
         begin -= 1
-    while first + high + 1 == stop and end + 1 < len(film) and film.change[end + 1] < _STANDS:
+    while first + high + 1 == stop and end + 1 < len(video) and video.change[end + 1] < _TUNING.still_change:
         end += 1
-    return _Shown(first + best, begin, end, float(alike[best]), sure, told_apart)
+    return _StillMatch(first + best, begin, end, float(correlations[best]), sure, distinct)
 
 
-def _judged(shown: _Shown, length: int, name: str) -> tuple[str, str]:
+def _judged(shown: _StillMatch, length: int, name: str) -> tuple[str, str]:
     """Verdict and reason."""
-    said = f"the images correlate by {shown.likeness:.3f}"
+    fact = f"the images correlate by {shown.correlation:.3f}"
     if length == 1:
-        return ("good" if shown.likeness >= _VERY_ALIKE else "doubtful"), f"both are stills; {said}"
-    where = f"frame {shown.frame} of {name} shows the still; {said}"
-    if shown.likeness < _VERY_ALIKE:
+        return ("good" if shown.correlation >= _TUNING.very_similar else "doubtful"), f"both are stills; {fact}"
+    where = f"frame {shown.frame} of {name} shows the still; {fact}"
+    if shown.correlation < _TUNING.very_similar:
         return "doubtful", where
-    if shown.told_apart:
+    if shown.distinct:
         return "good", where
     run = f"frames {shown.low} to {shown.high} look the same" if shown.high > shown.low else "its neighbours look alike"
     return "doubtful", f"{where}, but {run}"
 
 
-def _with(base: Timeline, shown: _Shown, turned: bool, verdict: str, reason: str) -> Timeline:
-    """The timeline that shows the still, or the frame of the film that shows it."""
-    low, high = (shown.low, shown.high) if turned else (0, 0)
-    target = 0 if turned else shown.frame
+def _with_match(base: Timeline, shown: _StillMatch, swapped: bool, verdict: str, reason: str) -> Timeline:
+    """The timeline in which matching ref frames show the still, or the still shows the matched frame."""
+    low, high = (shown.low, shown.high) if swapped else (0, 0)
+    target = 0 if swapped else shown.frame
     inside = [low <= n <= high for n in range(base.ref_length)]
     made = Timeline.from_frame_map(
         [target if there else None for there in inside],
@@ -155,9 +179,9 @@ def _with(base: Timeline, shown: _Shown, turned: bool, verdict: str, reason: str
         clip_times=base.clip_times,
         ref_times=base.ref_times,
         confidences=[shown.confidence * there for there in inside],
-        # equal images correlate by 1, but for rounding
-        scores=[max(0.0, 1 - shown.likeness) if there else None for there in inside],
+        # rounding may make equal images correlate by more than 1
+        scores=[max(0.0, 1 - shown.correlation) if there else None for there in inside],
     )
-    # how sure it is that the still is not shown was not measured
+    # the confidence that other frames do not show the still was not measured
     segments = tuple(s if s.clip_first is not None else replace(s, confidence=None) for s in made.segments)
     return replace(made, segments=segments, verdict=verdict, reasons=(reason,))

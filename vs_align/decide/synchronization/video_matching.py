@@ -1,4 +1,8 @@
-"""`match_pictures`: the clip frame of each ref frame, found in the pictures alone, wherever it may be."""
+"""`match_video`: the clip frame of each ref frame, from the frames alone, at any offset and position in the image.
+
+Collinear chaining of descriptors proposes intervals, registration of thumbnails at anchor pairs places clip's image on
+ref's, and the best path over the dissimilarities of all candidates gives the map.
+"""
 
 import math
 from collections.abc import Sequence
@@ -6,331 +10,390 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vs_align.decide.synchronization.best_path import Carrier, Path, best_path, equals, evidence
-from vs_align.decide.synchronization.chaining import Stretch, chain, sampled
-from vs_align.decide.synchronization.common_crop import framing_of
-from vs_align.decide.synchronization.localization import located
-from vs_align.decide.synchronization.options import Progress
-from vs_align.decide.synchronization.rates import paces
-from vs_align.decide.synchronization.refinement import CloseLook
-from vs_align.decide.synchronization.search_bands import Bands, are_short, bands_of, near_bands, whole_bands
-from vs_align.decide.synchronization.segmentation import REACH, FrameMap
-from vs_align.decide.synchronization.similarity import differences
+from vs_align.decide.synchronization.best_path import (
+    FramePath,
+    RunExtender,
+    best_path,
+    neighbor_cost,
+    plateaus,
+)
+from vs_align.decide.synchronization.candidate_ranges import (
+    CandidateRanges,
+    all_candidates,
+    are_short,
+    candidates_around,
+    candidates_within,
+)
+from vs_align.decide.synchronization.chaining import MatchedInterval, chain_matches, sample_frames
+from vs_align.decide.synchronization.common_crop import common_crop
+from vs_align.decide.synchronization.high_resolution import HighResolutionMatcher
+from vs_align.decide.synchronization.localization import localize
+from vs_align.decide.synchronization.rates import frame_rate_ratios
+from vs_align.decide.synchronization.segmentation import NEIGHBOR_REACH, FrameMap
+from vs_align.decide.synchronization.similarity import dissimilarities
 from vs_align.io.array_types import Float32Array, Float64Array, Int64Array
 from vs_align.io.memory import MemoryTrimmer
+from vs_align.io.progress import Progress
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
-from vs_align.measure.registration.sequence.geometry import Geometry, geometries, likely_shapes, neutral_geometry
+from vs_align.measure.registration.sequence.geometry import (
+    Geometry,
+    find_geometries,
+    identity_geometry,
+    likely_aspect_ratios,
+)
 from vs_align.placement.placement import Placement, Transform
 
-# Frames at which it is looked how clip lies on ref, and candidates to either side of what the chain says.
-_ANCHORS, _AROUND = 32, 6
-# Where films are so short that nothing is known, so many candidates are looked at for each.
-_CANDIDATES = 40
-# Agreement from which on nobody asks where else one picture may lie in the other; and how many places are looked at.
-_CONVINCING, _PLACES, _SETTLED = 0.75, 2, 0.6
-_MOST_ALIKE = 0.98
-# Transforms of a placement that are tried.
-_MOST_KNOWN = 3
-# Seconds of ref without a counterpart that are worth a look at other places; and what a place must reach there, as a
-# part of what the first one does.
-_WORTH_A_LOOK, _AS_GOOD = 1.0, 0.8
+
+@dataclass(frozen=True, slots=True)
+class _Tuning:
+    """Sizes and thresholds. Agreement is the mean correlation of registered thumbnails, -1..1."""
+
+    anchors: int = 32
+    """Matched pairs at which the placement is estimated."""
+    anchor_reach: int = 6
+    """Clip frames to either side of an anchor that are registered too: matched intervals are not exact."""
+    short_candidates: int = 40
+    """Clip frames that each ref frame is registered with in short videos, whose correspondence is unknown."""
+    short_anchors: int = 8
+    """Ref frames that are registered in short videos, about."""
+    convincing: float = 0.75
+    """Skip localization above this agreement."""
+    positions: int = 2
+    """Localized positions that are tried."""
+    accepted: float = 0.6
+    """Agreement from which on no further position is tried."""
+    most_similar: float = 0.98
+    """Agreement beyond which a placement gets no better."""
+    most_placements: int = 3
+    """Placements of one video that are used at most."""
+    worthwhile_seconds: float = 1.0
+    """Unmatched seconds of ref from which on other placements are searched for them."""
+    relative_agreement: float = 0.8
+    """Agreement that another placement must reach, as a share of that of the first."""
+
+
+_TUNING = _Tuning()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureMatch:
-    """What the pictures say.
+class VideoMatch:
+    """Result of `match_video`.
 
     Args:
         found: The clip frame of each ref frame.
-        differences: (n,) 1 minus the correlation of local contrast of each pair; NaN without a counterpart, negative
-            where there is nothing to be seen.
-        evidence: (n,) by how much the frames beside are worse, as the lesser of both sides.
-        agreement: Mean correlation of frames that were laid on each other, -1..1; 0 where they could not be.
-        geometries: How small pictures of clip lie on those of ref.
-        carrier: Carries lines on; None where nothing was compared.
+        differences: (n,) dissimilarity of each pair, 1 minus the correlation of local contrast; NaN for none, negative
+            for flat pairs.
+        costs: (n,) increase of the negative log-likelihood if a neighboring frame were shown; the lesser of both sides.
+        agreement: Mean correlation of registered thumbnails, -1..1; 0 if they could not be registered.
+        geometries: Placements of clip's thumbnails on those of ref.
+        extender: Extends runs into gaps; None if nothing was compared.
     """
 
     found: FrameMap
     differences: Float32Array
-    evidence: Float32Array
+    costs: Float32Array
     agreement: float
     geometries: tuple[Geometry, ...] = field(default=())
-    carrier: Carrier | None = None
+    extender: RunExtender | None = None
 
 
-def match_pictures(
+def match_video(
     clip: Fingerprints,
     ref: Fingerprints,
-    hints: Sequence[Stretch] = (),
+    prior: Sequence[MatchedInterval] = (),
     reach: float | None = None,
     progress: Progress | None = None,
     placement: Placement | None = None,
-    closer: CloseLook | None = None,
-) -> PictureMatch:
+    matcher: HighResolutionMatcher | None = None,
+) -> VideoMatch:
     """Find the clip frame of each ref frame.
 
     Args:
-        clip: Where to look.
-        ref: What to look for.
-        hints: Stretches that something else, such as the sound, says both have in common.
-        reach: Seconds by which the times of both may differ at most; None: any.
-        progress: Told what is being done.
-        placement: Where clip lies on ref, where that is known.
-        closer: Compares frames that small pictures do not tell apart; None: nobody does.
+        clip: The video that is searched.
+        ref: The video whose frames are looked up.
+        prior: Candidate intervals from another source, such as the audio.
+        reach: Largest difference of the times of both in seconds; None: any.
+        progress: Called with the stage, the work done and its total.
+        placement: Maps pixels of ref to pixels of clip, if known.
+        matcher: Compares matches that thumbnails leave ambiguous; None: they are not compared again.
     """
-    tell = progress or (lambda *_: None)
-    tell("searching", 0, 3)
-    known = [] if placement is None else _known(placement)
-    stretches, placed, places = _known_places(clip, ref, reach, known) if known else _searched(clip, ref, reach)
-    tell("searching", 1, 3)
-    if hints:
-        stretches, placed = _with_hints(clip, ref, stretches, placed, hints)
+    report = progress or (lambda *_: None)
+    report("searching", 0, 3)
+    known = [] if placement is None else _known_placements(placement)
+    searched = _with_known_placements(clip, ref, reach, known) if known else _search(clip, ref, reach)
+    intervals, placed, positions = searched
+    report("searching", 1, 3)
+    if prior:
+        intervals, placed = _with_prior(clip, ref, intervals, placed, prior)
     short = are_short(clip, ref)
     if short:
-        # a few frames cannot tell a pan from a shift: as they are is always one way to look at them
-        placed = known or [*(placed or _placed_anywhere(clip, ref, places)), neutral_geometry((WIDTH, HEIGHT))]
-    tell("searching", 2, 3)
-    if not placed or not (stretches or short):
-        return _nothing(len(ref))
+        # a few frames cannot tell a pan from a shift: the unchanged image is always one of the placements
+        found = placed or _placed_without_matches(clip, ref, positions)
+        placed = known or [*found, identity_geometry((WIDTH, HEIGHT))]
+    report("searching", 2, 3)
+    if not placed or not (intervals or short):
+        return _no_match(len(ref))
     if not short:
-        bands = bands_of(stretches, clip, ref)
+        candidates = candidates_around(intervals, clip, ref)
     else:
-        bands = whole_bands(len(clip), len(ref)) if reach is None else near_bands(clip, ref, reach)
-    trimmer = MemoryTrimmer()
+        candidates = all_candidates(len(clip), len(ref)) if reach is None else candidates_within(clip, ref, reach)
+    differences = _compared(clip, ref, candidates, placed, report)
+    rates = frame_rate_ratios(intervals, clip, ref)
+    path = best_path(candidates, differences, rates, ref.cuts, clip.cuts)
+    if matcher is not None:
+        before, after = (neighbor_cost(candidates, differences, path, offset) for offset in (-1, 1))
+        rematched = matcher.rematch(candidates, differences, path.frames, np.minimum(before, after))
+        if rematched is not None:
+            candidates, differences = rematched
+            path = best_path(candidates, differences, rates, ref.cuts, clip.cuts)
+    report("searching", 3, 3)
+    return _concluded(candidates, differences, path, placed, rates)
 
+
+def _compared(
+    clip: Fingerprints,
+    ref: Fingerprints,
+    candidates: CandidateRanges,
+    placed: Sequence[Geometry],
+    report: Progress,
+) -> Float32Array:
+    """Dissimilarities of all candidates, with progress of the stage "comparing"."""
+    trimmer = MemoryTrimmer()
     most = 0
 
-    def told(done: int) -> None:
+    def on_progress(done: int) -> None:
         nonlocal most
         trimmer.check()
-        # stretches are worked at side by side
+        # batches run in parallel and may finish out of order
         most = max(most, done)
-        tell("comparing", most, len(ref))
+        report("comparing", most, len(ref))
 
-    unlike = differences(clip, ref, bands, placed, told)
-    tell("comparing", len(ref), len(ref))
-    rates = paces(stretches, clip, ref)
-    path = best_path(bands, unlike, rates, ref.cuts, clip.cuts)
-    if closer is not None:
-        beside = np.minimum(evidence(bands, unlike, path, -1), evidence(bands, unlike, path, 1))
-        again = closer.again(bands, unlike, path.frames, beside)
-        if again is not None:
-            bands, unlike = again
-            path = best_path(bands, unlike, rates, ref.cuts, clip.cuts)
-    tell("searching", 3, 3)
-    return _concluded(bands, unlike, path, placed, rates)
+    differences = dissimilarities(clip, ref, candidates, placed, on_progress)
+    report("comparing", len(ref), len(ref))
+    return differences
 
 
-def _searched(
+def _search(
     clip: Fingerprints, ref: Fingerprints, reach: float | None
-) -> tuple[list[Stretch], list[Geometry], list[Float64Array]]:
-    """What both have in common, how one lies on the other, and where it may lie if it is a part of it."""
-    stretches = chain(clip, ref, reach=reach)
-    placed = _placed(clip, ref, stretches)
-    places: list[Float64Array] = []
-    if not placed or placed[0].agreement < _CONVINCING:
-        found = located(clip, ref)
-        places = [place.matrix for place in found]
-        for place in found[:_PLACES]:
-            there = framing_of(Geometry(place.matrix, *_whole(), place.agreement)) or (clip.box, ref.box)
-            others = chain(clip, ref, *there, reach)
-            closer = _placed(clip, ref, others, [place.matrix], places)
-            if closer and (not placed or _worth(closer[0]) > _worth(placed[0])):
-                stretches, placed = others, closer
-            if closer and closer[0].agreement >= _SETTLED:
+) -> tuple[list[MatchedInterval], list[Geometry], list[Float64Array]]:
+    """Matched intervals, placements, and positions at which one image may lie in the other."""
+    intervals = chain_matches(clip, ref, reach=reach)
+    placed = _placed(clip, ref, intervals)
+    positions: list[Float64Array] = []
+    if not placed or placed[0].agreement < _TUNING.convincing:
+        found = localize(clip, ref)
+        positions = [place.matrix for place in found]
+        for place in found[: _TUNING.positions]:
+            crop = common_crop(Geometry(place.matrix, *_full_weights(), place.agreement)) or (clip.box, ref.box)
+            others = chain_matches(clip, ref, *crop, reach)
+            closer = _placed(clip, ref, others, [place.matrix], positions)
+            if closer and (not placed or _significance(closer[0]) > _significance(placed[0])):
+                intervals, placed = others, closer
+            if closer and closer[0].agreement >= _TUNING.accepted:
                 break
-    framing = framing_of(placed[0]) if placed else None
-    if framing is not None:
-        again = chain(clip, ref, *framing, reach)
-        if sum(stretch.weight for stretch in again) > sum(stretch.weight for stretch in stretches):
-            closer = _placed(clip, ref, again, [placed[0].matrix], places)
+    crop_pair = common_crop(placed[0]) if placed else None
+    if crop_pair is not None:
+        cropped = chain_matches(clip, ref, *crop_pair, reach)
+        if sum(interval.weight for interval in cropped) > sum(interval.weight for interval in intervals):
+            closer = _placed(clip, ref, cropped, [placed[0].matrix], positions)
             if closer:
-                stretches, placed = again, closer
-    if placed and places:
-        stretches, placed = _with_other_places(clip, ref, stretches, placed, reach)
-    return stretches, placed, places
+                intervals, placed = cropped, closer
+    if placed and positions:
+        intervals, placed = _with_other_placements(clip, ref, intervals, placed, reach)
+    return intervals, placed, positions
 
 
-def _with_other_places(
-    clip: Fingerprints, ref: Fingerprints, stretches: list[Stretch], placed: list[Geometry], reach: float | None
-) -> tuple[list[Stretch], list[Geometry]]:
-    """Look for those parts of ref that nothing explains yet at other places, as where scenes were cropped anew."""
-    while len(placed) < _MOST_KNOWN:
-        rest = _unexplained(ref, stretches)
-        found = located(clip, ref, rest)[:1] if len(rest) > _WORTH_A_LOOK * float(ref.rate) else []
+def _with_other_placements(
+    clip: Fingerprints,
+    ref: Fingerprints,
+    intervals: list[MatchedInterval],
+    placed: list[Geometry],
+    reach: float | None,
+) -> tuple[list[MatchedInterval], list[Geometry]]:
+    """Search unmatched parts of ref at other positions, for example scenes that were cropped differently."""
+    while len(placed) < _TUNING.most_placements:
+        rest = _unmatched(ref, intervals)
+        worthwhile = len(rest) > _TUNING.worthwhile_seconds * float(ref.rate)
+        found = localize(clip, ref, rest)[:1] if worthwhile else []
         if not found:
             break
-        there = framing_of(Geometry(found[0].matrix, *_whole(), found[0].agreement)) or (clip.box, ref.box)
+        crop = common_crop(Geometry(found[0].matrix, *_full_weights(), found[0].agreement)) or (clip.box, ref.box)
         others = [
-            stretch
-            for stretch in chain(clip, ref, *there, reach)
-            if not any(_meet(stretch, known) for known in stretches)
+            interval
+            for interval in chain_matches(clip, ref, *crop, reach)
+            if not any(_overlap(interval, known) for known in intervals)
         ]
         closer = _placed(clip, ref, others, [found[0].matrix])
-        if not closer or closer[0].agreement < _AS_GOOD * placed[0].agreement:
+        if not closer or closer[0].agreement < _TUNING.relative_agreement * placed[0].agreement:
             break
-        stretches = sorted([*stretches, *others], key=lambda stretch: float(stretch.ref[0]))
+        intervals = sorted([*intervals, *others], key=lambda interval: float(interval.ref[0]))
         placed = [*placed, closer[0]]
-    return stretches, placed
+    return intervals, placed
 
 
-def _unexplained(ref: Fingerprints, stretches: Sequence[Stretch]) -> Int64Array:
-    """Ref frames that lie in no stretch."""
+def _unmatched(ref: Fingerprints, intervals: Sequence[MatchedInterval]) -> Int64Array:
+    """Ref frames with content outside all intervals."""
     open_frames = ~ref.flat
-    for stretch in stretches:
-        open_frames &= (ref.times < stretch.ref[0]) | (ref.times > stretch.ref[-1])
+    for interval in intervals:
+        open_frames &= (ref.times < interval.ref[0]) | (ref.times > interval.ref[-1])
     return np.flatnonzero(open_frames)
 
 
-def _known(placement: Placement) -> list[Geometry]:
-    """The transforms of a placement that hold for most frames of ref, between small pictures."""
+def _known_placements(placement: Placement) -> list[Geometry]:
+    """The transforms of a placement that hold for most ref frames, between thumbnails."""
     small = WIDTH, HEIGHT
     transforms = [scene.transform for scene in placement.resized(small, small).scenes]
     ends = [*(scene.ref_first for scene in placement.scenes[1:]), placement.scenes[-1].ref_first + 1]
-    lasting: dict[Transform, int] = {}
+    durations: dict[Transform, int] = {}
     for transform, scene, end in zip(transforms, placement.scenes, ends, strict=True):
-        lasting[transform] = lasting.get(transform, 0) + end - scene.ref_first
-    most = sorted(lasting, key=lambda transform: -lasting[transform])[:_MOST_KNOWN]
-    return [Geometry(transform.array, *_whole(), 1.0) for transform in most]
+        durations[transform] = durations.get(transform, 0) + end - scene.ref_first
+    most = sorted(durations, key=lambda transform: -durations[transform])[: _TUNING.most_placements]
+    return [Geometry(transform.array, *_full_weights(), 1.0) for transform in most]
 
 
-def _known_places(
+def _with_known_placements(
     clip: Fingerprints, ref: Fingerprints, reach: float | None, known: list[Geometry]
-) -> tuple[list[Stretch], list[Geometry], list[Float64Array]]:
-    framing = framing_of(known[0])
-    return chain(clip, ref, *(framing or (clip.box, ref.box)), reach), known, [known[0].matrix]
+) -> tuple[list[MatchedInterval], list[Geometry], list[Float64Array]]:
+    crop = common_crop(known[0])
+    return chain_matches(clip, ref, *(crop or (clip.box, ref.box)), reach), known, [known[0].matrix]
 
 
-def _whole() -> tuple[Float32Array, Float32Array]:
+def _full_weights() -> tuple[Float32Array, Float32Array]:
+    """Weights of clip and ref that count every pixel."""
     whole = np.ones((HEIGHT, WIDTH), np.float32)
     return whole, whole
 
 
-def _worth(geometry: Geometry) -> float:
-    """How unlikely it is that pictures agree so well, and on so many pixels, by chance."""
-    alike = min(max(geometry.agreement, 0.0), _MOST_ALIKE)
-    return -math.log(1 - alike * alike) * len(geometry.common)
+def _significance(geometry: Geometry) -> float:
+    """Improbability of this agreement on this number of pixels by chance, as a log-likelihood."""
+    agreement = min(max(geometry.agreement, 0.0), _TUNING.most_similar)
+    return -math.log(1 - agreement * agreement) * len(geometry.common)
 
 
 def _concluded(
-    bands: Bands,
-    unlike: Float32Array,
-    path: Path,
+    candidates: CandidateRanges,
+    differences: Float32Array,
+    path: FramePath,
     placed: Sequence[Geometry],
     rates: Float64Array,
-) -> PictureMatch:
-    lows, highs = equals(bands, unlike, path)
-    prices = np.column_stack([evidence(bands, unlike, path, beside) for beside in range(-REACH, REACH + 1)])
-    return PictureMatch(
-        FrameMap(path.frames, lows, highs, prices),
+) -> VideoMatch:
+    lows, highs = plateaus(candidates, differences, path)
+    offsets = range(-NEIGHBOR_REACH, NEIGHBOR_REACH + 1)
+    costs = np.column_stack([neighbor_cost(candidates, differences, path, offset) for offset in offsets])
+    return VideoMatch(
+        FrameMap(path.frames, lows, highs, costs),
         path.differences,
-        np.minimum(prices[:, REACH - 1], prices[:, REACH + 1]),
+        np.minimum(costs[:, NEIGHBOR_REACH - 1], costs[:, NEIGHBOR_REACH + 1]),
         min(1.0, max(each.agreement for each in placed)),
         tuple(placed),
-        Carrier(bands, unlike, path.floors, rates),
+        RunExtender(candidates, differences, path.floors, rates),
     )
 
 
-def _nothing(length: int) -> PictureMatch:
+def _no_match(length: int) -> VideoMatch:
     frames = np.full(length, -1, np.int64)
     nan = np.full(length, np.nan, np.float32)
-    return PictureMatch(FrameMap(frames, frames, frames), nan, np.zeros(length, np.float32), 0.0)
+    return VideoMatch(FrameMap(frames, frames, frames), nan, np.zeros(length, np.float32), 0.0)
 
 
-def _with_hints(
+def _with_prior(
     clip: Fingerprints,
     ref: Fingerprints,
-    stretches: list[Stretch],
+    intervals: list[MatchedInterval],
     placed: list[Geometry],
-    hints: Sequence[Stretch],
-) -> tuple[list[Stretch], list[Geometry]]:
-    """Take hints for those parts of ref of which the pictures say nothing, if pictures agree there."""
-    open_hints = [hint for hint in hints if not any(_meet(hint, stretch) for stretch in stretches)]
-    if not open_hints:
-        return stretches, placed
-    there = _placed(clip, ref, open_hints)
+    prior: Sequence[MatchedInterval],
+) -> tuple[list[MatchedInterval], list[Geometry]]:
+    """Add prior intervals where the frames gave none, if the frames agree there."""
+    added = [each for each in prior if not any(_overlap(each, interval) for interval in intervals)]
+    if not added:
+        return intervals, placed
+    there = _placed(clip, ref, added)
     if not there:
-        return stretches, placed
-    both = sorted([*stretches, *open_hints], key=lambda stretch: float(stretch.ref[0]))
+        return intervals, placed
+    both = sorted([*intervals, *added], key=lambda interval: float(interval.ref[0]))
     return both, placed or there
 
 
-def _meet(one: Stretch, other: Stretch) -> bool:
+def _overlap(one: MatchedInterval, other: MatchedInterval) -> bool:
+    """Whether two intervals overlap in ref."""
     return bool(one.ref[0] <= other.ref[-1] and other.ref[0] <= one.ref[-1])
 
 
 def _placed(
     clip: Fingerprints,
     ref: Fingerprints,
-    stretches: Sequence[Stretch],
+    intervals: Sequence[MatchedInterval],
     starts: Sequence[Float64Array] = (),
     others: Sequence[Float64Array] = (),
 ) -> list[Geometry]:
-    """How clip lies on ref at some pairs of frames that are near each other in time; empty where they do not agree."""
-    pairs = [(r, c) for stretch in stretches for r, c in zip(stretch.ref, stretch.clip, strict=True)]
+    """Placements estimated at anchor pairs spread over the intervals; empty if the images do not agree."""
+    pairs = [(r, c) for interval in intervals for r, c in zip(interval.ref, interval.clip, strict=True)]
     if not pairs:
         return []
-    chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _ANCHORS).astype(int))]
+    chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _TUNING.anchors).astype(int))]
     clips: list[Float32Array] = []
     refs: list[Float32Array] = []
     windows: list[range] = []
     for r, c in chosen:
         n, k = _frame_at(ref, r), _frame_at(clip, c)
-        first, stop = max(0, k - _AROUND), min(len(clip), k + _AROUND + 1)
+        first, stop = max(0, k - _TUNING.anchor_reach), min(len(clip), k + _TUNING.anchor_reach + 1)
         windows.append(range(len(clips), len(clips) + stop - first))
         clips += clip.lumas(first, stop)
         refs += ref.lumas(n, n + 1)
-    return geometries(clips, refs, windows, starts=starts, shapes=likely_shapes(clip.size, ref.size), others=others)
+    return find_geometries(
+        clips, refs, windows, starts=starts, shapes=likely_aspect_ratios(clip.size, ref.size), others=others
+    )
 
 
 def placed_by_map(frames: Int64Array, clip: Fingerprints, ref: Fingerprints) -> list[Geometry]:
-    """How clip lies on ref where a map says which frames belong together; empty where they do not agree.
+    """Placements estimated from a given frame map; empty if the images do not agree.
 
     Args:
-        frames: (n,) the clip frame of each ref frame, or one nearby; -1 where there is none.
-        clip: The film with the candidates.
-        ref: The other one.
+        frames: (n,) the clip frame of each ref frame, or one nearby; -1 for none.
+        clip: The video with the candidates.
+        ref: The other video.
     """
     there = np.flatnonzero((frames >= 0) & ~ref.flat)
     if not len(there):
         return []
-    return _placed(clip, ref, [Stretch(ref.times[there], clip.times[frames[there]], float(len(there)))])
+    return _placed(clip, ref, [MatchedInterval(ref.times[there], clip.times[frames[there]], float(len(there)))])
 
 
-def _placed_anywhere(clip: Fingerprints, ref: Fingerprints, places: Sequence[Float64Array]) -> list[Geometry]:
-    """How clip lies on ref where nobody knows which frames belong together, in short films."""
-    asking, answering = sampled(ref, 0.0), sampled(clip, 0.0)
-    if not len(asking) or not len(answering):
+def _placed_without_matches(clip: Fingerprints, ref: Fingerprints, positions: Sequence[Float64Array]) -> list[Geometry]:
+    """Placements of short videos whose frame correspondence is unknown."""
+    ref_frames, clip_frames = sample_frames(ref, 0.0), sample_frames(clip, 0.0)
+    if not len(ref_frames) or not len(clip_frames):
         return []
-    if len(answering) >= len(asking):
-        return _placed_among(clip, answering, ref, asking, places)
-    # each frame of the shorter one is in the longer one, and not the other way round
-    turned = _placed_among(ref, asking, clip, answering, [np.linalg.inv(place) for place in places])
+    if len(clip_frames) >= len(ref_frames):
+        return _placed_among(clip, clip_frames, ref, ref_frames, positions)
+    # each frame of the shorter one occurs in the longer one, but not the reverse: swap them
+    swapped = _placed_among(ref, ref_frames, clip, clip_frames, [np.linalg.inv(matrix) for matrix in positions])
     return [
-        Geometry(np.linalg.inv(each.matrix), each.ref_weight, each.clip_weight, each.agreement) for each in turned
+        Geometry(np.linalg.inv(each.matrix), each.ref_weight, each.clip_weight, each.agreement) for each in swapped
     ]  # fmt: skip
 
 
 def _placed_among(
-    many: Fingerprints,
+    longer: Fingerprints,
     candidates: Int64Array,
-    few: Fingerprints,
+    shorter: Fingerprints,
     wanted: Int64Array,
-    places: Sequence[Float64Array],
+    positions: Sequence[Float64Array],
 ) -> list[Geometry]:
-    """How frames of one film lie on some of another, each of which has a counterpart among all of them."""
-    some = candidates[:: max(1, len(candidates) // _CANDIDATES)]
-    clips = [luma for k in some for luma in many.lumas(int(k), int(k) + 1)]
-    refs = [luma for n in wanted[:: max(1, len(wanted) // 8)] for luma in few.lumas(int(n), int(n) + 1)]
-    return geometries(
+    """Placements of frames of one video on frames of another, each of which has a counterpart among all of them."""
+    some = candidates[:: max(1, len(candidates) // _TUNING.short_candidates)]
+    clips = [luma for k in some for luma in longer.lumas(int(k), int(k) + 1)]
+    few = wanted[:: max(1, len(wanted) // _TUNING.short_anchors)]
+    refs = [luma for n in few for luma in shorter.lumas(int(n), int(n) + 1)]
+    return find_geometries(
         clips,
         refs,
         [range(len(clips))] * len(refs),
-        starts=places[:1],
-        shapes=likely_shapes(many.size, few.size),
-        others=places,
+        starts=positions[:1],
+        shapes=likely_aspect_ratios(longer.size, shorter.size),
+        others=positions,
     )
 
 
-def _frame_at(film: Fingerprints, time: float) -> int:
-    return min(int(np.searchsorted(film.times, time - 1e-6)), len(film) - 1)
+def _frame_at(video: Fingerprints, time: float) -> int:
+    return min(int(np.searchsorted(video.times, time - 1e-6)), len(video) - 1)

@@ -1,1 +1,1 @@
-"""Audio matching: spectral features, offset search, GCC-PHAT delay, segments."""
+"""Audio alignment: offset and speed between two recordings of the same audio (band features, FFT search, GCC-PHAT)."""

@@ -1,23 +1,24 @@
-"""Numba kernels that compare sounds."""
+"""Numba kernels of audio matching: band levels, whitening, correlations, GCC-PHAT weighting, resampling, Viterbi."""
 
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-FAST = {"reassoc", "contract", "arcp", "nsz"}
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+"""Floating-point rewrites allowed: reordering and reciprocals, but NaN and infinity keep their meaning."""
 _F = np.float32
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=_FAST)
 def band_levels(spectra: Any, edges: Any, floor: Any, out: Any) -> Any:
-    """Write the logarithm of the power in each band.
+    """Fill the natural logarithm of the power in each band.
 
     Args:
         spectra: (n, bins) complex64.
         edges: (bands + 1,) first bin of each band, and the end of the last.
-        floor: Power per bin that is added, so that silence is level.
-        out: (n, bands) float32.
+        floor: Power per bin added before the logarithm, so that silence is constant.
+        out: (n, bands) float32, filled.
     """
     for i in range(out.shape[0]):
         for b in range(out.shape[1]):
@@ -29,14 +30,14 @@ def band_levels(spectra: Any, edges: Any, floor: Any, out: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def whiten(levels: Any, near: Any, far: Any, floor: Any) -> Any:
-    """Take from each band its running mean and divide by its running deviation, in place.
+def whiten(levels: Any, mean_reach: Any, deviation_reach: Any, floor: Any) -> Any:
+    """Subtract the running mean of each band and divide by its running standard deviation, in place; clip to -3..3.
 
     Args:
         levels: (n, bands) float32.
-        near: Half the width of the mean, frames.
-        far: Half the width of the deviation, frames.
-        floor: Added to the variance, so that what is level stays so.
+        mean_reach: Half width of the running mean, frames.
+        deviation_reach: Half width of the running deviation, frames.
+        floor: Added to the variance, so that constant bands stay near 0.
     """
     n, bands = levels.shape
     sums = np.zeros(n + 1)
@@ -44,24 +45,24 @@ def whiten(levels: Any, near: Any, far: Any, floor: Any) -> Any:
         for i in range(n):
             sums[i + 1] = sums[i] + levels[i, b]
         for i in range(n):
-            first, end = max(0, i - near), min(n, i + near + 1)
+            first, end = max(0, i - mean_reach), min(n, i + mean_reach + 1)
             levels[i, b] -= (sums[end] - sums[first]) / (end - first)
         for i in range(n):
             sums[i + 1] = sums[i] + levels[i, b] * levels[i, b]
         for i in range(n):
-            first, end = max(0, i - far), min(n, i + far + 1)
+            first, end = max(0, i - deviation_reach), min(n, i + deviation_reach + 1)
             value = levels[i, b] / np.sqrt((sums[end] - sums[first]) / (end - first) + floor)
             levels[i, b] = min(_F(3), max(_F(-3), value))
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=_FAST)
 def cross_spectra(chunk: Any, blocks: Any, out: Any) -> Any:
-    """Sum conj(chunk) * block over the bands.
+    """Fill the cross-spectrum conj(chunk) * block of each block, summed over the bands.
 
     Args:
         chunk: (bands, bins) complex64.
         blocks: (blocks, bands, bins) complex64.
-        out: (blocks, bins) complex64.
+        out: (blocks, bins) complex64, filled.
     """
     for j in range(out.shape[0]):
         row = out[j]
@@ -72,9 +73,9 @@ def cross_spectra(chunk: Any, blocks: Any, out: Any) -> Any:
                 row[k] += np.conj(left[k]) * right[k]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def evidence(ref: Any, clip: Any, first: Any, speed: Any, step: Any, floor: Any, out: Any) -> Any:
-    """Write how alike both are along a line, for each `step` frames of ref: a correlation of -1 to 1.
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def line_correlation(ref: Any, clip: Any, first: Any, speed: Any, step: Any, floor: Any, out: Any) -> Any:
+    """Fill the correlation of both tracks along a line, one value per `step` ref frames.
 
     Args:
         ref: (n, bands) float32, whitened.
@@ -82,8 +83,8 @@ def evidence(ref: Any, clip: Any, first: Any, speed: Any, step: Any, floor: Any,
         first: Clip frame at ref frame 0.
         speed: Clip frames per ref frame.
         step: Ref frames per value.
-        floor: Added to what the product is divided by, so that silence is like nothing.
-        out: (steps,) float32. Where clip has nothing it is 0.
+        floor: Added to the denominator, so that silence correlates with nothing.
+        out: (steps,) float32 from -1 to 1, filled; 0 where clip has no frames.
     """
     for i in range(out.shape[0]):
         total, left, right = _F(0), _F(0), _F(0)
@@ -100,14 +101,14 @@ def evidence(ref: Any, clip: Any, first: Any, speed: Any, step: Any, floor: Any,
 
 
 @njit(nogil=True, cache=True)
-def best_way(gains: Any, places: Any, jump: Any, back: Any, gap: Any) -> Any:
-    """Return the line with the best sum of gains at each step, -1 where none is good (Viterbi 1967).
+def viterbi_path(gains: Any, positions: Any, jump: Any, back: Any, gap: Any) -> Any:
+    """Return the line with the highest total gain at each step, -1 for none (A. Viterbi 1967).
 
     Args:
         gains: (lines, steps) float32, above 0 where a line is better than none.
-        places: (lines, steps) float32, clip frame of each line at each step.
-        jump: Cost of another line.
-        back: Cost of another line that is further back in clip.
+        positions: (lines, steps) float32, clip frame of each line at each step.
+        jump: Cost of changing to another line.
+        back: Cost of changing to a line whose clip position lies earlier.
         gap: Cost of the end and of the beginning of a line.
     """
     lines, steps = gains.shape
@@ -125,29 +126,29 @@ def best_way(gains: Any, places: Any, jump: Any, back: Any, gap: Any) -> Any:
                 if cost[lines] - gap > best:
                     best, source = cost[lines] - gap, lines
                 for k in range(lines):
-                    price = back if places[j, i] < places[k, i] - 5 else jump
+                    price = back if positions[j, i] < positions[k, i] - 5 else jump
                     if k != j and cost[k] - price > best:
                         best, source = cost[k] - price, k
                 new[j] = best + gains[j, i]
             came[j, i] = source
         cost[:] = new
-    way = np.empty(steps, np.int16)
+    path = np.empty(steps, np.int16)
     state = int(np.argmax(cost))
     for i in range(steps - 1, -1, -1):
-        way[i] = state if state < lines else -1
+        path[i] = state if state < lines else -1
         state = came[state, i]
-    return way
+    return path
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=_FAST)
 def resample(samples: Any, first: Any, speed: Any, out: Any) -> Any:
-    """Take samples at first, first + speed, ...: cubic Lagrange interpolation; 0 outside.
+    """Sample at first, first + speed, ... by cubic Lagrange interpolation; 0 outside.
 
     Args:
         samples: (n,) int16.
-        first: Place of the first in samples; may be a fraction.
-        speed: Samples from one to the next.
-        out: (m,) float32.
+        first: Position of the first output in samples; may be a fraction.
+        speed: Input samples per output sample.
+        out: (m,) float32, filled.
     """
     size = samples.shape[0]
     for i in range(out.shape[0]):
@@ -166,15 +167,22 @@ def resample(samples: Any, first: Any, speed: Any, out: Any) -> Any:
         )
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def phase_only(left: Any, right: Any, first: Any, end: Any) -> Any:
-    """Write conj(left) * right with all magnitudes 1 into left: bins from `first` to before `end`, 0 elsewhere."""
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def phase_transform(left: Any, right: Any, first: Any, end: Any) -> Any:
+    """Write the phase-transform weighted cross-spectrum conj(left) * right / |left * right| into left (GCC-PHAT).
+
+    Args:
+        left: (bins,) complex64, overwritten.
+        right: (bins,) complex64.
+        first: First bin of the pass band.
+        end: One past its last bin; bins outside the pass band become 0.
+    """
     total = _F(0)
     for k in range(first, end):
         value = np.conj(left[k]) * right[k]
         total += np.sqrt(value.real * value.real + value.imag * value.imag)
         left[k] = value
-    # Bins in which there is next to nothing hold rounding only, and must not be raised to the rest.
+    # Bins with almost no power hold rounding errors only, and must not be raised to the weight of the rest.
     floor = _F(1e-4) * total / _F(max(1, end - first)) + _F(1e-20)
     left[:first] = 0
     left[end:] = 0
@@ -183,18 +191,18 @@ def phase_only(left: Any, right: Any, first: Any, end: Any) -> Any:
         left[k] = value / (np.sqrt(value.real * value.real + value.imag * value.imag) + floor)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def lag_products(ref: Any, clip: Any, begin: Any, end: Any, first: Any, speed: Any, out: Any) -> Any:
-    """Write how alike frames `begin` to before `end` of ref are to clip along a line, for each lag about it.
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def lag_correlation(ref: Any, clip: Any, begin: Any, end: Any, first: Any, speed: Any, out: Any) -> Any:
+    """Fill the inner products of ref frames begin..end-1 with clip along a line, for each lag about the line.
 
     Args:
         ref: (n, bands) float32, whitened.
         clip: (m, bands) float32, whitened.
-        begin: Ref frame.
-        end: Ref frame.
+        begin: First ref frame.
+        end: One past the last ref frame.
         first: Clip frame at ref frame 0.
         speed: Clip frames per ref frame.
-        out: (2 * reach + 1,) float32 for lags of -reach to reach clip frames.
+        out: (2 * reach + 1,) float32 for lags of -reach to reach clip frames, filled.
     """
     reach = out.shape[0] // 2
     out[:] = 0
@@ -210,16 +218,16 @@ def lag_products(ref: Any, clip: Any, begin: Any, end: Any, first: Any, speed: A
             out[k + reach] += total
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def phase_likeness(left: Any, right: Any, first: Any, end: Any, out: Any) -> Any:
-    """Write the mean cosine of the differences of phase in bins from `first` to before `end`.
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def phase_coherence(left: Any, right: Any, first: Any, end: Any, out: Any) -> Any:
+    """Fill the mean cosine of the phase differences over bins first..end-1.
 
     Args:
         left: (n, bins) complex64.
         right: (n, bins) complex64.
-        first: Bin.
-        end: Bin.
-        out: (n,) float32, -1 to 1; 0 is chance or silence.
+        first: First bin.
+        end: One past the last bin.
+        out: (n,) float32 from -1 to 1, filled; 0 for unrelated audio or silence.
     """
     for i in range(out.shape[0]):
         total = _F(0)

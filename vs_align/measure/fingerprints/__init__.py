@@ -1,1 +1,1 @@
-"""Fingerprints of films: small images and descriptors of each frame, extracted once and kept on disk."""
+"""Fingerprints of videos: a thumbnail and descriptors of each frame, extracted once and cached on disk."""

@@ -1,4 +1,4 @@
-"""Taking fingerprints of clips and files: looked at once, kept on disk, taken up again after an interruption."""
+"""Extraction of fingerprints from files and nodes: every frame decoded once, cached on disk, resumed if interrupted."""
 
 import errno
 import logging
@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from vs_align.decide.synchronization.options import Progress
 from vs_align.errors import MediaError
+from vs_align.io.progress import Progress
 from vs_align.measure.fingerprints.fingerprint import (
-    COLOUR_HEIGHT,
-    COLOUR_WIDTH,
+    COLOR_HEIGHT,
+    COLOR_WIDTH,
     HEIGHT,
     WIDTH,
     Fingerprints,
-    SmallFrames,
+    FrameThumbnails,
 )
 from vs_align.measure.fingerprints.fingerprint_file import BLOCK, FingerprintFile, FingerprintWriter
 from vs_align.media.cache import file_identity
 from vs_align.media.cache_versions import FINGERPRINTS
 from vs_align.media.frame_clock import frame_clock
-from vs_align.media.thumbnails import SmallPicture, small_pictures
-from vs_align.nodes.thumbnails import node_identity, node_pictures
+from vs_align.media.thumbnails import Thumbnail, read_thumbnails
+from vs_align.nodes.thumbnails import node_identity, node_thumbnails
 
 if TYPE_CHECKING:
     import vapoursynth as vs
@@ -39,43 +39,51 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# The cache holds so much at most; what was not used for the longest time goes first.
 _MOST_BYTES = 8 << 30
-# A disk that is full, or the user's share of it.
+"""Size limit of the cache, bytes (8 GiB); the least recently used files are evicted first."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk or an exhausted quota."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
-    """What fingerprints are taken of."""
+class _Source:
+    """A video whose fingerprints are extracted."""
 
     name: str
+    """Its name in messages."""
     identity: str
-    pictures: Callable[[int, float], Iterable[SmallPicture]]
+    """Key of its file in the cache; empty without a cache."""
+    thumbnails: Callable[[int, float], Iterable[Thumbnail]]
+    """Yields thumbnails; takes the number of frames to skip and the time of the last of them."""
     length: int
+    """Expected number of frames, for progress."""
     rate: Fraction
+    """Nominal frames per second."""
     size: tuple[int, int]
+    """Width and height of the full frames in pixels."""
     start: float = 0.0
     """Time stamp of the first frame in seconds."""
     forced: Fraction | None = None
+    """Frame rate given by the user instead of time stamps."""
     restarts_forward: bool = False
+    """See `frame_clock`."""
 
 
 def file_fingerprints(file: "VideoFile", folder: Path | None, progress: Progress | None = None) -> Fingerprints:
-    """Take the fingerprints of the frames of a file, or read those that were taken before.
+    """Return the fingerprints of a file, from the cache or by decoding it.
 
     Args:
         file: The file.
-        folder: Where they are kept; None: nowhere.
-        progress: Told how many frames are done.
+        folder: Cache folder; None: no cache.
+        progress: Called with the stage, the number of frames done and their total.
 
     Raises:
         MediaError: The file cannot be decoded, or the folder cannot be written to.
     """
-    subject = _Subject(
+    source = _Source(
         name=file.path.name,
         identity=file_identity(file.path),
-        pictures=lambda skip, after: small_pictures(file.path, (WIDTH, HEIGHT), skip, after),
+        thumbnails=lambda skip, after: read_thumbnails(file.path, (WIDTH, HEIGHT), skip, after),
         length=file.frames or round(float(file.fps) * (file.duration or 0)),
         rate=file.fps,
         size=(file.width, file.height) if file.rotation % 180 == 0 else (file.height, file.width),
@@ -83,56 +91,56 @@ def file_fingerprints(file: "VideoFile", folder: Path | None, progress: Progress
         forced=file.forced_fps,
         restarts_forward=file.restarts_forward,
     )
-    return _fingerprints(subject, folder, progress)
+    return _fingerprints(source, folder, progress)
 
 
 def node_fingerprints(
     clip: "vs.VideoNode", name: str, folder: Path | None, progress: Progress | None = None, identity: str = ""
 ) -> Fingerprints:
-    """Take the fingerprints of the frames of a clip, or read those that were taken before.
+    """Return the fingerprints of a VapourSynth node, from the cache or by rendering it.
 
     Args:
-        clip: Of any constant format.
-        name: How it is called in messages.
-        folder: Where they are kept; None: nowhere.
-        progress: Told how many frames are done.
-        identity: What `node_identity` says of the clip, where somebody has asked already.
+        clip: A node of any constant format.
+        name: Its name in messages.
+        folder: Cache folder; None: no cache.
+        progress: Called with the stage, the number of frames done and their total.
+        identity: Result of `node_identity` for the clip, if known; if empty it is computed when there is a cache.
 
     Raises:
         MediaError: The folder cannot be written to.
     """
-    subject = _Subject(
+    source = _Source(
         name=name,
         identity=identity or ("" if folder is None else node_identity(clip)),
-        pictures=lambda skip, after: node_pictures(clip, (WIDTH, HEIGHT), skip, after),
+        thumbnails=lambda skip, after: node_thumbnails(clip, (WIDTH, HEIGHT), skip, after),
         length=clip.num_frames,
         rate=Fraction(clip.fps),
         size=(clip.width, clip.height),
     )
-    return _fingerprints(subject, folder, progress)
+    return _fingerprints(source, folder, progress)
 
 
-def _fingerprints(subject: _Subject, folder: Path | None, progress: Progress | None) -> Fingerprints:
+def _fingerprints(source: _Source, folder: Path | None, progress: Progress | None) -> Fingerprints:
     temporary = None
     if folder is None:
         temporary = TemporaryDirectory(prefix="vs_align-", ignore_cleanup_errors=True)
         folder = Path(temporary.name)
-    path = folder / f"{subject.identity or 'clip'}-{FINGERPRINTS}.fingerprints"
+    path = folder / f"{source.identity or 'clip'}-{FINGERPRINTS}.fingerprints"
     try:
-        store = _stored(path, temporary)
+        store = _cached(path, temporary)
         if store is None:
-            _take(subject, path, progress)
+            _extract(source, path, progress)
             store = FingerprintFile(path, temporary)
-            _tidy(folder)
+            _evict(folder)
     except OSError as error:
         if isinstance(error, MediaError):
             raise
         if temporary is None and error.errno in _FULL:
-            _log.warning("the fingerprints of %s are not kept in %s: %s", subject.name, folder, error.strerror)
-            return _fingerprints(subject, None, progress)
-        raise MediaError(f"The fingerprints of {subject.name} cannot be kept in {folder}: {error}.") from error
+            _log.warning("the fingerprints of %s are not kept in %s: %s", source.name, folder, error.strerror)
+            return _fingerprints(source, None, progress)
+        raise MediaError(f"The fingerprints of {source.name} cannot be kept in {folder}: {error}.") from error
     clock = frame_clock(
-        store.times + subject.start, subject.rate, restarts_forward=subject.restarts_forward, forced=subject.forced
+        store.times + source.start, source.rate, restarts_forward=source.restarts_forward, forced=source.forced
     )
     return Fingerprints(
         store,
@@ -141,73 +149,73 @@ def _fingerprints(subject: _Subject, folder: Path | None, progress: Progress | N
         clock.rate,
         clock.variable,
         bool(store.facts["interlaced"]),
-        subject.size,
+        source.size,
         clock,
         bool(store.facts["combed"]),
     )
 
 
-def _stored(path: Path, folder: object) -> FingerprintFile | None:
-    """Open what was taken before, where it is there and whole."""
+def _cached(path: Path, folder: object) -> FingerprintFile | None:
+    """Open the cached file; None if there is none, or it is not intact."""
     try:
         found = FingerprintFile(path, folder)
     except FileNotFoundError:
         return None
     except ValueError:
-        # damaged by something else than us, who rename only what is finished: it is taken anew
+        # corrupted externally (only finished files get this name): extract again
         path.unlink(missing_ok=True)
         return None
     os.utime(path)
     return found
 
 
-def _take(subject: _Subject, path: Path, progress: Progress | None) -> None:
-    """Look at all frames, and go on where an earlier run was broken off."""
+def _extract(source: _Source, path: Path, progress: Progress | None) -> None:
+    """Extract all frames to a file, resuming an interrupted run."""
     part = path.with_suffix(".part")
     try:
         writer = FingerprintWriter(part)
     except BlockingIOError:
-        # somebody else is at it; whoever is done first has the name
+        # another process is extracting the same video; the first to finish keeps the name
         part = path.with_suffix(f".{secrets.token_hex(4)}.part")
         writer = FingerprintWriter(part)
     try:
-        held: list[SmallPicture] = []
-        for picture in subject.pictures(writer.length, writer.last_time):
-            held.append(picture)
-            if len(held) == BLOCK:
-                writer.add(_packed(held))
-                held.clear()
+        batch: list[Thumbnail] = []
+        for thumbnail in source.thumbnails(writer.length, writer.last_time):
+            batch.append(thumbnail)
+            if len(batch) == BLOCK:
+                writer.add(_stacked(batch))
+                batch.clear()
                 if progress is not None:
-                    progress(f"reading {subject.name}", writer.length, subject.length)
-        if held:
-            writer.add(_packed(held))
+                    progress(f"reading {source.name}", writer.length, source.length)
+        if batch:
+            writer.add(_stacked(batch))
         if writer.length == 0:
-            raise MediaError(f"{subject.name} has not one frame that can be decoded.")
+            raise MediaError(f"{source.name} has not one frame that can be decoded.")
         writer.finish(path)
     finally:
         writer.close()
     if progress is not None:
-        progress(f"reading {subject.name}", writer.length, writer.length)
+        progress(f"reading {source.name}", writer.length, writer.length)
 
 
-def _packed(pictures: list[SmallPicture]) -> SmallFrames:
-    size = COLOUR_WIDTH, COLOUR_HEIGHT
-    colour = [[cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in p.chroma] for p in pictures]
-    return SmallFrames(
-        np.stack([picture.luma for picture in pictures]),
-        np.array(colour, np.uint8),
-        np.array([picture.time for picture in pictures]),
-        np.array([picture.interlaced for picture in pictures]),
-        np.array([picture.combed for picture in pictures]),
+def _stacked(thumbnails: list[Thumbnail]) -> FrameThumbnails:
+    size = COLOR_WIDTH, COLOR_HEIGHT
+    color = [[cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in t.chroma] for t in thumbnails]
+    return FrameThumbnails(
+        np.stack([thumbnail.luma for thumbnail in thumbnails]),
+        np.array(color, np.uint8),
+        np.array([thumbnail.time for thumbnail in thumbnails]),
+        np.array([thumbnail.interlaced for thumbnail in thumbnails]),
+        np.array([thumbnail.combed for thumbnail in thumbnails]),
     )
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what was not used for long, once there is too much of it."""
+def _evict(folder: Path) -> None:
+    """Delete the least recently used files of the cache beyond its size limit."""
     files = []
-    # with those that were broken off and never gone on with
+    # including interrupted extractions that were never resumed
     for path in [*folder.glob("*.fingerprints"), *folder.glob("*.part")]:
-        with suppress(FileNotFoundError):  # another process tidies too
+        with suppress(FileNotFoundError):  # another process evicts too
             files.append((path.stat(), path))
     files.sort(key=lambda entry: entry[0].st_mtime, reverse=True)
     total = 0

@@ -1,6 +1,5 @@
-"""`Fingerprints`: what is known of every frame of a clip after it was looked at once, at a very low resolution."""
+"""`Fingerprints`: thumbnails (96 x 54 luma, 16 x 9 chroma), statistics and time stamps of every frame of a video."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -8,44 +7,48 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array, UInt8Array
-from vs_align.measure.images.scene_cuts import cuts_in
+from vs_align.measure.images.scene_cuts import detect_cuts
 
 if TYPE_CHECKING:
     from vs_align.media.frame_clock import FrameClock
 
 WIDTH, HEIGHT = 96, 54
-"""Size of the pictures that are kept of each frame, whatever its shape is."""
+"""Size of luma thumbnails in pixels, whatever the aspect ratio of the video is."""
 
-COLOUR_WIDTH, COLOUR_HEIGHT = 16, 9
+COLOR_WIDTH, COLOR_HEIGHT = 16, 9
+"""Size of chroma thumbnails in pixels."""
 
-# Pictures read at a time where all of them are gone through.
-_STRETCH = 1024
-# A frame is black, or flat, below these levels of 255.
-_BLACK_LIGHT, _FLAT_CONTRAST = 32.0, 2.5
-# A border is a line that stays within so many levels of its darkest moment all the time.
+_BATCH = 1024
+"""Frames processed at a time; bounds memory."""
+_BLACK_LUMA = 32.0
+"""A flat frame whose mean luma, of 255, is below this is black. Black in limited range is 16."""
+_FLAT_DEVIATION = 2.5
+"""A frame whose luma has a smaller standard deviation, in levels of 255, is flat: noise, but no content."""
 _BORDER_LEVELS = 10
+"""A cell that never gets brighter than the darkest cell plus this, in levels of 255, belongs to a black border."""
 _WIDEST_BORDER = 0.4
+"""Largest share of the width or height that a border may take on one side; beyond it no border is assumed."""
 
-Box = tuple[int, int, int, int]
+CellBox = tuple[int, int, int, int]
+"""Part of an image in cells of 3 x 3 thumbnail pixels: first and stop column of 32, first and stop row of 18."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SmallFrames:
-    """Some frames in a row, as small pictures.
+class FrameThumbnails:
+    """Thumbnails of consecutive frames.
 
     Args:
-        luma: (n, HEIGHT, WIDTH), the whole frame stretched, 0 to 255 as the clip has it.
-        colour: (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH), U and V, 128 is grey.
-        times: (n,) seconds since the first frame of the clip.
-        fields: (n,) whether a frame is said to hold two fields.
-        combed: (n,) whether a frame was seen to hold two moments; None: nobody looked.
+        luma: (n, HEIGHT, WIDTH), the whole frame resized, 0 to 255 in the range of the video.
+        color: (n, 2, COLOR_HEIGHT, COLOR_WIDTH), U and V, 128 is gray.
+        times: (n,) seconds since the first frame of the video.
+        fields: (n,) whether a frame is flagged as interlaced.
+        combed: (n,) whether combing was detected in a frame; None if it was not checked.
     """
 
     luma: UInt8Array
-    colour: UInt8Array
+    color: UInt8Array
     times: Float64Array
     fields: BoolArray
     combed: BoolArray | None = None
@@ -55,68 +58,68 @@ class SmallFrames:
         return len(self.luma)
 
 
-class PictureStore(Protocol):
-    """Where small pictures are kept."""
+class ThumbnailStore(Protocol):
+    """Storage of thumbnails."""
 
-    def read(self, first: int, stop: int) -> SmallFrames:
+    def read(self, first: int, stop: int) -> FrameThumbnails:
         """Return frames first..stop-1."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameStats:
-    """Numbers that belong to each frame.
+    """Statistics of each frame.
 
     Args:
-        light: (n,) mean luma, 0 to 255.
+        brightness: (n,) mean luma, 0 to 255.
         contrast: (n,) standard deviation of luma.
-        change: (n,) mean absolute difference to the frame before; 0 for the first.
-        grid: (n, 18, 32) means of 3 by 3 pixels of the small pictures.
+        change: (n,) mean absolute difference to the previous frame; 0 for the first.
+        grid: (n, 18, 32) means of cells of 3 x 3 thumbnail pixels.
     """
 
-    light: Float32Array
+    brightness: Float32Array
     contrast: Float32Array
     change: Float32Array
     grid: UInt8Array
 
 
 def frame_stats(luma: UInt8Array, before: UInt8Array | None) -> FrameStats:
-    """Measure some frames in a row.
+    """Measure consecutive frames.
 
     Args:
         luma: (n, HEIGHT, WIDTH).
-        before: (HEIGHT, WIDTH), the frame before the first of them; None where there is none.
+        before: (HEIGHT, WIDTH), the frame before the first of them; None at the beginning of the video.
     """
     count = len(luma)
-    light, contrast, change = (np.zeros(count, np.float32) for _ in range(3))
+    brightness, contrast, change = (np.zeros(count, np.float32) for _ in range(3))
     grid = np.empty((count, HEIGHT // 3, WIDTH // 3), np.uint8)
-    for i, picture in enumerate(luma):
-        mean, deviation = cv2.meanStdDev(picture)
-        light[i], contrast[i] = mean[0, 0], deviation[0, 0]
-        grid[i] = cv2.resize(picture, (WIDTH // 3, HEIGHT // 3), interpolation=cv2.INTER_AREA)
+    for i, image in enumerate(luma):
+        mean, deviation = cv2.meanStdDev(image)
+        brightness[i], contrast[i] = mean[0, 0], deviation[0, 0]
+        grid[i] = cv2.resize(image, (WIDTH // 3, HEIGHT // 3), interpolation=cv2.INTER_AREA)
         if before is not None:
-            change[i] = cv2.norm(picture, before, cv2.NORM_L1) / picture.size
-        before = picture
-    return FrameStats(light, contrast, change, grid)
+            change[i] = cv2.norm(image, before, cv2.NORM_L1) / image.size
+        before = image
+    return FrameStats(brightness, contrast, change, grid)
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprints:
-    """What is known of every frame of a clip.
+    """Thumbnails, statistics and time stamps of every frame of a video.
 
     Args:
-        store: Where the small pictures are.
-        stats: Numbers that belong to each frame.
+        store: Storage of the thumbnails.
+        stats: Statistics of each frame.
         times: (n,) seconds since the first frame, never falling.
-        rate: Frames per second: that of the usual step, or the average where there is no usual one.
-        variable: Whether frames are shown for different times.
-        interlaced: Whether frames are said to hold two fields.
-        size: Width and height of the frames themselves, in pixels.
-        clock: How the times were made out from time stamps; None where they were given.
-        combed: Whether frames were seen to hold two moments.
+        rate: Frames per second: of the usual step between time stamps, or the average if there is no usual one.
+        variable: Whether frames have different durations.
+        interlaced: Whether most frames are flagged as interlaced.
+        size: Width and height of the full frames in pixels.
+        clock: How the times were derived from time stamps; None if they were given.
+        combed: Whether combing was detected.
     """
 
-    store: PictureStore
+    store: ThumbnailStore
     stats: FrameStats
     times: Float64Array
     rate: Fraction
@@ -131,23 +134,23 @@ class Fingerprints:
         return len(self.times)
 
     @property
-    def light(self) -> Float32Array:
+    def brightness(self) -> Float32Array:
         """(n,) mean luma, 0 to 255."""
-        return self.stats.light
+        return self.stats.brightness
 
     @property
     def contrast(self) -> Float32Array:
-        """(n,) standard deviation of luma."""
+        """(n,) standard deviation of luma, in levels of 255."""
         return self.stats.contrast
 
     @property
     def change(self) -> Float32Array:
-        """(n,) mean absolute difference to the frame before, 0 for the first."""
+        """(n,) mean absolute difference to the previous frame, in levels of 255; 0 for the first."""
         return self.stats.change
 
     @property
     def frame_seconds(self) -> float:
-        """Seconds that a frame is shown for, on average."""
+        """Average duration of a frame in seconds."""
         return float(1 / self.rate)
 
     @property
@@ -155,93 +158,58 @@ class Fingerprints:
         """Seconds from the first frame to the end of the last."""
         return float(self.times[-1]) + self.frame_seconds
 
-    def pictures(self, first: int, stop: int) -> UInt8Array:
-        """Small pictures of frames first..stop-1, (n, HEIGHT, WIDTH) luma; best asked for in long stretches."""
+    def thumbnails(self, first: int, stop: int) -> UInt8Array:
+        """Luma thumbnails of frames first..stop-1, (n, HEIGHT, WIDTH); cheapest in long runs."""
         return self.store.read(first, stop).luma
 
     def lumas(self, first: int, stop: int) -> list[Float32Array]:
-        """Small pictures of frames first..stop-1 as floats, (HEIGHT, WIDTH) each, 0..1 nominal."""
-        return [picture.astype(np.float32) * np.float32(1 / 255) for picture in self.pictures(first, stop)]
+        """Luma thumbnails of frames first..stop-1 as floats, (HEIGHT, WIDTH) each, 0..1 nominal."""
+        return [image.astype(np.float32) * np.float32(1 / 255) for image in self.thumbnails(first, stop)]
 
-    def colours(self, first: int, stop: int) -> UInt8Array:
-        """Colours of frames first..stop-1, (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH): U and V, 128 is grey."""
-        return self.store.read(first, stop).colour
-
-    def stretches(self, length: int = _STRETCH) -> Iterator[tuple[int, UInt8Array]]:
-        """Go through all pictures, with the number of the first of each stretch."""
-        for first in range(0, len(self), length):
-            yield first, self.pictures(first, min(first + length, len(self)))
+    def colors(self, first: int, stop: int) -> UInt8Array:
+        """Chroma thumbnails of frames first..stop-1, (n, 2, COLOR_HEIGHT, COLOR_WIDTH): U and V, 128 is gray."""
+        return self.store.read(first, stop).color
 
     @cached_property
     def cuts(self) -> Int64Array:
         """First frames of scenes, without frame 0."""
         found = []
-        for first in range(0, len(self), _STRETCH):
+        for first in range(0, len(self), _BATCH):
             begin = max(0, first - 8)
-            part = self.stats.grid[begin : first + _STRETCH + 8]
-            found += [begin + n for n in cuts_in(part) if first <= begin + n < first + _STRETCH]
+            part = self.stats.grid[begin : first + _BATCH + 8]
+            found += [begin + n for n in detect_cuts(part) if first <= begin + n < first + _BATCH]
         return np.array(found, np.int64)
 
     @cached_property
     def flat(self) -> BoolArray:
-        """(n,) whether there is nothing to be seen."""
-        out: BoolArray = self.contrast < _FLAT_CONTRAST
+        """(n,) whether a frame has no content: its luma is constant but for noise."""
+        out: BoolArray = self.contrast < _FLAT_DEVIATION
         return out
 
     @cached_property
     def black(self) -> BoolArray:
         """(n,) whether a frame is black."""
-        out: BoolArray = self.flat & (self.light < _BLACK_LIGHT)
+        out: BoolArray = self.flat & (self.brightness < _BLACK_LUMA)
         return out
 
     @cached_property
-    def box(self) -> Box:
-        """Where the picture is within a border that stays black: columns of 32 and rows of 18, first and stop."""
+    def box(self) -> CellBox:
+        """The part inside a border that stays black over the whole video."""
         brightest = np.zeros(self.stats.grid.shape[1:], np.uint8)
         darkest = 255
-        for first in range(0, len(self), _STRETCH):
-            part = self.stats.grid[first : first + _STRETCH]
+        for first in range(0, len(self), _BATCH):
+            part = self.stats.grid[first : first + _BATCH]
             brightest = np.maximum(brightest, part.max(axis=0))
             darkest = min(darkest, int(part.min()))
-        empty = brightest < min(darkest + _BORDER_LEVELS, int(_BLACK_LIGHT))
+        empty = brightest < min(darkest + _BORDER_LEVELS, int(_BLACK_LUMA))
         left, right = _inside(empty.all(axis=0))
         top, bottom = _inside(empty.all(axis=1))
         return left, right, top, bottom
 
 
 def _inside(empty: BoolArray) -> tuple[int, int]:
-    """First and stop of what is not an empty margin; all of it where hardly anything would be left."""
+    """First and stop of the part between empty margins; everything if a margin is implausibly wide."""
     limit = int(len(empty) * _WIDEST_BORDER)
     first = int(np.argmin(empty)) if not empty.all() else 0
     last = int(np.argmin(empty[::-1])) if not empty.all() else 0
     return (first, len(empty) - last) if first <= limit and last <= limit else (0, len(empty))
-
-
-class MemoryStore:
-    """Small pictures that are kept in memory, for short clips and for tests."""
-
-    def __init__(self, frames: SmallFrames) -> None:
-        self._frames = frames
-
-    def read(self, first: int, stop: int) -> SmallFrames:
-        """Return frames first..stop-1."""
-        part, held = slice(first, stop), self._frames
-        return SmallFrames(held.luma[part], held.colour[part], held.times[part], held.fields[part])
-
-
-def fingerprints_of(
-    luma: UInt8Array, rate: Fraction, times: npt.ArrayLike | None = None, colour: UInt8Array | None = None
-) -> Fingerprints:
-    """Take fingerprints of small pictures that lie in memory.
-
-    Args:
-        luma: (n, HEIGHT, WIDTH), at least one.
-        rate: Frames per second.
-        times: (n,) seconds since the first frame; None: even ones.
-        colour: (n, 2, COLOUR_HEIGHT, COLOUR_WIDTH); None: grey.
-    """
-    even = np.arange(len(luma)) * float(1 / rate)
-    stamps = np.asarray(even if times is None else times, np.float64)
-    grey = np.full((len(luma), 2, COLOUR_HEIGHT, COLOUR_WIDTH), 128, np.uint8)
-    frames = SmallFrames(luma, grey if colour is None else colour, stamps, np.zeros(len(luma), np.bool_))
-    return Fingerprints(MemoryStore(frames), frame_stats(luma, None), stamps, rate)

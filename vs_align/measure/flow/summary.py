@@ -1,23 +1,25 @@
-"""A field in a few numbers."""
+"""Summary of a field as shift, rotation and scale, by an affine least-squares fit."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
-from vs_align.measure.images.field import neutral_matrix
+from vs_align.placement.homography import resize_matrix
 from vs_align.placement.placement import Transform
 
 _GRID = 32
-_LEAST_POINTS = 12
+"""Points per side of the grid on which the field is sampled."""
+_MIN_POINTS = 12
+"""Smallest number of reliable points for the fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The map from pixels of ref to pixels of clip, as a whole."""
+    """A field in four numbers, of the map from pixels of ref to pixels of clip."""
 
     shift: tuple[float, float]
-    """Median of position in clip minus neutral position, in clip pixels, x and y."""
+    """Median difference to the neutral transform in x and y, in clip pixels."""
     rotation: float
     """Degrees; see `Transform.rotation`."""
     scale_x: float
@@ -25,29 +27,31 @@ class Summary:
     scale_y: float
 
 
-def summarised(field: Float32Array, start: Float64Array, clip_size: tuple[int, int], reliable: BoolArray) -> Summary:
-    """Summarise a field.
+def summarize_field(
+    field: Float32Array, start: Float64Array, clip_size: tuple[int, int], reliable: BoolArray
+) -> Summary:
+    """Summarize a field.
 
     Args:
-        field: Shape (h, w, 2).
-        start: The coarse transform, which stands for the field where hardly any of it is reliable.
+        field: (h, w, 2) float32.
+        start: The coarse transform, (3, 3), used if hardly any point is reliable.
         clip_size: Width and height of clip in pixels.
-        reliable: Which pixels count, shape (h, w).
+        reliable: Reliable pixels, bool (h, w).
     """
     height, width = field.shape[:2]
-    neutral = neutral_matrix(clip_size, (width, height))
+    neutral = resize_matrix(clip_size, (width, height))
     ys, xs = (np.linspace(0, side - 1, min(side, _GRID)).round().astype(int) for side in (height, width))
     grid = np.ix_(ys, xs)
     counted = reliable[grid].ravel()
     points = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float64)
-    places = field[grid].reshape(-1, 2).astype(np.float64)
+    positions = field[grid].reshape(-1, 2).astype(np.float64)
     at_rest = points * np.diag(neutral)[:2] + neutral[:2, 2]
     matrix = start
-    if counted.sum() >= _LEAST_POINTS and min(len(xs), len(ys)) > 1:
-        points, places, at_rest = points[counted], places[counted], at_rest[counted]
-        solution, _, rank, _ = np.linalg.lstsq(np.column_stack([points, np.ones(len(points))]), places, rcond=None)
+    if counted.sum() >= _MIN_POINTS and min(len(xs), len(ys)) > 1:
+        points, positions, at_rest = points[counted], positions[counted], at_rest[counted]
+        solution, _, rank, _ = np.linalg.lstsq(np.column_stack([points, np.ones(len(points))]), positions, rcond=None)
         if rank == 3:
             matrix = np.vstack([solution.T, [0, 0, 1]])
-    shift = np.median(places - at_rest, axis=0)
-    whole = Transform(matrix, clip_size, (width, height))  # type: ignore[arg-type]
-    return Summary((float(shift[0]), float(shift[1])), whole.rotation, whole.scale_x, whole.scale_y)
+    shift = np.median(positions - at_rest, axis=0)
+    transform = Transform(matrix, clip_size, (width, height))  # type: ignore[arg-type]
+    return Summary((float(shift[0]), float(shift[1])), transform.rotation, transform.scale_x, transform.scale_y)

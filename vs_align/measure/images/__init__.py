@@ -1,1 +1,1 @@
-"""Basic image operations: normalization, warping, inpainting, displacement fields, scene cuts."""
+"""Basic image operations: normalization, warping, inpainting, dense fields, scene cuts."""

@@ -1,9 +1,8 @@
-"""Fields: for each pixel of ref, where in clip it lies.
+"""Dense fields: for each pixel of ref its position in clip, as for `cv2.remap`.
 
-A field is a float32 array of shape (height, width, 2), C-contiguous, of ref's size. `field[y, x]` is the position
-(u, v) in clip, in clip pixels, that shows what ref shows at pixel (x, y). Coordinates of whole numbers are the centres
-of pixels, (0, 0) is the centre of the top left pixel, x runs to the right and y down. Positions are absolute, not
-displacements. A transform is a 3x3 homography of float64 that takes ref pixels to clip pixels.
+A field is a C-contiguous float32 array of shape (height, width, 2) of ref's size. `field[y, x]` is the position
+(u, v) in clip, in clip pixels, that shows what ref shows at pixel (x, y). Positions are absolute, not displacements.
+Coordinates are those of `vs_align.placement.homography`: whole numbers are the centers of pixels.
 """
 
 import cv2
@@ -12,14 +11,16 @@ import numpy as np
 from vs_align.io.array_types import Float32Array, Float64Array
 
 
-def neutral_matrix(clip_size: tuple[int, int], ref_size: tuple[int, int]) -> Float64Array:
-    """Return the transform that stretches clip over ref, edge on edge; sizes are (width, height) in pixels."""
-    kx, ky = clip_size[0] / ref_size[0], clip_size[1] / ref_size[1]
-    return np.array([[kx, 0, (kx - 1) / 2], [0, ky, (ky - 1) / 2], [0, 0, 1]], np.float64)
+def homography_field(matrix: Float64Array, ref_size: tuple[int, int]) -> Float32Array:
+    """Return the field of a homography.
 
+    Args:
+        matrix: (3, 3) float64, from ref pixels to clip pixels.
+        ref_size: Width and height of ref.
 
-def field_of(matrix: Float64Array, ref_size: tuple[int, int]) -> Float32Array:
-    """Return the field of a transform for a ref of (width, height) pixels. Exact for whole numbers."""
+    Returns:
+        (height, width, 2) float32; exact for integer positions.
+    """
     width, height = ref_size
     xs = np.arange(width, dtype=np.float64)
     ys = np.arange(height, dtype=np.float64)[:, None]
@@ -31,9 +32,9 @@ def field_of(matrix: Float64Array, ref_size: tuple[int, int]) -> Float32Array:
 
 
 def compose(first: Float32Array, second: Float32Array) -> Float32Array:
-    """Return the field p -> first(second(p)): `second` looks into a picture that was itself fetched by `first`.
+    """Return the field p -> first(second(p)): `second` refers to an image that was itself warped by `first`.
 
-    Between pixels `first` is interpolated linearly; outside, the displacement at its edge goes on.
+    `first` is interpolated bilinearly; beyond its edges, the displacement at the edge is used.
     """
     height, width = first.shape[:2]
     xs, ys = np.ascontiguousarray(second[..., 0]), np.ascontiguousarray(second[..., 1])
@@ -44,7 +45,7 @@ def compose(first: Float32Array, second: Float32Array) -> Float32Array:
     return np.asarray(moved + second, np.float32)
 
 
-def looked_up(picture: Float32Array, field: Float32Array) -> Float32Array:
-    """Return what lies at the positions of a field, between pixels by straight lines; its edge is repeated outside."""
+def sample_bilinear(image: Float32Array, field: Float32Array) -> Float32Array:
+    """Sample an image (hc, wc[, c]) at the positions of a field, bilinearly, with a replicated border."""
     xs, ys = np.ascontiguousarray(field[..., 0]), np.ascontiguousarray(field[..., 1])
-    return np.asarray(cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(cv2.remap(image, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -1,4 +1,4 @@
-"""Filling of holes in fields."""
+"""Hole filling of weighted arrays by pull-push interpolation."""
 
 import cv2
 import numpy as np
@@ -7,20 +7,20 @@ from vs_align.io.array_types import Float32Array
 
 
 def fill(values: Float32Array, weight: Float32Array) -> Float32Array:
-    """Return `values` where they carry full weight, and a smooth continuation of them where they carry none.
+    """Return `values` where their weight is 1, and a smooth interpolation of them where it is 0 (pull-push).
 
-    Values are averaged by weight from level to level down to one pixel, and what a level does not know it takes from
-    the coarser one. In between, known and continued values are mixed by weight.
+    Pull: weighted averages from level to level down to one pixel. Push: each level takes what it lacks from the coarser
+    one. In between, known and interpolated values are blended by weight.
 
     Args:
-        values: Shape (height, width, channels).
-        weight: How much each value counts, 0 to 1, shape (height, width).
+        values: (height, width, channels) float32.
+        weight: (height, width) float32, 0..1.
 
     Returns:
-        Shape of `values`. Zero everywhere where no value has weight.
+        Shape of `values`. Zero everywhere if no value has weight.
 
     Source:
-        Push-pull: S. Gortler et al., The Lumigraph, SIGGRAPH 1996; M. Kraus, The pull-push algorithm revisited, 2009.
+        S. Gortler et al., The Lumigraph, SIGGRAPH 1996; M. Kraus, The pull-push algorithm revisited, 2009.
     """
     height, width = weight.shape
     if height == 1 and width == 1:

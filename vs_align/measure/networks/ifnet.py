@@ -2,7 +2,7 @@
 
 Architecture and weights: Z. Huang, T. Zhang, W. Heng, B. Shi, S. Zhou, "Real-Time Intermediate Flow Estimation for
 Video Frame Interpolation", ECCV 2022, and the release 4.14 of Practical-RIFE (MIT). Names of modules are those of the
-weight file, which is loaded strictly. Tensors are (1, channels, height, width); pictures are RGB, 0 to 1.
+weight file, which is loaded strictly. Tensors are (1, channels, height, width); images are RGB, 0..1.
 """
 
 from pathlib import Path
@@ -14,13 +14,13 @@ FEATURES = 8
 WIDTHS = (192, 128, 96, 64)
 """Channels inside the four blocks."""
 STRIDE = 4
-"""The sides of what a block is given must be multiples of this."""
+"""Sides of the input of a block must be multiples of this."""
 SLOPE = 0.2
 _PREFIX = "module."
 
 
 class Encoder(nn.Module):
-    """Picture (1, 3, h, w) to features (1, 8, h, w); h and w even."""
+    """Image (1, 3, h, w) to features (1, 8, h, w); h and w even."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,9 +29,9 @@ class Encoder(nn.Module):
         self.cnn2 = nn.Conv2d(32, 32, 3, 1, 1)
         self.cnn3 = nn.ConvTranspose2d(32, FEATURES, 4, 2, 1)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Encode a picture."""
-        x = picture
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode an image."""
+        x = image
         for convolution in (self.cnn0, self.cnn1, self.cnn2):
             x = nn.functional.leaky_relu(convolution(x), SLOPE, inplace=True)
         encoded: Tensor = self.cnn3(x)
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
 
 
 class Residual(nn.Module):
-    """A convolution, weighted by channel and added to its input."""
+    """Convolution, weighted per channel, plus its input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -47,15 +47,15 @@ class Residual(nn.Module):
         self.beta = nn.Parameter(torch.ones(1, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Refine features; the shape stays."""
+        """Refine features; the shape is kept."""
         return nn.functional.leaky_relu(torch.addcmul(x, self.conv(x), self.beta), SLOPE, inplace=True)
 
 
 class Block(nn.Module):
-    """Pictures, features and a flow to a better flow.
+    """Images, features and a flow to an increment of the flow.
 
-    Takes (1, channels, h, w), h and w multiples of 4, and returns (1, 6, h, w): the increment of both flows (x and y of
-    the first, x and y of the second), the logit of the blending mask, and a channel without use.
+    Takes (1, channels, h, w), h and w multiples of 4, and returns (1, 6, h, w): the increments of both flows (x and y
+    of the first, x and y of the second), the logit of the blending mask, and an unused channel.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -71,12 +71,12 @@ class Block(nn.Module):
 
 
 class IFNet(nn.Module):
-    """The whole network; how the parts are put together is up to the procedures in `vs_align.flow`."""
+    """The whole network; how the parts are combined is up to the engines in `vs_align.measure.flow`."""
 
     def __init__(self) -> None:
         super().__init__()
-        pictures, features, plane, flows = 2 * 3, 2 * FEATURES, 1, 4
-        first = pictures + features + plane
+        images, features, plane, flows = 2 * 3, 2 * FEATURES, 1, 4
+        first = images + features + plane
         self.block0 = Block(first, WIDTHS[0])
         self.block1 = Block(first + plane + flows, WIDTHS[1])
         self.block2 = Block(first + plane + flows, WIDTHS[2])
@@ -90,7 +90,7 @@ class IFNet(nn.Module):
 
 
 def load_ifnet(weights: Path) -> IFNet:
-    """Read the weight file `flownet_v4.14.pkl`, in float32 on the CPU, for inference only.
+    """Read the weight file `flownet_v4.14.pkl` as float32 on the CPU, for inference only.
 
     Raises:
         RuntimeError: The file does not hold exactly the weights of this network.

@@ -1,7 +1,7 @@
-"""Where the weights of the networks are: which files there are, where they lie, and whether they are the right ones.
+"""Weight files of the networks: registry, search in folders, verification by sha256.
 
-A file is looked for in the folder that the environment variable `VS_ALIGN_MODELS` names, then in the user's cache. No
-file is used before its sha256 has been checked, as far as that is published.
+Files are searched in the folder that the environment variable `VS_ALIGN_MODELS` names, then in the user's cache. No
+file is used before its sha256 has been verified as far as it is published.
 """
 
 import hashlib
@@ -13,40 +13,40 @@ from pathlib import Path
 from vs_align.errors import AlignError, ArgumentError
 
 VARIABLE = "VS_ALIGN_MODELS"
-_DIGITS = 64
+_SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One file of weights."""
+    """One weight file."""
 
     name: str
-    """What it is called in calls and commands."""
+    """Name in functions and commands."""
     file: str
     sha256: str
-    """Its 64 hexadecimal digits, or the first of them where no more are published. A few digits tell a damaged or
-    mistaken file, and not a forged one."""
+    """Its 64 hexadecimal digits, or the first of them if no more are published. A few digits detect a damaged or wrong
+    file, but no forged one."""
     size: int | None
-    """Bytes, None where they are not published."""
+    """Bytes; None if not published."""
     licence: str
     purpose: str
     without: str
-    """How to do without it."""
+    """Alternative without it."""
     member: str | None
-    """Its path inside the wheel of the old release, which any package index has; None where it is not in there."""
+    """Path inside the wheel of release 3.3.1, which package indexes have; None if the wheel lacks it."""
     address: str
-    """Where its authors or their packagers publish it."""
+    """URL at which its authors or their packagers publish it."""
 
     @property
-    def known_by(self) -> str:
-        """What tells the right file from others, in words."""
+    def fingerprint(self) -> str:
+        """Size and sha256 of the right file, as text."""
         size = "" if self.size is None else f"{self.size} bytes and "
         return f"{size}{self.sha256_in_words}"
 
     @property
     def sha256_in_words(self) -> str:
-        """The sha256 as far as it is known, in words."""
-        whole = len(self.sha256) == _DIGITS
+        """The sha256 as far as it is known, as text."""
+        whole = len(self.sha256) == _SHA256_DIGITS
         return f"sha256 {self.sha256}" if whole else f"a sha256 that begins with {self.sha256}"
 
 
@@ -81,7 +81,7 @@ MODELS: dict[str, Model] = {
             sha256="2c4cc61d",
             size=None,
             licence="non-commercial",
-            purpose="frame matching by how pictures look, metric topiq",
+            purpose="frame matching by how images look, metric topiq",
             without="the metric structure needs no model",
             member=None,
             address="https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/"
@@ -90,58 +90,40 @@ MODELS: dict[str, Model] = {
     )
 }
 
-# Files that were right when they were hashed: path, size and time of the last change.
 _verified: set[tuple[str, int, int]] = set()
+"""Verified files: path, size and modification time in ns."""
 _lock = threading.Lock()
 
 
 def find(name: str) -> Path | None:
-    """Return where a model's file lies, or None; what is in it is not looked at.
+    """Return the path of a model's file, or None; its content is not verified.
 
     Raises:
         ArgumentError: There is no such model.
     """
-    file = _known(name).file
+    file = _model(name).file
     return next((folder / file for folder in folders() if (folder / file).is_file()), None)
 
 
 def available(name: str) -> Path | None:
-    """Return a model's file after checking it, or None where it is not on this machine; nothing is downloaded.
+    """Return the verified path of a model's file, or None if it is not on this machine; nothing is downloaded.
 
     Raises:
         ArgumentError: There is no such model.
-        AlignError: The file that is there is not the right one.
+        AlignError: The file is not the right one.
     """
     path = find(name)
     return None if path is None else verify(name, path)
 
 
-def locate(name: str, download: bool = True) -> Path:
-    """Return a model's file after checking it; where it is not on this machine, download it first.
-
-    Raises:
-        ArgumentError: There is no such model.
-        AlignError: The file that is there is not the right one, or there is none and none can be had. The message
-            names the file, its sha256 and the folder for it.
-    """
-    path = available(name)
-    if path is not None:
-        return path
-    if not download:
-        raise AlignError(f"vs_align: the model {name} is not on this machine. {by_hand(name)}")
-    from vs_align.measure.networks.download import fetch
-
-    return fetch(_known(name))
-
-
 def verify(name: str, path: Path) -> Path:
-    """Return the path of a file if it holds the weights of a model. A file is hashed once in a process.
+    """Return the path of a file if it holds the weights of a model. A file is hashed once per process.
 
     Raises:
         ArgumentError: There is no such model.
         AlignError: It holds something else, or cannot be read.
     """
-    model = _known(name)
+    model = _model(name)
     try:
         status = path.stat()
         key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
@@ -153,7 +135,7 @@ def verify(name: str, path: Path) -> Path:
             if not (right_size and found.startswith(model.sha256)):
                 raise AlignError(
                     f"vs_align: {path} is not {model.file} as published: it has {found}, but must have "
-                    f"{model.known_by}. Delete it or put the right file there."
+                    f"{model.fingerprint}. Delete it or put the right file there."
                 )
             _verified.add(key)
     except OSError as error:
@@ -162,25 +144,25 @@ def verify(name: str, path: Path) -> Path:
 
 
 def folders() -> tuple[Path, ...]:
-    """Return where models are looked for, in that order."""
+    """Return the folders that are searched, in order."""
     named = os.environ.get(VARIABLE)
     return (Path(named), cache_folder()) if named else (cache_folder(),)
 
 
 def cache_folder() -> Path:
-    """Return the folder that downloads go to. It need not exist."""
+    """Return the folder of downloads. It may not exist yet."""
     from platformdirs import user_cache_path
 
     return user_cache_path("vs_align", appauthor=False) / "models"
 
 
 def by_hand(name: str) -> str:
-    """Say how to do without a download."""
-    model = _known(name)
+    """Return instructions to install a file by hand, or to do without it."""
+    model = _model(name)
     return f"Put {model.file} ({model.sha256_in_words}) into {folders()[0]}, or do without: {model.without}."
 
 
-def _known(name: str) -> Model:
+def _model(name: str) -> Model:
     if name not in MODELS:
         raise ArgumentError("models", "name", f"must be one of {', '.join(MODELS)}", repr(name))
     return MODELS[name]

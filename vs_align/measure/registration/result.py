@@ -1,25 +1,23 @@
-"""`Registration`: what a search for a transform found."""
+"""`Registration`: result of the registration of one image pair."""
 
 from dataclasses import dataclass
 
 from vs_align.io.array_types import Float64Array
-from vs_align.measure.images.field import neutral_matrix
+from vs_align.placement.homography import resize_matrix
 
 
 @dataclass(frozen=True, eq=False)
 class Registration:
-    """The map from pixels of ref to pixels of clip, or why it is not known.
+    """The transform from pixels of ref to pixels of clip, or the reason for its rejection.
 
     Args:
-        matrix: (3, 3), from ref pixels to clip pixels, the last number 1. The neutral transform, to the last bit,
-            where nothing was found.
-        found: Whether the matrix was found in the pictures and lays them on each other better than the neutral one.
-        inliers: How many matches agree with the matrix. For `near`, which has no matches, the pixels that were
-            compared.
-        share: How large a part of the matches agrees, 0..1. For `near`, the correlation of the pictures.
-        method: What found it: "near", or the name of the detector and the kind of the transform ("sift affine").
-        reason: Why it was not found; empty where it was.
-        agreement: Correlation of the two pictures under the matrix, -1..1, after local normalisation of contrast.
+        matrix: (3, 3), from ref pixels to clip pixels, last element 1. Exactly the neutral transform if not `found`.
+        found: Whether the transform was found in the images and explains them better than the neutral one.
+        inliers: Number of matches that agree with the matrix; for coarse registration the number of compared pixels.
+        share: Share of matches that agree, 0..1; for coarse registration the correlation of the images.
+        method: "near" for coarse registration, else the name of the detector and the model ("sift affine").
+        reason: Why the transform was rejected; empty if it was found.
+        agreement: NCC of the two images under the matrix after contrast normalization, -1..1.
     """
 
     matrix: Float64Array
@@ -31,7 +29,7 @@ class Registration:
     agreement: float = 0.0
 
 
-def not_found(
+def rejected_registration(
     clip_size: tuple[int, int],
     ref_size: tuple[int, int],
     method: str,
@@ -40,5 +38,5 @@ def not_found(
     share: float = 0.0,
     agreement: float = 0.0,
 ) -> Registration:
-    """The neutral transform and the reason for it; sizes are (width, height) in pixels."""
-    return Registration(neutral_matrix(clip_size, ref_size), False, inliers, share, method, reason, agreement)
+    """Return the neutral transform with the reason for the rejection; sizes are (width, height) in pixels."""
+    return Registration(resize_matrix(clip_size, ref_size), False, inliers, share, method, reason, agreement)

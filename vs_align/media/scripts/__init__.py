@@ -1,1 +1,1 @@
-"""The VapourSynth scripts that the command writes."""
+"""Generators of the VapourSynth scripts that the commands run and keep with --keep-script."""

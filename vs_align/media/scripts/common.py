@@ -1,4 +1,4 @@
-"""What the VapourSynth scripts of the command line have in common: they are written for a person to read and change."""
+"""Common lines of the generated VapourSynth scripts, which users may edit: head, sources, color conversion, timing."""
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -6,32 +6,32 @@ from itertools import pairwise
 from pathlib import Path
 
 from vs_align.errors import MediaError
-from vs_align.io.atomic_files import reason_of, save_bytes
+from vs_align.io.atomic_files import error_reason, save_bytes
 from vs_align.media.source import Source, source_arguments
 from vs_align.version import __version__
 
-# Ticks a second that hold a millisecond to a tenth.
-_FINE = 10_000
+_TICKS = 10_000
+"""Least time base in ticks per second: a tenth of the milliseconds of Matroska."""
 
 
 def script_head(purpose: str, clip: Source, ref: Source, constants: Sequence[str] = ()) -> str:
-    """Return the top of a script: what it is for, imports, and what a person may want to change.
+    """Return the head of a script with CLIP and REF: purpose, imports and constants to edit.
 
     Args:
-        purpose: What it does, in a sentence.
-        clip: Becomes CLIP.
-        ref: Becomes REF.
+        purpose: What the script does, as a sentence.
+        clip: File of the constant CLIP.
+        ref: File of the constant REF.
         constants: Further lines of the form `NAME = value`.
     """
     return script_top(purpose, {"CLIP": clip.file.path, "REF": ref.file.path}, constants)
 
 
 def script_top(purpose: str, inputs: Mapping[str, Path], constants: Sequence[str] = ()) -> str:
-    """Return the top of a script whose videos have names of their own; see `script_head`.
+    """Return the head of a script with given names of constants; see `script_head`.
 
     Args:
-        purpose: What it does, in a sentence.
-        inputs: Videos by the names of their constants.
+        purpose: What the script does, as a sentence.
+        inputs: Paths of videos by name of their constant.
         constants: Further lines of the form `NAME = value`.
     """
     index = source_arguments(Path())["cachepath"]
@@ -53,54 +53,54 @@ def script_top(purpose: str, inputs: Mapping[str, Path], constants: Sequence[str
 
 
 def opened(constant: str) -> str:
-    """Return the call that opens the file which a constant of the script names."""
+    """Return the call that opens the file of a constant."""
     arguments = source_arguments(Path())
     options = f"cachemode={arguments['cachemode']}, cachepath=INDEX, showprogress={arguments['showprogress']}"
     return f"core.bs.VideoSource({constant}, {options})"
 
 
-def colour_options(source: Source, wanted: Source) -> list[str]:
-    """Return the arguments of a resizer that give pictures of one file the colours of another.
+def color_options(source: Source, wanted: Source) -> list[str]:
+    """Return the resizer arguments that convert frames of one file to the color tags of another.
 
-    A picture that does not say is taken for what its size makes likely, as players do.
+    Without a matrix tag the default of players for the size is assumed.
     """
     options = []
     if wanted.is_yuv and (source.is_rgb or (wanted.tags.matrix, source.tags.matrix) != (None, None)):
         if source.is_yuv and source.tags.matrix is None:
-            options.append(f"matrix_in={likely_matrix(source)}")
-        options.append(f"matrix={wanted.tags.matrix or likely_matrix(wanted)}")
+            options.append(f"matrix_in={default_matrix(source)}")
+        options.append(f"matrix={wanted.tags.matrix or default_matrix(wanted)}")
     elif wanted.is_rgb and source.is_yuv and source.tags.matrix is None:
-        options.append(f"matrix_in={likely_matrix(source)}")
+        options.append(f"matrix_in={default_matrix(source)}")
     elif source.is_rgb and not wanted.is_rgb:
-        options.append("matrix=1")  # one must be named for grey, and the difference cannot be seen
+        options.append("matrix=1")  # a matrix is required for gray, and the difference is invisible
     if wanted.tags.full_range is not None:
         options.append(f"range={int(wanted.tags.full_range)}")
     return options
 
 
 def image_options(source: Source, form: str) -> str:
-    """Return the arguments of a resizer that bring pictures of a file to the format of an image, RGB or grey."""
+    """Return the resizer arguments that convert frames of a file to the pixel format of an image, RGB or gray."""
     options = [f"format=vs.{form}"]
     if source.is_yuv and source.tags.matrix is None:
-        options.append(f"matrix_in={likely_matrix(source)}")
+        options.append(f"matrix_in={default_matrix(source)}")
     if form.startswith("GRAY"):
         options.append("range=vs.RANGE_FULL")
     return ", ".join([*options, 'dither_type="error_diffusion"'])
 
 
 def timing_lines(ref: Source, node: str = "result", named: str = "REF") -> str:
-    """Return what gives a clip the durations of a file of variable frame rate; nothing for a constant one.
+    """Return the lines that give a clip the frame durations of a file; empty for a constant frame rate.
 
     Args:
         ref: The file.
-        node: Name of the clip in the script; its frames have the durations of the file but for the last.
-        named: Name of the file in the script.
+        node: Name of the clip in the script; its frames have the durations of the file, except the last.
+        named: Constant of the file in the script.
     """
     if not ref.variable:
         return ""
     if ref.mended:
         return _rebuilt_timing(ref, node, named)
-    # A file does not say how long its last frame lasts, and vspipe wants to know.
+    # files do not declare the duration of the last frame, and vspipe requires one
     last = Fraction(ref.frame_seconds).limit_denominator(100000)
     return "\n".join(
         [
@@ -116,8 +116,8 @@ def timing_lines(ref: Source, node: str = "result", named: str = "REF") -> str:
 
 
 def _rebuilt_timing(ref: Source, node: str, named: str) -> str:
-    """Lines that give a clip durations which the file itself does not say, as runs of equal ones."""
-    unit = ref.rate.numerator if ref.rate.numerator > _FINE else _FINE * ref.rate.numerator
+    """Return the lines that give a clip repaired frame durations, as runs of equal durations."""
+    unit = ref.rate.numerator if ref.rate.numerator > _TICKS else _TICKS * ref.rate.numerator
     ticks = [round(time * unit) for time in (*ref.times, ref.duration)]
     runs: list[list[int]] = []
     for begin, end in pairwise(ticks):
@@ -157,14 +157,14 @@ def write_script(text: str, path: Path) -> None:
     try:
         save_bytes(text.encode(), path)
     except OSError as error:
-        raise MediaError(f"{path} cannot be written: {reason_of(error)}.") from error
+        raise MediaError(f"{path} cannot be written: {error_reason(error)}.") from error
 
 
-def likely_matrix(source: Source) -> int:
-    """Return the H.273 code of the matrix that players assume for a picture that names none: by its size."""
-    return matrix_of_size(source.width, source.height)
+def default_matrix(source: Source) -> int:
+    """Return the H.273 code of the matrix that players assume for untagged frames of a file."""
+    return default_matrix_for_size(source.width, source.height)
 
 
-def matrix_of_size(width: int, height: int) -> int:
-    """Return the H.273 code of the matrix that players assume for pictures of a size: BT.709 for large ones."""
+def default_matrix_for_size(width: int, height: int) -> int:
+    """Return the H.273 code of the matrix that players assume for a size: BT.709 for HD, BT.601 for SD."""
     return 1 if width > 1024 or height > 576 else 6

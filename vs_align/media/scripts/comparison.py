@@ -1,4 +1,4 @@
-"""The part of a script that shows before, ref and after: all of the film side by side, or stills that blink."""
+"""Script lines of the comparison video: before, ref and after side by side, or alternating stills (blink)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,32 +6,41 @@ from fractions import Fraction
 
 from vs_align.media.source import Source
 
-_WIDEST = 4096
+_MAX_WIDTH = 4096
+"""Largest width of the whole comparison in pixels; hardware decoders of H.264 usually end at 4096."""
 _MULTIPLE = 4
-# The text plugin refuses pictures of less than 40x48.
-_LEAST_FOR_TEXT = 48
-_STILLS, _HOLD, _CYCLES, _BLINK_RATE = 15, 12, 2, 24
-# Each change but the one back to before is between ref and what should lie on it.
+"""Pixels: panels have sizes that any chroma subsampling divides."""
+_MIN_TEXT_SIZE = 48
+"""Pixels: VapourSynth's text plugin refuses frames below 40x48."""
+_STILLS = 15
+"""Frames of the film that blink; more show more of it and take longer to watch."""
+_HOLD = 12
+"""Frames for which each version of a still is shown: half a second."""
+_CYCLES = 2
+"""How often the versions of a still are shown."""
+_BLINK_RATE = 24
+"""Frames per second of the comparison of stills."""
+# Ref before and after each version, so that most changes are between ref and a version of clip.
 _VERSIONS = ("before", "reference", "after", "reference")
 
 
 class CompareStyle(StrEnum):
-    """How before, ref and after are compared."""
+    """Layout of the comparison of before, ref and after."""
 
     SIDE = "side"
-    """All frames, the three versions side by side, no wider than 4096 pixels in all."""
+    """All frames, the three versions side by side, at most 4096 pixels wide."""
     BLINK = "blink"
-    """Some frames from all over the film, full size; the versions of each are shown in turn, half a second each."""
+    """Frames evenly spread over the film in full size; their versions alternate every half second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a comparison shows of a ref."""
+    """A comparison video of a ref."""
 
     style: CompareStyle
     ref: Source
     timed: Source | None = None
-    """Whose frames' number and rate count; None: ref's."""
+    """File whose number of frames and rate count; None: ref."""
 
     @property
     def _clock(self) -> Source:
@@ -39,44 +48,44 @@ class Comparison:
 
     @property
     def length(self) -> int:
-        """Frames of the comparison."""
+        """Number of frames of the comparison."""
         if self.style is CompareStyle.SIDE:
             return self._clock.length
         return len(self.moments) * len(_VERSIONS) * _CYCLES * _HOLD
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second of the comparison; constant, for it has no sound to keep up with."""
+        """Frames per second of the comparison; constant, because it has no audio."""
         return self._clock.rate if self.style is CompareStyle.SIDE else Fraction(_BLINK_RATE)
 
     @property
     def moments(self) -> list[int]:
-        """Numbers of the ref frames that blink."""
+        """Ref frames that are shown as stills."""
         count = min(_STILLS, self._clock.length)
         return [(2 * i + 1) * self._clock.length // (2 * count) for i in range(count)]
 
     @property
     def measured(self) -> slice:
-        """Which frames of the comparison carry the numbers of a ref frame, each ref frame once."""
+        """Frames of the comparison whose props hold an alignment, one per ref frame."""
         if self.style is CompareStyle.SIDE:
             return slice(None)
         return slice(_VERSIONS.index("after") * _HOLD, None, len(_VERSIONS) * _CYCLES * _HOLD)
 
     def panel_size(self) -> tuple[int, int]:
-        """Return width and height of one of the versions."""
+        """Return width and height of one version in pixels."""
         width, height = self.ref.width, self.ref.height
-        if self.style is CompareStyle.BLINK or 3 * width <= _WIDEST:
+        if self.style is CompareStyle.BLINK or 3 * width <= _MAX_WIDTH:
             return width, height
-        factor = _WIDEST / (3 * width)
+        factor = _MAX_WIDTH / (3 * width)
         across = int(width * factor) // _MULTIPLE * _MULTIPLE
         return across, max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
 
     def text(self) -> str:
-        """Return lines of a script that has the clips `before`, `reference` and `result`, alike in size and format."""
+        """Return the lines for a script with clips `before`, `reference` and `result` of equal size and format."""
         width, height = self.panel_size()
         scaled = (width, height) != (self.ref.width, self.ref.height)
         made = f".resize.Bicubic({width}, {height})" if scaled else ""
-        if width >= _LEAST_FOR_TEXT and height >= _LEAST_FOR_TEXT:
+        if width >= _MIN_TEXT_SIZE and height >= _MIN_TEXT_SIZE:
             made += f".text.Text(label, alignment=7, scale={max(1, height // 360)})"
         lines = [
             "",

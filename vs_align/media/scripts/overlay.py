@@ -1,29 +1,29 @@
-"""The script that `vs-align overlay` runs."""
+"""Generator of the script of `vs-align overlay`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vs_align.media.color import ColourTags
-from vs_align.media.scripts.common import likely_matrix, matrix_of_size, opened, script_top, timing_lines
+from vs_align.media.color import ColorTags
+from vs_align.media.pixel_format import Size, chroma_subsampling
+from vs_align.media.scripts.common import default_matrix, default_matrix_for_size, opened, script_top, timing_lines
 from vs_align.media.source import Source
 
-type Size = tuple[int, int]
-
 _SAME = "same"
-# What is meant for the first of several pictures alone.
-_OF_THE_FIRST = ("timing", "trim", "canvas", "background")
+"""Variable of the identity timeline of the result in the script."""
+# Options of `vs_align.overlay` that apply to the first layer only.
+_FIRST_LAYER_OPTIONS = ("timing", "trim", "canvas", "background")
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptLayer:
-    """A picture that is laid on what is under it.
+    """A layer of the overlay.
 
     Args:
-        fg: Where it comes from.
-        timeline: File that says which frame of bg belongs to which of its frames; for all but the first layer, which
-            of its frames is shown in which of the result.
-        placement: File that says where it lies.
+        fg: Its file.
+        timeline: JSON file of the timeline from its frames to frames of bg; for all but the first layer, from frames
+            of the result to its frames.
+        placement: JSON file of its placement in bg.
     """
 
     fg: Source
@@ -33,18 +33,18 @@ class ScriptLayer:
 
 @dataclass(frozen=True, slots=True)
 class OverlayScript:
-    """What the script of `vs-align overlay` is made of. The result is its output 0.
+    """Parameters of the script of `vs-align overlay`. The result is output 0.
 
     Args:
-        bg: What lies under all.
-        layers: What is laid on it, in order; at least one. All but the first are laid on a finished result.
+        bg: The background.
+        layers: Layers in order, at least one. All but the first are laid on the result of the layer before.
         format: VapourSynth's name of the format of the result.
         size: Width and height of the result.
-        options: Options of `vs_align.overlay` by name that are no files and not its defaults.
-        mask: Where the first layer is shown.
-        bg_mask: Where bg may be covered.
-        division: By what all sizes are divided, for a preview.
-        clock: Whose frames' durations the result has, bg or the first fg, if they vary.
+        options: Options of `vs_align.overlay` that are no files and not at their defaults, by name.
+        mask: Mask of the first layer; white is shown.
+        bg_mask: Mask of bg; white may be covered.
+        division: Divisor of all sizes, for a preview.
+        clock: File whose frame durations the result has, bg or the first fg, if they vary.
     """
 
     bg: Source
@@ -59,13 +59,13 @@ class OverlayScript:
 
     @property
     def bits(self) -> int:
-        """Bits of a sample of the result."""
+        """Bits per sample of the result."""
         digits = self.format[7:] if self.format.startswith("YUV") else self.format.lstrip("GRAYB")
         return int(digits) // 3 if self.format.startswith("RGB") else int(digits)
 
     @property
-    def tags(self) -> ColourTags:
-        """How the result is meant: as bg is, as far as its format can say so."""
+    def tags(self) -> ColorTags:
+        """Color tags of the result: those of bg, as far as its format allows."""
         tags = self.bg.tags
         if self.options.get("canvas") == "fg":
             tags = replace(tags, sample_aspect=self.layers[0].fg.tags.sample_aspect)
@@ -76,16 +76,16 @@ class OverlayScript:
         elif not self.bg.is_yuv:
             full = False if self.format.startswith("YUV") else tags.full_range is not False
             tags = replace(tags, matrix=self._matrix, full_range=full)
-        elif tags.matrix is None and self._matrix != matrix_of_size(*self.size):
-            # what does not say is taken for what its size makes likely, and the result has another size
+        elif tags.matrix is None and self._matrix != default_matrix_for_size(*self.size):
+            # the matrix that is assumed for bg's size differs from that for the size of the result
             tags = replace(tags, matrix=self._matrix)
-        return tags if _is_subsampled(self.format) else replace(tags, chroma=None)
+        return tags if chroma_subsampling(self.format)[1] > 1 else replace(tags, chroma=None)
 
     @property
     def _matrix(self) -> int:
         if self.bg.is_rgb:
-            return matrix_of_size(*self.size)
-        return self.bg.tags.matrix or likely_matrix(self.bg)
+            return default_matrix_for_size(*self.size)
+        return self.bg.tags.matrix or default_matrix(self.bg)
 
     def text(self) -> str:
         """Return the script."""
@@ -148,7 +148,7 @@ class OverlayScript:
         return ["\n".join(lines) + "\n"] if lines else []
 
     def _same(self) -> list[str]:
-        """Lines that say that the result shows its own frames, for those that are laid on it."""
+        """Return the identity timeline of the result, for the layers that are laid on it."""
         if len(self.layers) == 1:
             return []
         rates = "clip_rate=result.fps, ref_rate=result.fps, clip_length=len(result)"
@@ -161,7 +161,7 @@ class OverlayScript:
             options["margin"] = max(1, round(int(options["margin"]) / self.division))
         if number > 0:
             under = "result"
-            options = {name: value for name, value in options.items() if name not in _OF_THE_FIRST}
+            options = {name: value for name, value in options.items() if name not in _FIRST_LAYER_OPTIONS}
             options = {"timing": "ref", "trim": False, **options}
         timeline = _name("TIMELINE", number)
         arguments = [under, _name("fg", number)]
@@ -189,25 +189,11 @@ class OverlayScript:
 
 
 def preview_size(size: Size, division: int) -> Size:
-    """Return the size of a picture in a preview: divided, and even."""
+    """Return a size for a preview: divided, and even."""
     if division == 1:
         return size
     width, height = (max(2, round(length / division / 2) * 2) for length in size)
     return width, height
-
-
-def fitting_format(name: str, size: Size) -> str:
-    """Return a format that pictures of a size can have: without subsampling where the size does not allow for it."""
-    columns, rows = _SHARED.get(name[3:6], (1, 1)) if name.startswith("YUV") else (1, 1)
-    return f"YUV444{name[6:]}" if size[0] % columns or size[1] % rows else name
-
-
-# How many columns and rows of pixels share a chroma sample.
-_SHARED = {"420": (2, 2), "422": (2, 1), "411": (4, 1), "410": (4, 4), "440": (1, 2)}
-
-
-def _is_subsampled(name: str) -> bool:
-    return name.startswith("YUV") and _SHARED.get(name[3:6], (1, 1))[1] > 1
 
 
 def _name(word: str, number: int) -> str:

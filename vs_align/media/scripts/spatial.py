@@ -1,14 +1,15 @@
-"""The script that `vs-align spatial` runs."""
+"""Generator of the script of `vs-align spatial`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vs_align.media.color import ColourTags
+from vs_align.media.color import ColorTags
+from vs_align.media.pixel_format import format_for_size
 from vs_align.media.scripts.common import (
-    colour_options,
-    likely_matrix,
-    matrix_of_size,
+    color_options,
+    default_matrix,
+    default_matrix_for_size,
     opened,
     script_head,
     timing_lines,
@@ -16,60 +17,58 @@ from vs_align.media.scripts.common import (
 from vs_align.media.scripts.comparison import Comparison
 from vs_align.media.source import Source
 
-# How many columns and rows of pixels share a chroma sample.
-_SHARED = {"420": (2, 2), "422": (2, 1), "411": (4, 1), "410": (4, 4), "440": (1, 2)}
-
 
 @dataclass(frozen=True, slots=True)
 class SpatialScript:
-    """What the script of `vs-align spatial` is made of. The result is its output 0, a comparison output 1."""
+    """Parameters of the script of `vs-align spatial`. The result is output 0, the comparison output 1."""
 
     clip: Source
     ref: Source
     options: Mapping[str, int | str] = field(default_factory=dict)
-    """Options of `vs_align.spatial` by name, without those that are files."""
+    """Options of `vs_align.spatial` that are no files, by name."""
     mask: Path | None = None
     clip_mask: Path | None = None
     placement: Path | None = None
     comparison: Comparison | None = None
     rendered: Path | None = None
-    """A finished result that is compared; nothing is aligned then."""
+    """A finished result for the comparison; nothing is aligned then."""
     image: str | None = None
-    """Format that an image needs; None: that of a video."""
+    """Pixel format of an image; None: a video is written."""
 
     def after(self, rendered: Path | None) -> "SpatialScript":
-        """Return a script of the same that reads a finished result, if there is one."""
+        """Return a script that reads a finished result instead of aligning; None aligns."""
         return replace(self, rendered=rendered)
 
     @property
     def timed(self) -> Source:
-        """Whose frames' number and durations the result has: ref's, but clip's where ref alone is a still."""
+        """File whose number of frames and durations the result has: ref, or clip if only ref is a still."""
         return self.clip if self.ref.is_still else self.ref
 
     @property
     def format(self) -> str:
-        """Name of the format of the result: clip's, but without subsampling where ref's size does not allow for it."""
+        """Format of the result: clip's, or YUV 4:4:4 if its subsampling does not divide ref's size."""
         if self.image is not None:
             return self.image
-        columns, rows = _SHARED.get(self.clip.format[3:6], (1, 1)) if self.clip.is_yuv else (1, 1)
-        if self.ref.width % columns or self.ref.height % rows:
-            return f"YUV444{self.clip.format[6:]}"
-        return self.clip.format
+        return format_for_size(self.clip.format, (self.ref.width, self.ref.height))
 
     @property
-    def tags(self) -> ColourTags:
-        """How the result is meant: clip's colours in ref's geometry."""
+    def tags(self) -> ColorTags:
+        """Color tags of the result: clip's, with ref's sample aspect ratio."""
         tags = replace(self.clip.tags, sample_aspect=self.ref.tags.sample_aspect)
         if self.format != self.clip.format:
             tags = replace(tags, chroma=None)
-        if self.clip.is_yuv and tags.matrix is None and self._matrix != matrix_of_size(self.ref.width, self.ref.height):
-            # A clip that does not say is taken for what its size makes likely, and now it has another size.
+        if (
+            self.clip.is_yuv
+            and tags.matrix is None
+            and self._matrix != default_matrix_for_size(self.ref.width, self.ref.height)
+        ):
+            # the matrix that is assumed for clip's size differs from that for ref's size
             return replace(tags, matrix=self._matrix)
         return tags
 
     @property
     def _matrix(self) -> int:
-        return self.clip.tags.matrix or likely_matrix(self.clip)
+        return self.clip.tags.matrix or default_matrix(self.clip)
 
     def text(self) -> str:
         """Return the script."""
@@ -99,7 +98,7 @@ class SpatialScript:
             if source.is_rgb:
                 lines.append(f"{name}_rgb = {name}.resize.Point(format=vs.RGBS)")
             elif source.is_yuv:
-                matrix = "" if source.tags.matrix is not None else f", matrix_in={likely_matrix(source)}"
+                matrix = "" if source.tags.matrix is not None else f", matrix_in={default_matrix(source)}"
                 lines.append(f"{name}_rgb = {name}.std.SetFieldBased(0).resize.Spline36(format=vs.RGBS{matrix})")
             else:
                 lines.append(f'grey = {name}.resize.Point(format=vs.GRAYS).std.RemoveFrameProps("_Matrix")')
@@ -125,8 +124,8 @@ class SpatialScript:
             options.append(f"range={int(bool(self.clip.tags.full_range))}")
         options += [f"chromaloc={self.tags.chroma}"] if self.tags.chroma is not None and self.image is None else []
         joined = ", ".join([*options, 'dither_type="error_diffusion"'])
-        is_grey = not self.clip.is_yuv and not self.clip.is_rgb
-        planes = ".std.ShufflePlanes(0, vs.GRAY)" if is_grey else ""
+        is_gray = not self.clip.is_yuv and not self.clip.is_rgb
+        planes = ".std.ShufflePlanes(0, vs.GRAY)" if is_gray else ""
         return "\n".join(
             [
                 "# Back to the format of CLIP, with REF's shape of pixels.",
@@ -149,9 +148,9 @@ class SpatialScript:
         )
 
     def _versions(self) -> str:
-        """Return what shows clip and ref in the size and format of the result."""
+        """Return the lines that convert clip and ref to the size and format of the result."""
         form, missing = f"format=vs.{self.format}", self.timed.length - self.clip.length
-        colours = ", ".join([form, *colour_options(self.ref, self.clip)])
+        colours = ", ".join([form, *color_options(self.ref, self.clip)])
         before = f"clip.std.SetFieldBased(0).resize.Spline36({self.ref.width}, {self.ref.height}, {form})"
         lines = [
             "",

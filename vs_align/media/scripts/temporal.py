@@ -1,38 +1,39 @@
-"""The script that `vs-align temporal` runs."""
+"""Generator of the script of `vs-align temporal`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from vs_align.media.scripts.common import colour_options, image_options, opened, script_head, timing_lines, write_script
+from vs_align.media.scripts.common import color_options, image_options, opened, script_head, timing_lines, write_script
 from vs_align.media.source import Source
 
-_TALLEST_RATIO = 16
+_MAX_ASPECT = 16
+"""Largest ratio of width to height at which frames are compared; limits the memory for very wide frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemporalScript:
-    """What the script of `vs-align temporal` is made of."""
+    """Parameters of the script of `vs-align temporal`."""
 
     clip: Source
     ref: Source
     tr: int = 20
     precision: int = 1
     match_height: int = 360
-    """Most rows at which frames are compared; never more than the files have."""
+    """Height in pixels at which frames are compared; at most that of the files."""
     fallback: bool = False
     thresh: float | None = None
     """None: the metric's own."""
     metric: str | None = None
     """Name of the metric, None: that of the precision."""
     smooth: bool = True
-    colour: bool = False
-    """Whether the metric looks at colours, else at luma."""
+    color: bool = False
+    """Whether the metric compares RGB; else luma."""
     by_time: bool = False
-    """Whether the search follows the clock instead of frame numbers."""
+    """Whether the search window follows time instead of frame numbers."""
     timeline: Path | None = None
-    """Renders this timeline and searches nothing."""
+    """JSON file of a timeline that is rendered without a search."""
     image: str | None = None
-    """Format that an image needs; None: clip's own."""
+    """Pixel format of an image; None: clip's format."""
 
     @property
     def format(self) -> str:
@@ -40,7 +41,7 @@ class TemporalScript:
         return self.image or self.clip.format
 
     def _as_image(self) -> str:
-        """Lines that bring the result to the format of an image."""
+        """Return the lines that convert the result to the format of an image."""
         if self.image is None or self.image == self.clip.format:
             return ""
         return (
@@ -48,10 +49,10 @@ class TemporalScript:
         )
 
     def match_size(self) -> tuple[int, int]:
-        """Return width and height at which frames are compared: even, with the shape of ref."""
+        """Return width and height at which frames are compared: even, with ref's aspect ratio."""
         height = max(2, min(self.match_height, self.clip.height, self.ref.height) // 2 * 2)
         width = round(height * self.ref.width / self.ref.height / 2) * 2
-        return min(max(2, width), height * _TALLEST_RATIO), height
+        return min(max(2, width), height * _MAX_ASPECT), height
 
     def text(self) -> str:
         """Return the script."""
@@ -104,7 +105,7 @@ class TemporalScript:
         return "\n".join(lines) + f"\nresult = vs_align.temporal(\n{listed})\n"
 
     def _small(self) -> list[str]:
-        if self.colour:
+        if self.color:
             depth = "vs.RGB24" if max(self.clip.bits, self.ref.bits) == 8 else "vs.RGB48"
             matrix = "" if self.clip.is_rgb and self.ref.is_rgb else ', matrix_in_s="709"'
             return self._shrunk(f"format={depth}{matrix}")
@@ -124,7 +125,7 @@ class TemporalScript:
         ]
 
     def _fallback(self) -> list[str]:
-        options = ["clip.width", "clip.height", "format=clip.format.id", *colour_options(self.ref, self.clip)]
+        options = ["clip.width", "clip.height", "format=clip.format.id", *color_options(self.ref, self.clip)]
         joined = ", ".join(options)
         return [
             "",
@@ -134,10 +135,10 @@ class TemporalScript:
 
 
 def follows_clock(clip: Source, ref: Source) -> bool:
-    """Tell whether the search should go by time instead of by frame numbers.
+    """Return whether the search window should follow time instead of frame numbers.
 
-    Rates that differ mean the same moments at the same time, except where one version is the other played at another
-    speed, frame for frame: then their numbers of frames agree and their durations do not.
+    With different frame rates equal moments have equal times, unless one version is the other at another speed, frame
+    by frame: then their numbers of frames agree and their durations differ.
     """
     if clip.rate == ref.rate or clip.is_still or ref.is_still:
         return False

@@ -1,1 +1,1 @@
-"""Audio nodes and arrays that are cut, stretched and mixed after a cut list."""
+"""Playing, splicing, resampling, time-stretching and mixing of audio along a cut list, for arrays and for nodes."""

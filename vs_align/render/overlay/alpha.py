@@ -1,4 +1,4 @@
-"""The alpha of frames: straight, in the frame prop `_Alpha`, as VapourSynth's readers attach it."""
+"""Straight (not premultiplied) alpha in the frame prop `_Alpha`, as source plugins of VapourSynth attach it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +7,12 @@ import numpy as np
 import vapoursynth as vs
 
 ALPHA = "_Alpha"
-# Frames by which it is decided what of fg is mostly transparent, and the least share that must be left to be looked at.
-_SAMPLES, _LEAST = 8, 0.01
-# Colours of opaque pixels reach so many pixels into transparent ones: twice this radius.
+_SAMPLES = 8
+"""Number of frames by which the mostly transparent areas of fg are found: more take longer before the first frame."""
+_LEAST = 0.01
+"""Least share of opaque pixels for such areas to be masked: with fewer, nothing would be left to compare."""
 _BLEED = 8
+"""Radius in pixels of the box blur (two passes) by which opaque colors spread into transparent pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,9 @@ class AlphaKind:
     """How the alpha of a frame is stored.
 
     Args:
-        format: Id of its format, which is grey.
-        width: In pixels; a resized frame may keep the alpha of before.
-        height: Likewise.
+        format: Id of its format, a gray one.
+        width: Width in pixels; it may differ from the frame's, because resizers keep the alpha unchanged.
+        height: Height in pixels.
     """
 
     format: int
@@ -29,7 +31,7 @@ class AlphaKind:
 
     @classmethod
     def of(cls, props: Any) -> "AlphaKind | None":
-        """Look at the props of a frame; None where it has no alpha."""
+        """Read the props of a frame; None if it has no alpha."""
         alpha = props.get(ALPHA)
         if not isinstance(alpha, vs.VideoFrame) or alpha.format.color_family != vs.GRAY:
             return None
@@ -37,7 +39,7 @@ class AlphaKind:
 
 
 def alpha_clip(clip: vs.VideoNode, kind: AlphaKind) -> vs.VideoNode:
-    """Return the alpha of a clip in the size of the clip; only frames of that kind may be asked for."""
+    """Return the alpha of a clip at the size of the clip; valid for frames whose alpha is of this kind only."""
     blank = vs.core.std.BlankClip(
         width=kind.width, height=kind.height, format=kind.format, length=clip.num_frames, keep=True
     )
@@ -47,15 +49,15 @@ def alpha_clip(clip: vs.VideoNode, kind: AlphaKind) -> vs.VideoNode:
     return alpha.resize.Bilinear(clip.width, clip.height)
 
 
-def bled(clip: vs.VideoNode, alpha: vs.VideoNode) -> vs.VideoNode:
-    """Return RGB whose transparent pixels have the colours of the opaque ones beside them; other clips as they are.
+def bleed_colors(clip: vs.VideoNode, alpha: vs.VideoNode) -> vs.VideoNode:
+    """Return an RGB clip whose transparent pixels have the colors of nearby opaque ones; other clips unchanged.
 
-    What transparent pixels hold is arbitrary, black mostly. Where an image is scaled, or its chroma is, they would
-    darken its edges.
+    Transparent pixels have arbitrary colors, mostly black, which would darken the edges when the image or its chroma is
+    resampled.
 
     Args:
-        clip: Any format; 8 to 16 bit integers or single floats.
-        alpha: Grey, of the same size and depth.
+        clip: Any format of 8 to 16 bit integers or 32 bit float.
+        alpha: Gray, of the same size and depth.
     """
     form = clip.format
     if form.color_family != vs.RGB or (form.sample_type == vs.FLOAT and form.bits_per_sample == 16):
@@ -77,9 +79,9 @@ def _blurred(clip: vs.VideoNode) -> vs.VideoNode:
 
 
 def transparent_areas(clip: vs.VideoNode) -> vs.VideoNode | None:
-    """Return one grey frame, white where a clip is transparent most of the time; None where nothing is, or all is.
+    """Return one gray frame, white where a clip is transparent in most frames; None if that is nowhere or everywhere.
 
-    It asks for some frames at once.
+    It requests `_SAMPLES` frames immediately.
     """
     length = clip.num_frames
     numbers = sorted({length * part // _SAMPLES for part in range(_SAMPLES)})
@@ -89,8 +91,8 @@ def transparent_areas(clip: vs.VideoNode) -> vs.VideoNode | None:
             kind = AlphaKind.of(frame.props)
             if kind is None:
                 return None
-        with _scaled(clip, kind)[n : n + 1].get_frame(0) as grey:
-            total = total + np.asarray(grey[0], np.float64) / 255
+        with _scaled(clip, kind)[n : n + 1].get_frame(0) as gray:
+            total = total + np.asarray(gray[0], np.float64) / 255
     hidden = total / len(numbers) < 0.5
     if not hidden.any() or (~hidden).mean() < _LEAST:
         return None
@@ -106,20 +108,20 @@ def transparent_areas(clip: vs.VideoNode) -> vs.VideoNode | None:
 
 
 def _scaled(clip: vs.VideoNode, kind: AlphaKind) -> vs.VideoNode:
-    from vs_align.render.overlay.masks import grey_of
+    from vs_align.render.overlay.masks import gray_mask
 
-    grey = grey_of(alpha_clip(clip, kind), vs.core.get_video_format(vs.GRAY8), clip.num_frames)
-    if grey is None:
-        raise ValueError("a mask that is given becomes grey")
-    return grey
+    gray = gray_mask(alpha_clip(clip, kind), vs.core.get_video_format(vs.GRAY8), clip.num_frames)
+    if gray is None:
+        raise ValueError("gray_mask of a clip returns a clip")
+    return gray
 
 
-def united(mask: vs.VideoNode | None, other: vs.VideoNode | None) -> vs.VideoNode | None:
-    """Return a mask that is white where either one is, as grey of 8 bits; None where neither is given."""
-    from vs_align.render.overlay.masks import grey_of
+def union_masks(mask: vs.VideoNode | None, other: vs.VideoNode | None) -> vs.VideoNode | None:
+    """Return the union (maximum) of two masks as 8 bit gray; None if neither is given."""
+    from vs_align.render.overlay.masks import gray_mask
 
     form = vs.core.get_video_format(vs.GRAY8)
-    greys = [grey for each in (mask, other) if (grey := grey_of(each, form, 1)) is not None]
-    if len(greys) < 2:
-        return greys[0] if greys else None
-    return vs.core.std.Expr(greys, "x y max")
+    grays = [gray for each in (mask, other) if (gray := gray_mask(each, form, 1)) is not None]
+    if len(grays) < 2:
+        return grays[0] if grays else None
+    return vs.core.std.Expr(grays, "x y max")

@@ -1,4 +1,4 @@
-"""Fg in the colours of bg: what both show of one scene is held against each other in linear light.
+"""Color matching of fg to bg: gain and offset of each channel in linear light, one fit per scene.
 
 Source of the method: E. Reinhard, M. Ashikhmin, B. Gooch, P. Shirley, Color transfer between images, IEEE Computer
 Graphics and Applications 21(5), 2001: mean and standard deviation of each channel. Here the channels are red, green and
@@ -15,46 +15,53 @@ import vapoursynth as vs
 
 from vs_align.io.array_types import AnyArray, BoolArray, Float64Array
 from vs_align.nodes.clips import blank_like, tiny_clip
-from vs_align.nodes.parallel import in_lanes, lane_count
+from vs_align.nodes.parallel import run_parallel, worker_count
 from vs_align.placement.transform import Size, Transform
-from vs_align.render.overlay.color_tags import Colours, by_colours
+from vs_align.render.overlay.color_tags import ColorTags, select_by_tags
 
 _SUMS, _FIT = "VSAlignSums", "VSAlignFit"
-# Frames of a scene that are looked at, and the longer side of the pictures of them.
-_SAMPLES, _LONGEST = 5, 320
-# Light that is nearly black or nearly white has been cut off there, or may have been.
-_DARKEST, _BRIGHTEST = 0.0004, 0.97
-# Fewer pixels than these tell nothing.
+_SAMPLES = 5
+"""Number of frames of a scene that are compared: more delay the first frame of a scene."""
+_LONGEST = 320
+"""Longer side in pixels of the images that are compared: larger ones are slower and give the same means."""
+_DARKEST = 0.0004
+"""Linear light, 0..1, up to which a pixel may be clipped to black and is ignored."""
+_BRIGHTEST = 0.97
+"""Linear light from which on a pixel may be clipped to white and is ignored."""
 _FEWEST = 64
+"""Least number of pixels for a fit; with fewer fg stays unchanged."""
 _MOST_GAIN = 4.0
+"""Largest gain, and inverse of the smallest one: a bound for scenes that do not show the same."""
 _FLAT = 1e-4
-# Pixels that are so many times further apart than is usual show different things; so little is never apart.
-_MOST_APART, _SAME = 6.0, 0.003
+"""Deviation of linear light up to which a channel is flat; its gain is 1."""
+_MOST_APART = 6.0
+"""Residual, in medians of all residuals, up to which a pixel shows the same in both: rejects logos."""
+_SAME = 0.003
+"""Residual in linear light that is always accepted: quantization."""
 
 Fit = tuple[float, ...]
 """Gains and offsets of red, green and blue."""
 _NO_CHANGE: Fit = (1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 
 
-def light_of(bg: Colours, fg: Colours) -> Colours:
-    """Return the colours in which fg is compared with bg: linear RGB, in bg's primaries where both are known."""
+def working_light(bg: ColorTags, fg: ColorTags) -> ColorTags:
+    """Return the color tags for the comparison: linear RGB, with the primaries of bg if both are known, else of fg."""
     known = bg.primaries is not None and fg.primaries is not None
     return replace(fg.linear(), primaries=bg.primaries if known else fg.primaries)
 
 
-def matched(
+def match_colors(
     bg: vs.VideoNode, fg: vs.VideoNode, transforms: Sequence[Transform | None], scenes: Sequence[int]
 ) -> vs.VideoNode:
-    """Return fg as linear RGB of single floats, in the colours of bg.
+    """Return fg as linear RGB of 32 bit float with the colors of bg.
 
-    Gain and offset are the same for all frames of a scene. They are found when the first frame of it is asked for,
-    whichever that is.
+    All frames of a scene have the same gains and offsets. They are computed when any frame of the scene is requested.
 
     Args:
-        bg: As long as fg.
-        fg: What is changed.
-        transforms: For each frame from pixels of fg to pixels of bg, None where fg is not shown.
-        scenes: First frames of scenes, in order, the first of them 0.
+        bg: The clip whose colors are taken, as long as fg.
+        fg: The clip that is changed.
+        transforms: For each frame the map from pixels of fg to pixels of bg, None if fg is not shown.
+        scenes: First frames of the scenes, in order, the first of them 0.
     """
     numbers = [_samples(transforms, first, last) for first, last in _spans(scenes, fg.num_frames)]
     flat = [n for scene in numbers for n in scene]
@@ -63,7 +70,7 @@ def matched(
     sizes = _Sizes((bg.width, bg.height), (fg.width, fg.height), small_bg, small_fg)
     pairs = _Pairs([transforms[n] for n in flat], sizes)
     carrier = tiny_clip(len(flat))
-    sums = in_lanes([carrier, *seen], pairs.one, lane_count())
+    sums = run_parallel([carrier, *seen], pairs.one, worker_count())
     parts = [sums.std.SelectEvery(_SAMPLES, [i]) for i in range(_SAMPLES)]
     fits = parts[0].std.ModifyFrame(parts, _fitted)
     return _applied(_light(bg, fg, fg, (fg.width, fg.height)), fits, list(scenes))
@@ -71,8 +78,7 @@ def matched(
 
 def _applied(light: vs.VideoNode, fits: vs.VideoNode, scenes: list[int]) -> vs.VideoNode:
     """Return a clip in linear light with the fit of each scene applied."""
-    # what was found is a matter of the scene alone, so it may be kept: asking for its frame again and again would
-    # compute it anew wherever the cache is small
+    # the fit depends on the scene only, so it is kept here: with a small frame cache it would be computed repeatedly
     known: dict[int, Fit] = {}
     length = light.num_frames
 
@@ -80,27 +86,27 @@ def _applied(light: vs.VideoNode, fits: vs.VideoNode, scenes: list[int]) -> vs.V
         return bisect_right(scenes, n) - 1
 
     def with_known(n: int, f: Any) -> vs.VideoFrame:
-        return _recoloured(f, known[scene_of(n)])
+        return _recolored(f, known[scene_of(n)])
 
     def with_asked(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         values: Any = f[1].props[_FIT]
         fit = known[scene_of(n)] = tuple(float(value) for value in values)
-        return _recoloured(f[0], fit)
+        return _recolored(f[0], fit)
 
     lookup = tiny_clip(length).std.FrameEval(lambda n: fits[scene_of(n)], clip_src=[fits])
     late = light.std.ModifyFrame([light, lookup], with_asked)
-    soon = in_lanes([light], lambda n, f: with_known(n, f[0] if isinstance(f, list) else f), lane_count())
+    soon = run_parallel([light], lambda n, f: with_known(n, f[0] if isinstance(f, list) else f), worker_count())
     return blank_like(light, light).std.FrameEval(
         lambda n: soon if scene_of(n) in known else late, clip_src=[soon, late]
     )
 
 
-def _recoloured(frame: vs.VideoFrame, fit: Fit) -> vs.VideoFrame:
-    from vs_align.render.overlay.kernels import recolour
+def _recolored(frame: vs.VideoFrame, fit: Fit) -> vs.VideoFrame:
+    from vs_align.render.overlay.kernels import apply_gains
 
     out = frame.copy()
     for plane in range(3):
-        recolour(np.asarray(out[plane]), np.float32(fit[plane]), np.float32(fit[3 + plane]))
+        apply_gains(np.asarray(out[plane]), np.float32(fit[plane]), np.float32(fit[3 + plane]))
     return out
 
 
@@ -114,16 +120,16 @@ class _Sizes:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """The callback that sums up what a pair of small pictures shows of the same things. It holds no node."""
+    """Callback that computes the sums of corresponding pixels of a pair of thumbnails. It holds no node."""
 
     transforms: Sequence[Transform | None]
     sizes: _Sizes
 
     def one(self, k: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        """Sum up pair k; `f` holds a carrier and small pictures of bg and fg in linear light."""
+        """Compute the sums of pair k; `f` holds a carrier and thumbnails of bg and fg in linear light."""
         import cv2
 
-        from vs_align.measure.images.field import field_of
+        from vs_align.measure.images.field import homography_field
 
         out = f[0].copy()
         props: Any = out.props
@@ -132,7 +138,7 @@ class _Pairs:
         if transform is None:
             return out
         small = transform.resized(self.sizes.small_bg, self.sizes.small_fg)
-        places = field_of(small.array, self.sizes.small_fg)
+        places = homography_field(small.array, self.sizes.small_fg)
         xs, ys = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
         width, height = self.sizes.small_bg
         shared = (xs >= 0) & (ys >= 0) & (xs <= width - 1) & (ys <= height - 1)
@@ -155,24 +161,28 @@ class _Pairs:
 
 
 def _agreeing(bg: Float64Array, fg: Float64Array) -> BoolArray:
-    """Return which pixels, shape (3, n) each, show the same thing but for a gain and an offset.
+    """Return which pixels agree up to a gain and an offset: an outlier test by medians, for example against logos.
 
-    A logo that one of both has would be taken for brightness. Medians tell first what gain and offset are about, which
-    half of the pixels cannot mislead.
+    Args:
+        bg: Linear light, shape (3, n).
+        fg: Linear light of the corresponding pixels, shape (3, n).
+
+    Returns:
+        Shape (n,).
     """
-    centres, spreads = [], []
+    centers, spreads = [], []
     for light in (bg, fg):
-        centre = np.median(light, axis=1, keepdims=True)
-        centres.append(centre)
-        spreads.append(np.median(np.abs(light - centre), axis=1, keepdims=True))
+        center = np.median(light, axis=1, keepdims=True)
+        centers.append(center)
+        spreads.append(np.median(np.abs(light - center), axis=1, keepdims=True))
     gains = np.where((spreads[0] > _FLAT) & (spreads[1] > _FLAT), spreads[0] / np.maximum(spreads[1], _FLAT), 1.0)
-    apart = np.abs(bg - centres[0] - gains * (fg - centres[1]))
+    apart = np.abs(bg - centers[0] - gains * (fg - centers[1]))
     usual = np.median(apart, axis=1, keepdims=True)
     return np.asarray((apart <= _MOST_APART * usual + _SAME).all(axis=0), np.bool_)
 
 
 def _fitted(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-    """Find gain and offset of a scene from the sums of its frames."""
+    """Compute the gains and offsets of a scene from the sums of its frames."""
     out = f[0].copy()
     props: Any = out.props
     total = np.sum([np.array(frame.props[_SUMS], np.float64) for frame in f], axis=0)
@@ -199,18 +209,18 @@ def _within(light: AnyArray) -> BoolArray:
 
 
 def _light(bg: vs.VideoNode, fg: vs.VideoNode, clip: vs.VideoNode, size: Size) -> vs.VideoNode:
-    """Return bg or fg in linear light, at a size."""
+    """Return bg or fg in linear light, resized."""
 
-    def build(_key: int, bg_colours: Colours, fg_colours: Colours) -> vs.VideoNode:
-        wanted = light_of(bg_colours, fg_colours)
-        source = (bg_colours if clip is bg else fg_colours).with_curve()
+    def build(_key: int, bg_colors: ColorTags, fg_colors: ColorTags) -> vs.VideoNode:
+        wanted = working_light(bg_colors, fg_colors)
+        source = (bg_colors if clip is bg else fg_colors).with_curve()
         if clip is bg:
-            wanted = bg_colours.linear()
+            wanted = bg_colors.linear()
         options = source.toward(clip.format, wanted, vs.core.get_video_format(vs.RGBS))
         return source.marked(clip).resize.Bilinear(*size, **options)
 
     example = vs.core.std.BlankClip(clip, width=size[0], height=size[1], format=vs.RGBS, keep=True)
-    return by_colours(example, [bg, fg], [clip], build)
+    return select_by_tags(example, [bg, fg], [clip], build)
 
 
 def _picked(clip: vs.VideoNode, numbers: list[int]) -> vs.VideoNode:
@@ -223,13 +233,13 @@ def _spans(scenes: Sequence[int], length: int) -> list[tuple[int, int]]:
 
 
 def _samples(transforms: Sequence[Transform | None], first: int, last: int) -> list[int]:
-    """Return frames of a scene that show fg, spread evenly; one may be there several times in a short scene."""
+    """Return evenly spread frames of a scene that show fg; short scenes repeat frames."""
     shown = [n for n in range(first, last) if transforms[n] is not None] or [first]
     return [shown[(2 * i + 1) * len(shown) // (2 * _SAMPLES)] for i in range(_SAMPLES)]
 
 
 def _small_sizes(transforms: Sequence[Transform | None], bg: Size, fg: Size) -> tuple[Size, Size]:
-    """Return sizes for small pictures of bg and fg that show about as much in a pixel."""
+    """Return thumbnail sizes of bg and fg at about the same scale of the content."""
     shrinks = max(1.0, max(bg) / _LONGEST)
     example = next((t for t in transforms if t is not None), None)
     linear = np.eye(2) if example is None else example.array[:2, :2]

@@ -1,4 +1,4 @@
-"""`composite`: one clip laid on another, frame by frame where transforms say."""
+"""`composite`: fg composited over bg, each frame at the position that its transform gives."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,35 +7,45 @@ from itertools import pairwise
 
 import vapoursynth as vs
 
-from vs_align.api.arguments import describe
 from vs_align.enums import Background, Canvas
 from vs_align.errors import ArgumentError
+from vs_align.nodes.checks import check_depth
 from vs_align.placement.transform import Size, Transform
-from vs_align.render.overlay.alpha import ALPHA, AlphaKind, alpha_clip, bled
-from vs_align.render.overlay.color_match import light_of, matched
-from vs_align.render.overlay.color_tags import Colours, by_colours
-from vs_align.render.overlay.coverage import Coverage, coverage_clip, grids_of
-from vs_align.render.overlay.layout import Layout, Rectangle, layout_of, union_of
-from vs_align.render.overlay.masks import combined, grey_of
-from vs_align.render.overlay.resize import backdrop, beside, bordered, merged, placed, steps_of
-from vs_align.render.overlay.warp import WarpPlan, warped
+from vs_align.render.overlay.alpha import ALPHA, AlphaKind, alpha_clip, bleed_colors
+from vs_align.render.overlay.color_match import match_colors, working_light
+from vs_align.render.overlay.color_tags import ColorTags, select_by_tags
+from vs_align.render.overlay.coverage import Coverage, coverage_clip, sample_grids
+from vs_align.render.overlay.layout import Layout, Rectangle, layout_of, union_rectangle
+from vs_align.render.overlay.masks import apply_masks, gray_mask
+from vs_align.render.overlay.resize import (
+    blend_by_mask,
+    canvas_background,
+    fill_canvas,
+    pad_to_canvas,
+    resize_into,
+    subsampling_steps,
+)
+from vs_align.render.overlay.warp import WarpSettings, warp_onto_canvas
 
-# Each steady layout has filters of its own. With more layouts than this only those have that stay for some frames.
-_MOST_STEADY, _STAYS = 32, 12
+_MOST_STEADY = 32
+"""Number of upright layouts that are built of resize filters; each has nodes of its own, which take memory."""
+_STAYS = 12
+"""Number of frames from which on a layout gets filters if there are more layouts than `_MOST_STEADY`."""
 _WARP = -1
+"""Key of frames that the warp kernels render."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How one picture is laid on another.
+class BlendOptions:
+    """Blend options of `overlay`.
 
     Args:
-        smooth: Whether edges that lie inside bg fade out.
-        margin: Over how many bg pixels, at least 0.
-        opacity: Of fg, 0..1.
-        background: What is seen where no picture is.
-        canvas: What the result shows.
-        colour_match: Whether fg is given the colours of bg.
+        smooth: Whether the edges of fg that lie inside bg are feathered.
+        margin: Width of the feather in bg pixels, at least 0.
+        opacity: Opacity of fg, 0..1.
+        background: Content of the canvas outside of both images.
+        canvas: Image area of the result.
+        colour_match: Whether the colors of fg are matched to bg.
 
     Raises:
         ArgumentError: `margin` or `opacity` is out of range.
@@ -64,66 +74,67 @@ def composite(
     bg: vs.VideoNode,
     fg: vs.VideoNode,
     transforms: Sequence[Transform | None],
-    look: Look,
+    options: BlendOptions,
     mask: vs.VideoNode | None = None,
     bg_mask: vs.VideoNode | None = None,
     scenes: Sequence[int] = (0,),
 ) -> vs.VideoNode:
-    """Lay fg on bg. Nothing is computed before a frame is asked for.
+    """Composite fg over bg. Nothing is computed before a frame is requested.
 
-    Upright pictures go through VapourSynth's own filters: at whole pixels and equal scale samples are copied, chroma
-    too where its grid allows; else zimg samples them once. Turned pictures, and frames whose transform no other
-    neighbourhood of frames shares, are sampled once by kernels of our own.
+    Upright images are rendered by VapourSynth's resize filters: at integer positions and equal scale samples are
+    copied, else they are resampled once (zimg, Spline36). Rotated images, and frames of moving placements, are
+    resampled once by Lanczos kernels, see `warp`.
 
     Args:
-        bg: GRAY, YUV or RGB of 8 to 16 bit integers, half or single floats. The result has its format and props.
-        fg: As long as bg, of any constant format; brought to the colours of bg. Where a frame has alpha, in the prop
-            `_Alpha`, it is straight alpha and counts like a mask.
-        transforms: One for each frame, from pixels of fg to pixels of bg; one object for all frames that share it.
-            None: fg is not shown.
-        look: What is wanted.
-        mask: Of fg's size, white (the largest value of its format) where fg is shown; the last frame is held.
+        bg: GRAY, YUV or RGB of 8 to 16 bit integers, 16 or 32 bit float. The result has its format and props.
+        fg: As long as bg, of any constant format; converted to the color space of bg. Straight alpha in the prop
+            `_Alpha` of a frame is used like a mask.
+        transforms: For each frame the map from pixels of fg to pixels of bg; equal ones share one object. None: fg is
+            not shown.
+        options: Blend options.
+        mask: Of fg's size, white (the largest value of its format) where fg is shown; the last frame is repeated.
             Multiplied with the alpha of fg.
-        bg_mask: Of bg's size, white where bg may be covered, likewise.
+        bg_mask: Of bg's size, white where bg may be covered; the last frame is repeated.
         scenes: First frames of scenes, for `colour_match`, in order; the first is 0.
 
     Raises:
         ArgumentError: An argument breaks its rule.
     """
     _check(bg, fg, transforms, mask, bg_mask, scenes)
-    if look.canvas is Canvas.FG and any(side % step for side, step in zip(_size(fg), steps_of(bg.format), strict=True)):
+    if options.canvas is Canvas.FG and any(
+        side % step for side, step in zip(_size(fg), subsampling_steps(bg.format), strict=True)
+    ):
         rule = f"'fg' needs a size that {bg.format.name}, bg's format, can have"
         raise ArgumentError("overlay", "canvas", rule, f"{fg.width}x{fg.height}")
     plain = bg
     if bg.format.sample_type == vs.FLOAT and bg.format.bits_per_sample == 16:
-        # filters that merge know no half floats; single ones hold all of their values
+        # std.MaskedMerge and std.Expr do not support 16 bit float
         plain = _scalable(bg).resize.Point(format=_single(bg.format).id)
-    job = _Job.of(plain, fg, transforms, look, mask, bg_mask, scenes)
+    job = _Compositor.of(plain, fg, transforms, options, mask, bg_mask, scenes)
     result = job.node()
     if result.format.id != bg.format.id:
         result = _scalable(result).resize.Point(format=bg.format.id)
-    # on the way the scaler has written tags where there were none, and a canvas of its own has none; the alpha of bg
-    # is no part of what is shown
+    # resizers add tags that bg does not have; the alpha of bg does not belong to the result
     return result.std.CopyFrameProps(bg).std.RemoveFrameProps(ALPHA)
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """Everything that nodes are built from."""
+class _Compositor:
+    """Builds the nodes of all layouts."""
 
     bg: vs.VideoNode
     fg: vs.VideoNode
-    look: Look
+    options: BlendOptions
     layouts: list[Layout]
     which: list[int]
     """For each frame the number of its layout."""
     keys: list[int]
-    """For each frame the number of its layout, or _WARP for the kernels."""
+    """For each frame the number of its layout, or `_WARP`."""
     size: Size
     mask: vs.VideoNode | None
     bg_mask: vs.VideoNode | None
     light: vs.VideoNode | None
-    """Fg in linear light and the colours of bg, where that is wanted."""
+    """Fg in linear light with the colors of bg, None without color matching."""
 
     @classmethod
     def of(
@@ -131,24 +142,24 @@ class _Job:
         bg: vs.VideoNode,
         fg: vs.VideoNode,
         transforms: Sequence[Transform | None],
-        look: Look,
+        options: BlendOptions,
         mask: vs.VideoNode | None,
         bg_mask: vs.VideoNode | None,
         scenes: Sequence[int],
-    ) -> "_Job":
-        layouts, which = _laid_out(bg, fg, transforms, look.canvas)
+    ) -> "_Compositor":
+        layouts, which = _laid_out(bg, fg, transforms, options.canvas)
         steady = _steady_ones(layouts, which)
         return cls(
             bg,
             fg,
-            look,
+            options,
             layouts,
             which,
             [k if k in steady else _WARP for k in which],
             layouts[0].size,
-            grey_of(mask, bg.format, fg.num_frames),
-            grey_of(bg_mask, bg.format, fg.num_frames),
-            matched(bg, fg, transforms, scenes) if look.colour_match and any(transforms) else None,
+            gray_mask(mask, bg.format, fg.num_frames),
+            gray_mask(bg_mask, bg.format, fg.num_frames),
+            match_colors(bg, fg, transforms, scenes) if options.colour_match and any(transforms) else None,
         )
 
     def node(self) -> vs.VideoNode:
@@ -156,83 +167,85 @@ class _Job:
         keys, sources = self.keys, [self.bg, self.fg]
         sources += [clip for clip in (self.mask, self.bg_mask, self.light) if clip is not None]
         example = vs.core.std.BlankClip(self.bg, width=self.size[0], height=self.size[1], keep=True)
-        return by_colours(example, [self.bg, self.fg], sources, self._built, lambda n: keys[n], AlphaKind.of)
+        return select_by_tags(example, [self.bg, self.fg], sources, self._built, lambda n: keys[n], AlphaKind.of)
 
-    def _built(self, key: int, bg: Colours, fg: Colours, alpha: AlphaKind | None) -> vs.VideoNode:
+    def _built(self, key: int, bg: ColorTags, fg: ColorTags, alpha: AlphaKind | None) -> vs.VideoNode:
         if key != _WARP and self.layouts[key].fg_rectangle is None:
             alpha = None  # fg is not shown
         return (self if alpha is None else self._with_alpha(alpha))._laid(key, bg, fg)
 
-    def _with_alpha(self, kind: AlphaKind) -> "_Job":
-        """Return the same, with the alpha of fg as a part of its mask."""
+    def _with_alpha(self, kind: AlphaKind) -> "_Compositor":
+        """Return a copy whose mask is multiplied with the alpha of fg."""
         length = self.fg.num_frames
         alpha = alpha_clip(self.fg, kind)
-        own = grey_of(alpha, self.fg.format, length)
-        fg = self.fg if own is None else bled(self.fg, own)
-        mask = grey_of(alpha, self.bg.format, length)
+        own = gray_mask(alpha, self.fg.format, length)
+        fg = self.fg if own is None else bleed_colors(self.fg, own)
+        mask = gray_mask(alpha, self.bg.format, length)
         if mask is not None and self.mask is not None:
             peak = (1 << mask.format.bits_per_sample) - 1 if mask.format.sample_type == vs.INTEGER else 1
             mask = vs.core.std.Expr([mask, self.mask], f"x y * {peak} /")
         return replace(self, fg=fg, mask=mask)
 
-    def _laid(self, key: int, bg: Colours, fg: Colours) -> vs.VideoNode:
+    def _laid(self, key: int, bg: ColorTags, fg: ColorTags) -> vs.VideoNode:
         if self.light is None:
             clip, wanted = self.fg, bg
         else:
-            clip, fg, wanted = self.light, light_of(bg, fg), bg.with_curve()
+            clip, fg, wanted = self.light, working_light(bg, fg), bg.with_curve()
         return self._warped(clip, fg, wanted) if key == _WARP else self._steady(self.layouts[key], clip, fg, wanted)
 
-    def _steady(self, layout: Layout, clip: vs.VideoNode, source: Colours, wanted: Colours) -> vs.VideoNode:
-        """Return all frames in one upright layout."""
+    def _steady(self, layout: Layout, clip: vs.VideoNode, source: ColorTags, wanted: ColorTags) -> vs.VideoNode:
+        """Return all frames in one upright layout, rendered by resize filters."""
         form, size, rectangle = self.bg.format, layout.size, layout.fg_rectangle
-        base = backdrop(self.bg, wanted, layout, self.look.background, form)
-        box = rectangle.tile(size, steps_of(form)) if rectangle is not None else None
+        base = canvas_background(self.bg, wanted, layout, self.options.background, form)
+        box = rectangle.tile(size, subsampling_steps(form)) if rectangle is not None else None
         if rectangle is None or box is None:
             return base
-        over = bordered(placed(clip, source, rectangle, box, wanted, form), box, size)
-        coverage = Coverage.of_fg(layout, self.look.feather, self.look.opacity)
+        over = pad_to_canvas(resize_into(clip, source, rectangle, box, wanted, form), box, size)
+        coverage = Coverage.of_fg(layout, self.options.feather, self.options.opacity)
         fades = coverage.margin > 0 and bool(coverage.feathered.any())
         masks = (self.mask, self.bg_mask)
-        if rectangle.covers(size) and self.look.opacity == 1 and not fades and masks == (None, None):
+        if rectangle.covers(size) and self.options.opacity == 1 and not fades and masks == (None, None):
             return over
         share = coverage_clip(coverage, size, form, wanted.location, base.num_frames)
-        return merged(base, over, combined(share, *masks, layout))
+        return blend_by_mask(base, over, apply_masks(share, *masks, layout))
 
-    def _warped(self, clip: vs.VideoNode, source: Colours, wanted: Colours) -> vs.VideoNode:
-        """Return all frames by kernels."""
-        form, look = self.bg.format, self.look
-        steps = steps_of(form)
+    def _warped(self, clip: vs.VideoNode, source: ColorTags, wanted: ColorTags) -> vs.VideoNode:
+        """Return all frames, rendered by the warp kernels."""
+        form, options = self.bg.format, self.options
+        steps = subsampling_steps(form)
         width, height = (-(-side // step) * step for side, step in zip((clip.width, clip.height), steps, strict=True))
         whole = Rectangle(0, 0, clip.width, clip.height)
-        over = placed(clip, source, whole, (0, 0, width, height), wanted, form)
-        is_laid = look.canvas is Canvas.FG
+        over = resize_into(clip, source, whole, (0, 0, width, height), wanted, form)
+        is_laid = options.canvas is Canvas.FG
         if is_laid:
-            canvas = beside(self.bg, wanted, self.size, look.background, form)
+            canvas = fill_canvas(self.bg, wanted, self.size, options.background, form)
         else:
-            canvas = backdrop(self.bg, wanted, self.layouts[0], look.background, form)
+            canvas = canvas_background(self.bg, wanted, self.layouts[0], options.background, form)
         peak = (1 << form.bits_per_sample) - 1 if form.sample_type == vs.INTEGER else None
-        plan = WarpPlan(
+        plan = WarpSettings(
             self.layouts,
             self.which,
-            grids_of(form, wanted.location),
+            sample_grids(form, wanted.location),
             peak,
-            look.feather,
-            look.opacity,
-            look.background is Background.KEEP,
+            options.feather,
+            options.opacity,
+            options.background is Background.KEEP,
         )
-        return warped(canvas, over, plan, self.bg if is_laid else None, self.mask, self.bg_mask)
+        return warp_onto_canvas(canvas, over, plan, self.bg if is_laid else None, self.mask, self.bg_mask)
 
 
 def _laid_out(
     bg: vs.VideoNode, fg: vs.VideoNode, transforms: Sequence[Transform | None], canvas: Canvas
 ) -> tuple[list[Layout], list[int]]:
-    """Return the distinct layouts, and the number of that of each frame."""
+    """Return the distinct layouts, and for each frame the number of its layout."""
     bg_size, fg_size = _size(bg), _size(fg)
     whole = Rectangle(0, 0, *bg_size)
-    union = union_of(transforms, bg_size, fg_size, steps_of(bg.format)) if canvas is Canvas.UNION else whole
+    union = (
+        union_rectangle(transforms, bg_size, fg_size, subsampling_steps(bg.format)) if canvas is Canvas.UNION else whole
+    )
     layouts: list[Layout] = []
     found: dict[tuple[Transform | None, bool], int] = {}
-    # comparing numbers takes time, and most frames share their object with others
+    # most frames share one transform object: compare identities before values
     seen: dict[tuple[int, bool], int] = {}
     which = []
     near = next((t for t in transforms if t is not None), None)
@@ -250,7 +263,7 @@ def _laid_out(
 
 
 def _steady_ones(layouts: list[Layout], which: list[int]) -> set[int]:
-    """Return the upright layouts that get filters of their own."""
+    """Return the upright layouts that are rendered by resize filters."""
     upright = {k for k, layout in enumerate(layouts) if layout.is_upright}
     if len(upright) <= _MOST_STEADY:
         return upright
@@ -262,14 +275,14 @@ def _layout(
     transform: Transform | None, near: Transform | None, canvas: Canvas, bg_size: Size, fg_size: Size, union: Rectangle
 ) -> Layout:
     if transform is None and canvas is Canvas.FG and near is not None:
-        # bg stays where it was when fg was last seen
+        # bg stays where it was in the last frame with fg
         steady = layout_of(near, canvas, bg_size, fg_size, union)
         return Layout(steady.size, bg_size, fg_size, steady.bg, None)
     return layout_of(transform, canvas, bg_size, fg_size, union)
 
 
 def _scalable(clip: vs.VideoNode) -> vs.VideoNode:
-    """Return a clip without props that the scaler trips over: fields, and an RGB clip that says it is YUV."""
+    """Return a clip without props that zimg rejects: field order, and a YUV matrix on RGB."""
     plain = clip.std.SetFieldBased(0)
     return plain.std.SetFrameProps(_Matrix=0) if clip.format.color_family == vs.RGB else plain
 
@@ -290,8 +303,7 @@ def _check(
     bg_mask: vs.VideoNode | None,
     scenes: Sequence[int],
 ) -> None:
-    if bg.format.sample_type == vs.INTEGER and bg.format.bits_per_sample > 16:
-        raise ArgumentError("overlay", "bg", "must have 8 to 16 bits or be float", describe(bg))
+    check_depth("overlay", "bg", bg)
     if fg.num_frames != bg.num_frames:
         raise ArgumentError("overlay", "fg", f"must be as long as bg ({bg.num_frames} frames)", fg.num_frames)
     if len(transforms) != bg.num_frames:

@@ -1,4 +1,4 @@
-"""Frames in another order, for `overlay`: held, left out, repeated or black. Nothing here asks for a frame."""
+"""Lazy reordering of the frames of a clip by a list of frame numbers: repeats, gaps, black frames, timing."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,16 @@ import vapoursynth as vs
 from vs_align.io.array_types import Int64Array
 from vs_align.nodes.clips import blank_like, tiny_clip
 from vs_align.nodes.match_props import with_timing
-from vs_align.render.overlay.color_tags import Colours, by_colours
-from vs_align.render.overlay.resize import black
+from vs_align.render.overlay.color_tags import ColorTags, select_by_tags
+from vs_align.render.overlay.resize import black_levels
 
-# Runs of frames that are joined by std.Splice; more are chosen frame by frame, which takes no time to set up.
 _MOST_RUNS = 200
+"""Number of runs of frames up to which std.Splice joins trims; beyond it std.FrameEval selects each frame, which is
+faster to set up and slower to play."""
 
 
 def filled(numbers: Sequence[int | None]) -> list[int]:
-    """Stand in for missing numbers by the nearest one, of two equally near by the earlier; 0 where there is none."""
+    """Fill missing numbers with the nearest known one, of two equally near the earlier; 0 if none is known."""
     known = [i for i, number in enumerate(numbers) if number is not None]
     out: list[int] = []
     k = 0
@@ -29,8 +30,8 @@ def filled(numbers: Sequence[int | None]) -> list[int]:
     return out
 
 
-def arranged(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
-    """Return a clip whose frame n is frame numbers[n] of `clip`. A clip of one frame stands for one of any length."""
+def reorder_frames(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
+    """Return a clip whose frame n is frame numbers[n] of `clip`. A clip of one frame is repeated."""
     if clip.num_frames == 1:
         return clip * len(numbers)
     runs = _runs(np.array(numbers, np.int64))
@@ -42,7 +43,7 @@ def arranged(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
 
 
 def _runs(numbers: Int64Array) -> list[tuple[int, int]] | None:
-    """First index and the one behind the last of runs that rise by one or stand still; None if they are too many."""
+    """Return the ranges [first, stop) in which numbers rise by one or are constant; None if there are too many."""
     steps = np.diff(numbers)
     changes = np.flatnonzero(np.diff(steps)) + 1
     runs: list[tuple[int, int]] = []
@@ -66,26 +67,26 @@ def _run(clip: vs.VideoNode, numbers: Sequence[int]) -> vs.VideoNode:
     return clip if len(numbers) == clip.num_frames else clip[first : last + 1]
 
 
-def with_black(clip: vs.VideoNode, numbers: Sequence[int | None]) -> vs.VideoNode:
-    """Return a clip that is black, in its own colours and with its own props, where there is no number.
+def blacken_gaps(clip: vs.VideoNode, numbers: Sequence[int | None]) -> vs.VideoNode:
+    """Return a clip with black frames instead of those without a number; props stay.
 
     Args:
         clip: As long as the numbers.
-        numbers: None where black is wanted.
+        numbers: For each frame a number, None for black.
     """
     gaps = tuple(number is None for number in numbers)
     if not any(gaps):
         return clip
 
-    def blank(_key: object, colours: Colours) -> vs.VideoNode:
-        return vs.core.std.BlankClip(clip, color=black(clip.format, colours), keep=True)
+    def blank(_key: object, colors: ColorTags) -> vs.VideoNode:
+        return vs.core.std.BlankClip(clip, color=black_levels(clip.format, colors), keep=True)
 
-    dark = by_colours(clip, [clip], [clip], blank).std.CopyFrameProps(clip)
+    dark = select_by_tags(clip, [clip], [clip], blank).std.CopyFrameProps(clip)
     return blank_like(clip, clip).std.FrameEval(lambda n: dark if gaps[n] else clip, clip_src=[clip, dark])
 
 
-def with_clock(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
-    """Return a clip with the frame rate and the timing props of another one, which is as long."""
+def adopt_timing(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
+    """Return a clip with the frame rate and the timing props of another one of the same length."""
     if timing.fps:
         clip = clip.std.AssumeFPS(src=timing)
     else:

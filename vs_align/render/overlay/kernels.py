@@ -1,6 +1,6 @@
-"""Numba kernels of compositing: which share of each sample a picture covers, and how it is laid on another.
+"""Numba kernels of compositing: coverage with antialiased edges, separable resampling, blending, color gains.
 
-They are serial and release the GIL, so that several threads may run them side by side.
+They are serial and release the GIL, so that several threads run in parallel.
 """
 
 import math
@@ -14,11 +14,11 @@ FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def _fill_inside(row: Any, edges: Any, first: Any, y: Any, wide: Any, tall: Any) -> Any:
-    """Write the share of each sample of a row, so many pixels wide and tall, that lies inside four edges."""
+    """Write the coverage of each sample of a row by four edges; a sample is `wide` x `tall` pixels."""
     half, zero, one = np.float32(0.5), np.float32(0), np.float32(1)
     slopes, starts = np.empty(4, np.float32), np.empty(4, np.float32)
     for k in range(4):
-        # in units of what a sample extends across the edge, and counted in samples
+        # distance in units of the sample's extent across the edge
         extent = abs(edges[k, 0]) * wide + abs(edges[k, 1]) * tall
         slopes[k] = edges[k, 0] * wide / extent
         starts[k] = (edges[k, 0] * first + edges[k, 1] * y + edges[k, 2]) / extent + half
@@ -35,19 +35,19 @@ def _fill_inside(row: Any, edges: Any, first: Any, y: Any, wide: Any, tall: Any)
 def fill_coverage(
     out: Any, first: Any, grid: Any, edges: Any, bg_edges: Any, feathered: Any, margin: Any, opacity: Any
 ) -> Any:
-    """Write how much of each sample a picture takes.
+    """Write the coverage of samples by an image.
 
     Args:
         out: Shape (h, w), float32: a part of a plane.
         first: Column and row of its first sample in the plane.
         grid: Where samples lie in pixels of the canvas: x = grid[0] * column + grid[1], y = grid[2] * row + grid[3].
-            A sample of chroma is covered as much as the pixels that share it, wherever among them it lies: so a
-            picture whose edges lie between those pixels takes its samples whole.
-        edges: Edges of the picture, shape (4, 3), see `edges_of`.
-        bg_edges: Those of bg. The feather is only where bg has picture.
+            The coverage of a chroma sample is the mean over the luma pixels that share it, regardless of its siting:
+            an image with edges on chroma boundaries covers its samples entirely.
+        edges: Edges of the image, shape (4, 3), see `edge_lines`.
+        bg_edges: Edges of bg, shape (4, 3). The feather is applied inside of bg only.
         feathered: Which edges are feathered.
         margin: Width of the feather in pixels, 0 for none.
-        opacity: Factor of everything, 0..1.
+        opacity: Factor of the coverage, 0..1.
     """
     wide, tall, one = np.float32(grid[0]), np.float32(grid[2]), np.float32(1)
     feathers = margin > 0 and feathered.any()
@@ -75,13 +75,13 @@ def fill_coverage(
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def fill_places(out: Any, first: Any, matrix: Any) -> Any:
-    """Write where the samples of a part of a plane lie in another plane.
+def fill_sample_points(out: Any, first: Any, matrix: Any) -> Any:
+    """Map the samples of a part of a plane by a homography.
 
     Args:
-        out: Shape (h, w, 2), float32.
+        out: Mapped positions (x, y), shape (h, w, 2), float32.
         first: Column and row of the first sample.
-        matrix: 3x3, float64.
+        matrix: Homography, shape (3, 3), float64.
     """
     for j in range(out.shape[0]):
         y = np.float64(j + first[1])
@@ -91,7 +91,7 @@ def fill_places(out: Any, first: Any, matrix: Any) -> Any:
         w0 = matrix[2, 1] * y + matrix[2, 2]
         for i in range(out.shape[1]):
             x = np.float64(i + first[0])
-            # what lies behind the horizon is shown nowhere
+            # points behind the horizon are mapped far outside
             w = 1.0 / max(matrix[2, 0] * x + w0, 1e-9)
             line[i, 0] = np.float32((matrix[0, 0] * x + u0) * w)
             line[i, 1] = np.float32((matrix[1, 0] * x + v0) * w)
@@ -99,19 +99,19 @@ def fill_places(out: Any, first: Any, matrix: Any) -> Any:
 
 @njit(nogil=True, cache=True, fastmath=FAST)
 def sample_upright(plane: Any, lefts: Any, across: Any, tops: Any, down: Any, out: Any) -> Any:
-    """Sample a plane at the crossings of columns and rows, first along rows, then along columns.
+    """Resample a plane separably, first along rows, then along columns.
 
     Args:
-        plane: Shape (height, width), float32; beyond its edge it is repeated.
-        lefts: For each column of the result the first column of `plane` that counts, shape (w,), int64.
-        across: And the weights from there on, shape (w, taps), float32.
-        tops: For each row of the result likewise, shape (h,), going up.
-        down: And the weights, shape (h, taps).
+        plane: Shape (height, width), float32; beyond the border its samples are repeated.
+        lefts: Column of the first tap for each column of the result, shape (w,), int64.
+        across: Weights of the horizontal taps, shape (w, taps), float32.
+        tops: Row of the first tap for each row of the result, rising, shape (h,), int64.
+        down: Weights of the vertical taps, shape (h, taps), float32.
         out: Shape (h, w), float32.
     """
     height, width = plane.shape
     wide, tall = across.shape[1], down.shape[1]
-    # rows of the plane, sampled across, as many as one row of the result needs
+    # ring buffer of horizontally resampled rows, as many as one row of the result needs
     ring = np.empty((tall, out.shape[1]), np.float32)
     ready = tops[0] - 1
     for y in range(out.shape[0]):
@@ -137,17 +137,17 @@ def sample_upright(plane: Any, lefts: Any, across: Any, tops: Any, down: Any, ou
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def lay(out: Any, picture: Any, share: Any, peak: Any) -> Any:
-    """Lay a picture on another, by the share of each sample that it takes.
+def lay(out: Any, image: Any, share: Any, peak: Any) -> Any:
+    """Blend an image over another one in place.
 
     Args:
-        out: What it is laid on, shape (h, w), any dtype; written in place.
-        picture: Likewise, float32.
-        share: Likewise, 0..1.
-        peak: The largest value of an integer format, 0 for float.
+        out: The lower image, shape (h, w), any dtype.
+        image: The upper image, shape (h, w), float32.
+        share: Weight of the upper image, shape (h, w), float32, 0..1.
+        peak: Largest value of an integer format, 0 for float.
     """
     for j in range(out.shape[0]):
-        row, above, weights = out[j], picture[j], share[j]
+        row, above, weights = out[j], image[j], share[j]
         for i in range(out.shape[1]):
             weight = weights[i]
             if weight > 0:
@@ -161,8 +161,8 @@ def lay(out: Any, picture: Any, share: Any, peak: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def recolour(plane: Any, gain: Any, offset: Any) -> Any:
-    """Multiply the samples of a plane of linear light and add to them, in place; light is never negative."""
+def apply_gains(plane: Any, gain: Any, offset: Any) -> Any:
+    """Apply a gain and an offset to a plane of linear light in place; negative results become 0."""
     for j in range(plane.shape[0]):
         row = plane[j]
         for i in range(plane.shape[1]):

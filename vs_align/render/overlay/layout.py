@@ -1,7 +1,7 @@
-"""Where pictures lie on a canvas.
+"""Layouts: positions of bg and fg on the canvas as homographies, rectangles and edge lines.
 
-Pixel coordinates as in `Transform`: whole numbers are centres of pixels. Rectangles are given by their edges instead,
-measured from the outer edge of the top left pixel, so that a picture of 720x576 pixels reaches from 0 to 720.
+Pixel coordinates are those of `Transform`: integers are centers of pixels. Rectangles use edge coordinates instead,
+measured from the outer edge of the top left pixel: an image of 720x576 pixels extends from 0 to 720.
 """
 
 import math
@@ -14,35 +14,31 @@ from vs_align.errors import ArgumentError
 from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.placement.transform import Size, Transform
 
-# A transform that moves no corner by more than this from where an upright one puts it counts as upright.
 _UPRIGHT = 1 / 64
-# Edges so near to whole pixels lie on them: what is left is rounding of whoever wrote the numbers.
+"""Distance in pixels of the corners from an upright rectangle up to which an image counts as upright: not visible."""
 _HAIR = 1e-3
-# An edge that is so near to the border of the other picture touches it.
+"""Distance in pixels within which edges are snapped to integers: removes rounding errors of written numbers."""
 _TOUCHES = 0.5
+"""Distance in pixels within which an edge of fg lies on the border of bg and is not feathered."""
 _LARGEST = 32768
+"""Largest side of a canvas in pixels: larger ones come from wrong transforms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """Where an upright picture lies: edges in canvas pixels."""
+    """Position of an upright image on the canvas, by its edges in pixels."""
 
     left: float
     top: float
     right: float
     bottom: float
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all edges lie between pixels."""
-        return all(edge == int(edge) for edge in (self.left, self.top, self.right, self.bottom))
-
     def covers(self, size: Size) -> bool:
-        """Whether nothing of a canvas is seen beside it."""
+        """Return whether it covers a canvas of a size."""
         return self.left <= 0 and self.top <= 0 and self.right >= size[0] and self.bottom >= size[1]
 
     def tile(self, canvas: Size, step: tuple[int, int]) -> tuple[int, int, int, int] | None:
-        """Return the part of a canvas that it touches: left, top, right and bottom in whole steps; None: no part."""
+        """Return the box of the canvas that it touches (left, top, right, bottom, multiples of `step`), or None."""
         left, right = _span(self.left, self.right, canvas[0], step[0])
         top, bottom = _span(self.top, self.bottom, canvas[1], step[1])
         return (left, top, right, bottom) if left < right and top < bottom else None
@@ -50,10 +46,10 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one frame is laid out; matrices take pixels of a picture to pixels of the canvas."""
+    """Layout of one frame; `bg` and `fg` map pixels of the image to pixels of the canvas, shape (3, 3)."""
 
     size: Size
-    """Of the canvas."""
+    """Width and height of the canvas."""
     bg_size: Size
     fg_size: Size
     bg: Float64Array
@@ -62,17 +58,17 @@ class Layout:
 
     @property
     def bg_rectangle(self) -> Rectangle | None:
-        """Where bg lies, None where it is turned."""
+        """Rectangle of bg, None if it is rotated."""
         return rectangle_of(self.bg, self.bg_size)
 
     @property
     def fg_rectangle(self) -> Rectangle | None:
-        """Where fg lies, None where it is turned or not shown."""
+        """Rectangle of fg, None if it is rotated or not shown."""
         return None if self.fg is None else rectangle_of(self.fg, self.fg_size)
 
     @property
     def is_upright(self) -> bool:
-        """Whether both pictures are upright."""
+        """Whether both images are upright."""
         return self.bg_rectangle is not None and (self.fg is None or self.fg_rectangle is not None)
 
     def feathered(self) -> tuple[bool, bool, bool, bool]:
@@ -81,7 +77,9 @@ class Layout:
             return (False, False, False, False)
         to_bg = np.linalg.inv(self.bg) @ self.fg
         width, height = self.fg_size
-        corners = moved(to_bg, [(-0.5, -0.5), (width - 0.5, -0.5), (width - 0.5, height - 0.5), (-0.5, height - 0.5)])
+        corners = map_points(
+            to_bg, [(-0.5, -0.5), (width - 0.5, -0.5), (width - 0.5, height - 0.5), (-0.5, height - 0.5)]
+        )
         ends = [(corners[i], corners[j]) for i, j in ((0, 3), (0, 1), (1, 2), (3, 2))]
         left, top, right, bottom = (_enters(a + 0.5, b + 0.5, self.bg_size) for a, b in ends)
         return left, top, right, bottom
@@ -93,13 +91,13 @@ def layout_of(transform: Transform | None, kind: str, bg_size: Size, fg_size: Si
     Args:
         transform: From pixels of fg to pixels of bg.
         kind: Value of a `Canvas`.
-        bg_size: Width and height.
-        fg_size: Likewise.
-        union: The part of bg's plane that a canvas of both shows.
+        bg_size: Width and height of bg.
+        fg_size: Width and height of fg.
+        union: Rectangle of the canvas in bg coordinates, for the canvas "union".
     """
     matrix = None if transform is None else transform.array
     if kind == "fg":
-        # where fg is not shown there is no telling how bg would lie in it
+        # without fg there is no transform: stretch bg over the canvas
         bg = np.array(Transform.neutral(fg_size, bg_size).array) if matrix is None else np.linalg.inv(matrix)
         return Layout(
             fg_size, bg_size, fg_size, _snapped(bg / bg[2, 2], bg_size), None if matrix is None else np.eye(3)
@@ -113,11 +111,13 @@ def layout_of(transform: Transform | None, kind: str, bg_size: Size, fg_size: Si
     return Layout(size, bg_size, fg_size, shift, None if matrix is None else shift @ matrix)
 
 
-def union_of(transforms: Sequence[Transform | None], bg_size: Size, fg_size: Size, step: tuple[int, int]) -> Rectangle:
-    """Return the smallest rectangle in bg's plane that holds bg and every fg, in whole steps.
+def union_rectangle(
+    transforms: Sequence[Transform | None], bg_size: Size, fg_size: Size, step: tuple[int, int]
+) -> Rectangle:
+    """Return the bounding rectangle of bg and all positions of fg in bg coordinates, in multiples of `step`.
 
     Raises:
-        ArgumentError: It is too large to be meant.
+        ArgumentError: A side exceeds `_LARGEST` pixels.
     """
     low, high = np.zeros(2), np.array(bg_size, np.float64)
     for transform in {id(t): t for t in transforms if t is not None}.values():
@@ -132,7 +132,7 @@ def union_of(transforms: Sequence[Transform | None], bg_size: Size, fg_size: Siz
 
 
 def rectangle_of(matrix: Float64Array, size: Size) -> Rectangle | None:
-    """Return where an upright picture lies on the canvas, None for one that is turned, mirrored or in perspective."""
+    """Return the rectangle of an upright image; None if it is rotated, mirrored or in perspective."""
     corners = _corners(matrix, size)
     left, top = (corners[0] + corners[3]) / 2, (corners[0] + corners[1]) / 2
     right, bottom = (corners[1] + corners[2]) / 2, (corners[3] + corners[2]) / 2
@@ -147,12 +147,12 @@ def rectangle_of(matrix: Float64Array, size: Size) -> Rectangle | None:
     return Rectangle(*(_whole_if_near(edge) for edge in (found.left, found.top, found.right, found.bottom)))
 
 
-def edges_of(matrix: Float64Array, size: Size) -> Float32Array:
-    """Return the edges of a picture on the canvas as lines.
+def edge_lines(matrix: Float64Array, size: Size) -> Float32Array:
+    """Return the edges of an image on the canvas as oriented lines.
 
     Returns:
-        Shape (4, 3), left, top, right, bottom: of each (a, b, c) with a² + b² = 1, so that ax + by + c is how far the
-        canvas pixel (x, y) lies inside of the edge, in pixels.
+        Shape (4, 3), left, top, right, bottom: (a, b, c) with a² + b² = 1; ax + by + c is the signed distance in pixels
+        of the canvas pixel (x, y) from the edge, positive inside.
     """
     upright = rectangle_of(matrix, size)
     corners = _corners(matrix, size) - 0.5
@@ -171,20 +171,20 @@ def edges_of(matrix: Float64Array, size: Size) -> Float32Array:
     return np.asarray(lines, np.float32)
 
 
-def moved(matrix: Float64Array, points: Sequence[tuple[float, float]]) -> Float64Array:
-    """Return where points lie after a homography."""
+def map_points(matrix: Float64Array, points: Sequence[tuple[float, float]]) -> Float64Array:
+    """Map points by a homography, shape (n, 2)."""
     out = np.array([[row[0] * x + row[1] * y + row[2] for row in matrix] for x, y in points])
     return np.asarray(out[:, :2] / out[:, 2:], np.float64)
 
 
 def _corners(matrix: Float64Array, size: Size) -> Float64Array:
-    """Return the outer corners of a picture on the canvas, measured like edges, clockwise from the top left."""
+    """Return the outer corners of an image on the canvas in edge coordinates, clockwise from the top left, (4, 2)."""
     right, bottom = size[0] - 0.5, size[1] - 0.5
-    return moved(matrix, [(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)]) + 0.5
+    return map_points(matrix, [(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)]) + 0.5
 
 
 def _snapped(matrix: Float64Array, size: Size) -> Float64Array:
-    """Return a matrix without what is left of rounding in an upright one."""
+    """Return the matrix of an upright image with snapped edges; other matrices unchanged."""
     found = rectangle_of(matrix, size)
     if found is None:
         return matrix
@@ -203,7 +203,7 @@ def _span(low: float, high: float, side: int, step: int) -> tuple[int, int]:
 
 
 def _enters(start: Float64Array, stop: Float64Array, size: Size) -> bool:
-    """Return whether a stretch between two points, measured like edges, has a part inside a picture."""
+    """Return whether a line segment, in edge coordinates, runs inside an image of a size (Liang-Barsky clipping)."""
     first, last = 0.0, 1.0
     for a, b, side in zip(start.tolist(), stop.tolist(), size, strict=True):
         low, high = _TOUCHES, side - _TOUCHES

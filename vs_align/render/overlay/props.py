@@ -1,4 +1,4 @@
-"""What the frames of `overlay`'s result say of themselves."""
+"""Frame props of the result of `overlay`: frame numbers, position, scale and rotation of fg, confidence, verdict."""
 
 import math
 from collections.abc import Sequence
@@ -9,35 +9,39 @@ import numpy as np
 import vapoursynth as vs
 
 from vs_align.decide.schedule.schedule import Schedule
+from vs_align.enums import Verdict
+from vs_align.io.prop_names import (
+    CONFIDENCE,
+    FOREGROUND,
+    MATCH,
+    ROTATION,
+    SCALE_X,
+    SCALE_Y,
+    VERDICT,
+    X,
+    Y,
+)
 from vs_align.nodes.clips import tiny_clip
-from vs_align.nodes.match_props import CONFIDENCE, MATCH
 from vs_align.placement.placement import Placement
 from vs_align.placement.transform import Transform
 from vs_align.timeline.timeline import Timeline
-from vs_align.timeline.validation import VERDICTS
-
-FOREGROUND = "VSAlignForeground"
-X, Y = "VSAlignX", "VSAlignY"
-SCALE_X, SCALE_Y = "VSAlignScaleX", "VSAlignScaleY"
-ROTATION = "VSAlignRotation"
-VERDICT = "VSAlignVerdict"
 
 _PLACE = (X, Y, SCALE_X, SCALE_Y, ROTATION)
 _ALL = [MATCH, FOREGROUND, CONFIDENCE, VERDICT, *_PLACE]
-# Of placements that move, so many are remembered.
 _MOST_PLACES = 256
+"""Number of cached poses: a moving placement has one per frame."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a transform puts fg, as a person would say it.
+class FgPose:
+    """Position, scale and rotation of fg in bg.
 
     Args:
-        x: Where fg's top left corner lies in bg, in pixels from bg's left edge.
-        y: Likewise from its upper edge.
-        scale_x: Pixels of bg per pixel of fg, along fg's rows, in the middle of fg.
-        scale_y: Likewise across them.
-        rotation: By how many degrees fg is turned clockwise.
+        x: Top left corner of fg, in bg pixels from the left edge of bg.
+        y: Top left corner of fg, in bg pixels from the top edge of bg.
+        scale_x: Bg pixels per fg pixel along the rows of fg, at the center of fg.
+        scale_y: Bg pixels per fg pixel perpendicular to its rows, at the center of fg.
+        rotation: Rotation of fg in degrees, clockwise.
     """
 
     x: float
@@ -47,14 +51,14 @@ class Place:
     rotation: float
 
     @classmethod
-    def of(cls, transform: Transform) -> "Place":
-        """Describe a transform from pixels of fg to pixels of bg."""
+    def of(cls, transform: Transform) -> "FgPose":
+        """Decompose a transform from pixels of fg to pixels of bg."""
         corner = transform.apply([-0.5, -0.5]) + 0.5
         matrix, (width, height) = transform.array, transform.ref_size
         middle = np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
         depth = float((matrix[2] * middle).sum())
         found = (matrix[:2] * middle).sum(axis=1) / depth
-        # how bg pixels change with fg pixels there; without perspective it is the same everywhere
+        # Jacobian of the homography at the center
         across, down = ((matrix[:2, i] - found * matrix[2, i]) / depth for i in (0, 1))
         scale_x = math.hypot(across[0], across[1])
         scale_y = float(across[0] * down[1] - across[1] * down[0]) / scale_x
@@ -62,25 +66,25 @@ class Place:
         return cls(float(corner[0]), float(corner[1]), scale_x, scale_y, rotation)
 
 
-def with_props(
+def write_overlay_props(
     clip: vs.VideoNode,
     schedule: Schedule,
     bg_shown: Sequence[int],
     transforms: Sequence[Transform | None],
     placement: Placement,
 ) -> vs.VideoNode:
-    """Write the `VSAlign...` props of `overlay` on frames.
+    """Return a clip with the `VSAlign...` props of `overlay`.
 
     Args:
         clip: The result.
-        schedule: What it shows; its verdicts and confidences are told.
-        bg_shown: Bg frame of each of its frames.
-        transforms: From fg to bg, None where fg is not shown.
-        placement: Whose verdict and confidences are told.
+        schedule: The frames of bg and fg, with verdicts and confidences.
+        bg_shown: Bg frame of each output frame.
+        transforms: From pixels of fg to pixels of bg for each output frame, None if fg is not shown.
+        placement: The placement, with verdict and confidences.
     """
     fg_shown, sure = schedule.fg.frame_map, _confidences(schedule)
-    verdict = _worst(schedule.bg.verdict, schedule.fg.verdict, placement.verdict)
-    places: dict[int, Place] = {}
+    verdict = Verdict.worst((schedule.bg.verdict, schedule.fg.verdict, placement.verdict))
+    places: dict[int, FgPose] = {}
 
     def note(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
         out = f.copy()
@@ -88,7 +92,7 @@ def with_props(
         foreground, transform = fg_shown[n], transforms[n]
         props[MATCH], props[FOREGROUND] = bg_shown[n], -1 if foreground is None else foreground
         if verdict is not None:
-            props[VERDICT] = verdict
+            props[VERDICT] = verdict.value
         if foreground is None or transform is None:
             return out
         known = [value for value in (sure(n), placement.scene_at(foreground).confidence) if value is not None]
@@ -98,23 +102,18 @@ def with_props(
         if place is None:
             if len(places) >= _MOST_PLACES:
                 places.clear()
-            place = places[id(transform)] = Place.of(transform)
+            place = places[id(transform)] = FgPose.of(transform)
         for name, value in zip(_PLACE, (place.x, place.y, place.scale_x, place.scale_y, place.rotation), strict=True):
             props[name] = value
         return out
 
     carrier = tiny_clip(len(schedule))
-    # a listed prop that is not there is taken off, so that nothing stays that bg brought from elsewhere
+    # CopyFrameProps removes listed props that the carrier lacks: props that bg has from elsewhere
     return clip.std.CopyFrameProps(carrier.std.ModifyFrame(carrier, note), props=_ALL)
 
 
-def _worst(*verdicts: str | None) -> str | None:
-    known = [verdict for verdict in verdicts if verdict is not None]
-    return max(known, key=VERDICTS.index) if known else None
-
-
 def _confidences(schedule: Schedule) -> Any:
-    """A function that says how sure the match of a frame is, None where nobody has measured it."""
+    """Return a function that gives the confidence of the match of a frame, None if unknown."""
 
     def of(timeline: Timeline, n: int) -> float | None:
         return timeline.confidences[n] if timeline.confidences else timeline.segment_at(n).confidence

@@ -1,41 +1,43 @@
-"""Upright pictures on a canvas, by VapourSynth's own filters."""
+"""Upright images on the canvas by VapourSynth's filters: resize, padding, background, masked merge."""
 
 import vapoursynth as vs
 
 from vs_align.enums import Background
 from vs_align.placement.transform import Size
-from vs_align.render.overlay.color_tags import Colours
+from vs_align.render.overlay.color_tags import ColorTags
 from vs_align.render.overlay.coverage import Coverage, coverage_clip
 from vs_align.render.overlay.layout import Layout, Rectangle
 
 Box = tuple[int, int, int, int]
 
-# The blurred backdrop is made at a fraction of the canvas's size, which nobody can tell.
 _BLUR_SHRINKS = 8
-_BLUR_RADIUS, _BLUR_PASSES = 3, 3
+"""Factor by which the blurred background is downscaled before the blur: faster, and not visible."""
+_BLUR_RADIUS = 3
+"""Radius of the box blur in downscaled pixels."""
+_BLUR_PASSES = 3
+"""Passes of the box blur: three approximate a Gaussian."""
 
 
-def steps_of(form: vs.VideoFormat) -> tuple[int, int]:
-    """Return of how many pixels the sizes of a format are multiples."""
+def subsampling_steps(form: vs.VideoFormat) -> tuple[int, int]:
+    """Return the horizontal and vertical subsampling factors of a format, of which sizes are multiples."""
     return 1 << form.subsampling_w, 1 << form.subsampling_h
 
 
-def placed(
-    clip: vs.VideoNode, source: Colours, rectangle: Rectangle, box: Box, wanted: Colours, form: vs.VideoFormat
+def resize_into(
+    clip: vs.VideoNode, source: ColorTags, rectangle: Rectangle, box: Box, wanted: ColorTags, form: vs.VideoFormat
 ) -> vs.VideoNode:
-    """Return a part of a canvas on which a picture lies.
+    """Resample an image into a box of the canvas.
 
-    One step of zimg does everything: it takes the window of the picture that the part of the canvas shows, in the
-    colours, the depth and the chroma grid of the canvas. Planes for which the window is made of whole samples are
-    copied. It widens its kernel where the picture shrinks. What lies beyond the picture is mirrored.
+    One call of zimg (Spline36) crops, resamples and converts color space, depth and chroma siting. Planes whose window
+    consists of whole samples are copied. The kernel is widened on downscaling. Beyond the image it is mirrored.
 
     Args:
-        clip: The picture.
-        source: Its colours.
-        rectangle: Where it lies on the canvas.
-        box: The part of the canvas.
-        wanted: Colours of the canvas.
-        form: Its format.
+        clip: The image.
+        source: Color tags of the image.
+        rectangle: Position of the image on the canvas.
+        box: The box of the canvas: left, top, right, bottom in pixels.
+        wanted: Color tags of the canvas.
+        form: Format of the canvas.
     """
     left, top, right, bottom = box
     across = clip.width / (rectangle.right - rectangle.left)
@@ -52,74 +54,77 @@ def placed(
     )
 
 
-def bordered(tile: vs.VideoNode, box: Box, size: Size, colour: list[float] | None = None) -> vs.VideoNode:
-    """Return a part of a canvas with the rest of the canvas around it."""
+def pad_to_canvas(tile: vs.VideoNode, box: Box, size: Size, color: list[float] | None = None) -> vs.VideoNode:
+    """Pad a box of the canvas to the whole canvas."""
     left, top, right, bottom = box
     if (left, top, right, bottom) == (0, 0, *size):
         return tile
-    options = {} if colour is None else {"color": colour}
+    options = {} if color is None else {"color": color}
     return tile.std.AddBorders(left, size[0] - right, top, size[1] - bottom, **options)
 
 
-def backdrop(
-    bg: vs.VideoNode, colours: Colours, layout: Layout, background: Background, form: vs.VideoFormat
+def canvas_background(
+    bg: vs.VideoNode, colors: ColorTags, layout: Layout, background: Background, form: vs.VideoFormat
 ) -> vs.VideoNode:
-    """Return bg on the canvas, and what is seen where it does not reach.
+    """Return the canvas with bg, and the background outside of bg.
 
     Args:
-        bg: 8 to 16 bit integers or single floats.
-        colours: Its colours, which are those of the result.
-        layout: Where it lies, upright.
-        background: What is seen beside it.
+        bg: 8 to 16 bit integers or 32 bit float.
+        colors: Color tags of bg and of the result.
+        layout: Layout with an upright bg.
+        background: Content outside of bg.
         form: Format of bg and of the result.
+
+    Raises:
+        ValueError: Bg is rotated: that needs the warp path.
     """
     rectangle, size = layout.bg_rectangle, layout.size
     if rectangle is None:
-        raise ValueError("a turned picture is no matter of resizers")
+        raise ValueError("rotated images need the warp path")
     if rectangle == Rectangle(0, 0, *size) and size == (bg.width, bg.height):
         return bg
-    box = rectangle.tile(size, steps_of(form))
+    box = rectangle.tile(size, subsampling_steps(form))
     if box is None:
-        return beside(bg, colours, size, background, form)
-    tile = placed(bg, colours, rectangle, box, colours, form)
+        return fill_canvas(bg, colors, size, background, form)
+    tile = resize_into(bg, colors, rectangle, box, colors, form)
     if rectangle.covers(size):
         return tile
     if background is Background.KEEP:
-        return _continued(tile, box, size)
-    whole = bordered(tile, box, size, black(form, colours))
+        return _replicate_border(tile, box, size)
+    whole = pad_to_canvas(tile, box, size, black_levels(form, colors))
     if background is Background.BLACK and rectangle == Rectangle(*box):
         return whole
-    mask = coverage_clip(Coverage.of_bg(layout), size, form, colours.location, bg.num_frames)
-    return merged(beside(bg, colours, size, background, form), whole, mask)
+    mask = coverage_clip(Coverage.of_bg(layout), size, form, colors.location, bg.num_frames)
+    return blend_by_mask(fill_canvas(bg, colors, size, background, form), whole, mask)
 
 
-def merged(below: vs.VideoNode, above: vs.VideoNode, share: vs.VideoNode) -> vs.VideoNode:
-    """Return a picture laid on another by the share of each sample that it takes; shares of 0 and of all are exact."""
+def blend_by_mask(below: vs.VideoNode, above: vs.VideoNode, share: vs.VideoNode) -> vs.VideoNode:
+    """Blend two clips by a mask; where it is 0 or white the samples are copied exactly."""
     if below.format.sample_type == vs.INTEGER:
         return below.std.MaskedMerge(above, share)
-    # that one rounds floats where it need not
+    # std.MaskedMerge rounds floats where the mask is 0 or 1
     return vs.core.std.Expr([below, above, share], "z 1 >= y z 0 <= x y x - z * x + ? ?")
 
 
-def beside(
-    bg: vs.VideoNode, colours: Colours, size: Size, background: Background, form: vs.VideoFormat
+def fill_canvas(
+    bg: vs.VideoNode, colors: ColorTags, size: Size, background: Background, form: vs.VideoFormat
 ) -> vs.VideoNode:
-    """Return what is seen on a canvas where no picture is: black, or bg enlarged to cover it and blurred.
+    """Return a canvas without images: black, or bg scaled to cover the canvas and blurred.
 
-    "keep" without any bg on the canvas is black too: there is no edge to go on.
+    "keep" gives black too, because without bg on the canvas there is no border to repeat.
     """
     if background is not Background.BLUR:
         return vs.core.std.BlankClip(
-            bg, width=size[0], height=size[1], color=black(form, colours), format=form.id, keep=True
+            bg, width=size[0], height=size[1], color=black_levels(form, colors), format=form.id, keep=True
         )
     factor = max(size[0] / bg.width, size[1] / bg.height)
     seen = size[0] / factor, size[1] / factor
-    step_x, step_y = steps_of(form)
+    step_x, step_y = subsampling_steps(form)
     small = [
         max(4 * step, round(side / _BLUR_SHRINKS / step) * step)
         for side, step in zip(size, (step_x, step_y), strict=True)
     ]
-    clip = colours.marked(bg).resize.Bilinear(
+    clip = colors.marked(bg).resize.Bilinear(
         *small,
         src_left=(bg.width - seen[0]) / 2,
         src_top=(bg.height - seen[1]) / 2,
@@ -131,34 +136,34 @@ def beside(
     return clip.resize.Bicubic(*size)
 
 
-def black(form: vs.VideoFormat, colours: Colours) -> list[float]:
-    """Return black of a format."""
+def black_levels(form: vs.VideoFormat, colors: ColorTags) -> list[float]:
+    """Return the sample values of black in a format, one per plane."""
     if form.sample_type == vs.FLOAT:
         return [0.0] * form.num_planes
     scale = 1 << (form.bits_per_sample - 8)
     if form.color_family == vs.RGB:
-        return [0.0 if colours.full else 16.0 * scale] * 3
-    luma = 0.0 if colours.full else 16.0 * scale
+        return [0.0 if colors.full else 16.0 * scale] * 3
+    luma = 0.0 if colors.full else 16.0 * scale
     return [luma, 128.0 * scale, 128.0 * scale][: form.num_planes]
 
 
-def _continued(tile: vs.VideoNode, box: Box, size: Size) -> vs.VideoNode:
-    """Return a part of a canvas, its outermost samples repeated over the rest of the canvas."""
+def _replicate_border(tile: vs.VideoNode, box: Box, size: Size) -> vs.VideoNode:
+    """Extend a box of the canvas to the whole canvas by repeating its border samples."""
     left, top, right, bottom = box
-    row = [_stripe(tile, 0, left, True), tile, _stripe(tile, tile.width, size[0] - right, True)]
+    row = [_replicated_edge(tile, 0, left, True), tile, _replicated_edge(tile, tile.width, size[0] - right, True)]
     wide = vs.core.std.StackHorizontal([part for part in row if part is not None])
-    column = [_stripe(wide, 0, top, False), wide, _stripe(wide, wide.height, size[1] - bottom, False)]
+    column = [_replicated_edge(wide, 0, top, False), wide, _replicated_edge(wide, wide.height, size[1] - bottom, False)]
     return vs.core.std.StackVertical([part for part in column if part is not None])
 
 
-def _stripe(clip: vs.VideoNode, edge: int, width: int, is_column: bool) -> vs.VideoNode | None:
-    """Return an edge of a clip, repeated so many pixels wide; None for no width."""
+def _replicated_edge(clip: vs.VideoNode, edge: int, width: int, is_column: bool) -> vs.VideoNode | None:
+    """Return the border column or row of a clip, repeated `width` pixels wide; None for width 0."""
     if not width:
         return None
     planes = [clip.std.ShufflePlanes(i, vs.GRAY) for i in range(clip.format.num_planes)]
     parts = []
     for plane in planes:
-        # props that say how YUV or RGB is meant are of no matter to one plane alone
+        # zimg rejects gray with color tags of RGB or subsampled YUV
         plain = plane.std.RemoveFrameProps(["_Matrix", "_FieldBased", "_ChromaLocation"])
         if is_column:
             step = clip.width // plane.width

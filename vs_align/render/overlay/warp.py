@@ -1,4 +1,4 @@
-"""Pictures that are turned, in perspective, or move: laid on a canvas frame by frame, by kernels of our own."""
+"""Warp path of `overlay`: rotated, perspective or moving images, resampled by Lanczos kernels frame by frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,70 +10,71 @@ import vapoursynth as vs
 from vs_align.io.array_types import Float32Array, Float64Array, Int64Array
 from vs_align.io.memory import MemoryTrimmer
 from vs_align.nodes.clips import tiny_clip
-from vs_align.nodes.parallel import in_lanes, lane_count
+from vs_align.nodes.parallel import run_parallel, worker_count
 from vs_align.placement.transform import Size
-from vs_align.render.overlay.coverage import Box, Coverage, Grid
-from vs_align.render.overlay.layout import Layout, edges_of
+from vs_align.render.overlay.coverage import Box, Coverage, SampleGrid
+from vs_align.render.overlay.layout import Layout, edge_lines
 
-# A picture that shrinks by less is as sharp without the wider kernel, and hardly aliased.
 _SHRINKS_FROM = 1.05
+"""Downscaling factor up to which the kernel is not widened: aliasing is not visible yet, and the image stays sharp."""
 _FLOOR = np.float32(-np.inf), np.float32(np.inf), np.float32(0)
+"""Arguments `lowest`, `highest` and `rounding` of the kernel `sample_wide`: neither clamped nor rounded."""
 
 
 @dataclass(frozen=True, slots=True)
-class WarpPlan:
-    """How frames are laid out, apart from their pixels."""
+class WarpSettings:
+    """Layouts and blend parameters of all frames."""
 
     layouts: Sequence[Layout]
     which: Sequence[int]
     """For each frame the number of its layout."""
-    grids: Sequence[Grid]
-    """Of the planes of the result, of bg and of fg, all in one format."""
+    grids: Sequence[SampleGrid]
+    """Sample grid of each plane; canvas, bg and fg have one format."""
     peak: int | None
-    """The largest value of an integer format."""
+    """Largest value of an integer format, None for float."""
     margin: float
     opacity: float
     continued: bool
-    """Whether the edges of bg go on over the whole canvas where bg is warped."""
+    """Whether the border samples of a warped bg are repeated over the whole canvas."""
 
 
-def warped(
+def warp_onto_canvas(
     canvas: vs.VideoNode,
     fg: vs.VideoNode,
-    plan: WarpPlan,
+    plan: WarpSettings,
     bg: vs.VideoNode | None,
     mask: vs.VideoNode | None,
     bg_mask: vs.VideoNode | None,
 ) -> vs.VideoNode:
-    """Return the canvas with fg laid on it.
+    """Return the canvas with fg, and with bg if given, composited on it.
 
     Args:
-        canvas: What fg is laid on: 8 to 16 bit integers or single floats.
-        fg: In the same format, at its own size or with something beyond its right and lower edge.
-        plan: Where it lies.
-        bg: In the same format, to be laid on the canvas before fg; None where the canvas shows it.
-        mask: Grey, of fg's size and of the depth of the canvas.
-        bg_mask: Likewise of bg's size.
+        canvas: The canvas: 8 to 16 bit integers or 32 bit float.
+        fg: In the same format, at its own size, perhaps padded at its right and lower edge.
+        plan: Layouts and blend parameters.
+        bg: In the same format, composited before fg; None if the canvas shows it already.
+        mask: Gray mask of fg's size and of the depth of the canvas, or None.
+        bg_mask: Gray mask of bg's size and of the depth of the canvas, or None.
     """
     nothing = tiny_clip(canvas.num_frames)
     present = bg is not None, mask is not None, bg_mask is not None
-    return in_lanes(
-        [canvas, fg, bg or nothing, mask or nothing, bg_mask or nothing], _Warp(plan, *present).one, lane_count()
+    return run_parallel(
+        [canvas, fg, bg or nothing, mask or nothing, bg_mask or nothing], _Warp(plan, *present).one, worker_count()
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Warp:
-    """The callback. It holds no node."""
+    """Callback of one frame. It holds no node."""
 
-    plan: WarpPlan
+    plan: WarpSettings
     has_bg: bool
     has_mask: bool
     has_bg_mask: bool
     memory: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def one(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        """Lay out frame n; `f` holds what `warped` lists."""
+        """Render frame n; `f` holds a frame of canvas, fg, bg, mask and bg_mask."""
         self.memory.check()
         canvas, fg, bg, mask, bg_mask = f
         layout = self.plan.layouts[self.plan.which[n]]
@@ -98,7 +99,7 @@ class _Warp:
             self._lay(target, np.asarray(fg[plane]), layout.fg, box, grid, share)
         return out
 
-    def _lay_bg(self, target: Any, source: Any, layout: Layout, grid: Grid) -> None:
+    def _lay_bg(self, target: Any, source: Any, layout: Layout, grid: SampleGrid) -> None:
         if self.plan.continued:
             box = 0, 0, target.shape[1], target.shape[0]
             share = np.ones(target.shape, np.float32)
@@ -110,8 +111,10 @@ class _Warp:
             share = Coverage.of_bg(layout).share(box, grid)
         self._lay(target, source, layout.bg, box, grid, share)
 
-    def _lay(self, target: Any, source: Any, matrix: Float64Array, box: Box, grid: Grid, share: Float32Array) -> None:
-        """Sample a plane of a picture where a part of a plane of the canvas is, and lay it there."""
+    def _lay(
+        self, target: Any, source: Any, matrix: Float64Array, box: Box, grid: SampleGrid, share: Float32Array
+    ) -> None:
+        """Resample a plane of an image into a box of a plane of the canvas, and blend it there."""
         from vs_align.render.overlay.kernels import lay
 
         to_source = np.linalg.inv(grid.matrix) @ np.linalg.inv(matrix) @ grid.matrix
@@ -122,41 +125,40 @@ class _Warp:
         lay(target[top:bottom, left:right], sampled, share, self.plan.peak or 0)
 
     def _mask(
-        self, share: Float32Array, masks: tuple[Float32Array | None, ...], layout: Layout, box: Box, grid: Grid
+        self, share: Float32Array, masks: tuple[Float32Array | None, ...], layout: Layout, box: Box, grid: SampleGrid
     ) -> None:
-        """Take away from a share what masks of fg and of bg do not let through."""
-        from vs_align.measure.images.field import looked_up
+        """Multiply a coverage with the masks of fg and bg, in place."""
+        from vs_align.measure.images.field import sample_bilinear
 
-        for picture, matrix, size, is_bg in (
+        for image, matrix, size, is_bg in (
             (masks[0], layout.fg, layout.fg_size, False),
             (masks[1], layout.bg, layout.bg_size, True),
         ):
-            if picture is None or matrix is None:
+            if image is None or matrix is None:
                 continue
             to_mask = np.linalg.inv(matrix)
             white = np.zeros_like(share)
             for pixel in grid.pixels():
-                places = _places(to_mask @ pixel.matrix, box)
-                found = looked_up(picture, places)
+                places = _sample_points(to_mask @ pixel.matrix, box)
+                found = sample_bilinear(image, places)
                 if is_bg:
-                    # beside bg there is nothing to protect
+                    # outside of bg the mask counts as white
                     found[((places < -0.5) | (places > np.subtract(size, 0.5))).any(axis=2)] = 1
                 white += found
             white /= grid.step_x * grid.step_y
             share *= white
 
     def _share_of(self, mask: vs.VideoFrame) -> Float32Array:
-        picture = np.asarray(mask[0]).astype(np.float32)
-        return np.asarray(np.clip(picture / np.float32(self.plan.peak or 1), 0, 1), np.float32)
+        image = np.asarray(mask[0]).astype(np.float32)
+        return np.asarray(np.clip(image / np.float32(self.plan.peak or 1), 0, 1), np.float32)
 
 
 def _sampled(plane: Float32Array, matrix: Float64Array, box: Box) -> Float32Array:
-    """Sample a plane at the places of a part of another one, to which a matrix takes it."""
-    from vs_align.measure.images.sampling import lanczos_table
-    from vs_align.measure.images.warp import shrinkage
+    """Resample a plane into a box; the matrix maps samples of the box to samples of the plane."""
+    from vs_align.measure.images.warp import lanczos_table, shrinkage
     from vs_align.measure.images.warp_kernels import sample_sharp, sample_wide
 
-    places = _places(matrix, box)
+    places = _sample_points(matrix, box)
     shrink = shrinkage(places)
     out = np.empty(places.shape[:2], np.float32)
     if max(shrink) < _SHRINKS_FROM:
@@ -167,7 +169,7 @@ def _sampled(plane: Float32Array, matrix: Float64Array, box: Box) -> Float32Arra
 
 
 def _sampled_upright(plane: Float32Array, matrix: Float64Array, box: Box) -> Float32Array:
-    """Sample likewise where columns stay columns and rows stay rows: along one and then the other."""
+    """Resample by a matrix without rotation and perspective: separably, along rows and then along columns."""
     from vs_align.render.overlay.kernels import sample_upright
 
     left, top, right, bottom = box
@@ -179,8 +181,8 @@ def _sampled_upright(plane: Float32Array, matrix: Float64Array, box: Box) -> Flo
 
 
 def _weights(places: Float64Array, step: float, side: int) -> tuple[Int64Array, Float32Array]:
-    """Return the first sample that counts for each place, and the weights from there on."""
-    from vs_align.measure.images.sampling import lanczos_table
+    """Return for each position the index of its first tap, and the weights of all taps (Lanczos table)."""
+    from vs_align.measure.images.warp import lanczos_table
 
     table = lanczos_table(max(1.0, round(16 * step) / 16) if step > _SHRINKS_FROM else 1.0)
     inside = np.clip(places, 0, side - 1)
@@ -189,18 +191,18 @@ def _weights(places: Float64Array, step: float, side: int) -> tuple[Int64Array, 
     return first - (table.shape[1] // 2 - 1), np.ascontiguousarray(table[phases])
 
 
-def _places(matrix: Float64Array, box: Box) -> Float32Array:
-    from vs_align.render.overlay.kernels import fill_places
+def _sample_points(matrix: Float64Array, box: Box) -> Float32Array:
+    from vs_align.render.overlay.kernels import fill_sample_points
 
     left, top, right, bottom = box
     out = np.empty((bottom - top, right - left, 2), np.float32)
-    fill_places(out, np.array((left, top), np.int64), np.ascontiguousarray(matrix, np.float64))
+    fill_sample_points(out, np.array((left, top), np.int64), np.ascontiguousarray(matrix, np.float64))
     return out
 
 
-def _box_of(matrix: Float64Array, size: Size, grid: Grid, shape: tuple[int, ...]) -> Box | None:
-    """Return the part of a plane of the canvas that a picture touches, None for no part."""
-    lines = edges_of(matrix, size).astype(np.float64)
+def _box_of(matrix: Float64Array, size: Size, grid: SampleGrid, shape: tuple[int, ...]) -> Box | None:
+    """Return the box of a plane of the canvas that an image touches, None if it touches nothing."""
+    lines = edge_lines(matrix, size).astype(np.float64)
     corners = np.array([_crossing(lines[i], lines[j]) for i, j in ((0, 1), (1, 2), (2, 3), (3, 0))])
     low = np.floor((corners.min(axis=0) - (grid.x, grid.y)) / (grid.step_x, grid.step_y)).astype(int) - 1
     high = np.ceil((corners.max(axis=0) - (grid.x, grid.y)) / (grid.step_x, grid.step_y)).astype(int) + 2

@@ -1,1 +1,1 @@
-"""The clip that `spatial` returns: coarse transform, dense optical flow, warp."""
+"""Rendering of `spatial`: coarse transform, dense optical flow, warp."""

@@ -1,4 +1,4 @@
-"""The warp of `spatial`: for each frame the field, what it is worth, and the picture sampled through it."""
+"""Fine stage of `spatial`: optical flow, forward-backward check, resampling of the frame, and its props."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,45 +10,54 @@ import vapoursynth as vs
 from vs_align.enums import Unaligned
 from vs_align.io.array_types import Float32Array
 from vs_align.io.memory import MemoryTrimmer
-from vs_align.measure.flow.consistency_check import Verified, verify
+from vs_align.io.prop_names import (
+    ENGINE,
+    FALLBACK,
+    REASON,
+    RESIDUAL,
+    ROTATION,
+    SCALE_X,
+    SCALE_Y,
+    SHIFT_X,
+    SHIFT_Y,
+    VALID,
+)
+from vs_align.measure.flow.consistency_check import ConsistencyCheck, check_consistency
 from vs_align.measure.flow.engine import Engine
-from vs_align.measure.flow.summary import Summary, summarised
-from vs_align.measure.images.field import field_of, neutral_matrix
+from vs_align.measure.flow.summary import Summary, summarize_field
+from vs_align.measure.images.field import homography_field
 from vs_align.measure.images.warp import warp
 from vs_align.nodes.clips import tiny_clip
 from vs_align.nodes.frames import mask_array, peak_value, plane_array
-from vs_align.nodes.parallel import in_lanes
-from vs_align.render.spatial.coarse import FALLBACK, REASON, transform_in
+from vs_align.nodes.parallel import run_parallel
+from vs_align.placement.homography import resize_matrix
+from vs_align.render.spatial.coarse import read_transform
 
-SHIFT_X, SHIFT_Y, ROTATION = "VSAlignShiftX", "VSAlignShiftY", "VSAlignRotation"
-SCALE_X, SCALE_Y = "VSAlignScaleX", "VSAlignScaleY"
-RESIDUAL, VALID, ENGINE = "VSAlignResidual", "VSAlignValid", "VSAlignEngine"
-
-# A field of which less is reliable is held against the coarse transform alone.
 _DOUBTFUL = 0.5
+"""Share of reliable pixels below which the flow is compared with the coarse transform alone; the better is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarpInputs:
-    """What the warp looks at; all clips are of ref's length."""
+    """Inputs of the warp; all clips have the length of ref."""
 
     carrier: vs.VideoNode
-    """Frames to write into: ref's size, clip's format and props."""
+    """Output frames: size of ref, format and props of clip."""
     clip: vs.VideoNode
-    """The picture to warp: RGB of integers or single floats."""
+    """Clip to warp: RGB of integers or 32 bit float."""
     clip_luma: vs.VideoNode
     ref_luma: vs.VideoNode
     seen: tuple[vs.VideoNode, ...]
-    """Clip and ref in RGB of single floats for an engine that looks at them, else nothing."""
+    """Clip and ref as RGB of 32 bit float for engines that need color, else empty."""
     transforms: vs.VideoNode
     mask: vs.VideoNode | None
     clip_mask: vs.VideoNode | None
     alpha: vs.VideoNode | None
-    """Frames to write alpha into: ref's size, grey of clip's depth."""
+    """Output frames of alpha: size of ref, gray of the depth of clip."""
 
 
-def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lanes: int, *, sharp: bool) -> vs.VideoNode:
-    """Return clip's frames, warped onto ref's, with the longer or the shorter kernel."""
+def warp_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lanes: int, *, sharp: bool) -> vs.VideoNode:
+    """Return the frames of clip warped onto ref. `sharp`: Lanczos with four lobes, else Catmull-Rom."""
     nothing = tiny_clip(inputs.ref_luma.num_frames)
     nodes = [
         inputs.carrier,
@@ -65,12 +74,12 @@ def warped_frames(inputs: WarpInputs, engine: Engine, unaligned: Unaligned, lane
     frame = _Warp(
         engine, float(peak_value(inputs.clip)) if integer else None, inputs.alpha is not None, unaligned, sharp
     )
-    return in_lanes(nodes, frame.one, lanes)
+    return run_parallel(nodes, frame.one, lanes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Warp:
-    """The callback. It holds no node."""
+    """Callback of one frame. It holds no node."""
 
     engine: Engine
     peak: float | None
@@ -80,30 +89,30 @@ class _Warp:
     memory: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def one(self, _n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        """Warp one frame; `f` holds what `warped_frames` lists."""
+        """Warp one frame; `f` holds what `warp_frames` lists."""
         self.memory.check()
         carrier, clip, clip_luma, ref_luma, transform, mask, clip_mask, alpha = f[:8]
         lumas = plane_array(clip_luma), plane_array(ref_luma)
-        start, excluded = transform_in(transform), mask_array(mask)
+        start, excluded = read_transform(transform), mask_array(mask)
         fallback, reason = int(transform.props[FALLBACK]), str(transform.props.get(REASON, ""))
-        same = _lie_right(*lumas)
+        same = _are_equal(*lumas)
         if same:
-            # nothing to find, and nothing may be shifted that is in its place
-            start = neutral_matrix(lumas[0].shape[::-1], lumas[1].shape[::-1])
+            # equal frames must come back bit by bit
+            start = resize_matrix(lumas[0].shape[::-1], lumas[1].shape[::-1])
         size = lumas[1].shape[::-1]
         if same:
-            places = field_of(start, size)
+            places = homography_field(start, size)
         else:
             seen = (_rgb(f[8]), _rgb(f[9])) if self.engine.wants_rgb else lumas
             places = self.engine.field(seen[0], seen[1], start, excluded, mask_array(clip_mask))
         if not np.isfinite(places.sum()):
-            places, fallback, reason = field_of(start, size), 3, f"{self.engine.name} found no field"
-        verified = verify(*lumas, places, excluded)
+            places, fallback, reason = homography_field(start, size), 3, f"{self.engine.name} found no field"
+        verified = check_consistency(*lumas, places, excluded)
         if verified.share_of_inside < _DOUBTFUL and fallback != 3:
-            rigid = field_of(start, size)
-            simpler = verify(*lumas, rigid, excluded)
+            rigid = homography_field(start, size)
+            simpler = check_consistency(*lumas, rigid, excluded)
             if simpler.share_of_inside >= verified.share_of_inside:
-                places, verified, fallback, reason = rigid, simpler, 3, "the pictures show different things"
+                places, verified, fallback, reason = rigid, simpler, 3, "the images show different things"
         out = carrier.copy()
         planes, targets = ([np.asarray(frame[i]) for i in range(3)] for frame in (clip, out))
         if same:
@@ -115,12 +124,12 @@ class _Warp:
         props[ENGINE], props[FALLBACK] = self.engine.name, fallback
         if reason:
             props[REASON] = reason
-        _tell(out, summarised(places, start, lumas[0].shape[::-1], verified.reliable), verified)
+        _write_numbers(out, summarize_field(places, start, lumas[0].shape[::-1], verified.reliable), verified)
         if self.alpha:
             out.props["_Alpha"] = self._alpha(alpha, verified)
         return out
 
-    def _alpha(self, blank: vs.VideoFrame, verified: Verified) -> vs.VideoFrame:
+    def _alpha(self, blank: vs.VideoFrame, verified: ConsistencyCheck) -> vs.VideoFrame:
         shown = verified.reliable if self.unaligned is Unaligned.MASK else verified.inside
         out = blank.copy()
         plane = np.asarray(out[0])
@@ -129,8 +138,8 @@ class _Warp:
         return out
 
 
-def _tell(out: vs.VideoFrame, summary: Summary, verified: Verified) -> None:
-    """Write the numbers into the props."""
+def _write_numbers(out: vs.VideoFrame, summary: Summary, verified: ConsistencyCheck) -> None:
+    """Write the statistics of the field to the props."""
     props: Any = out.props
     props[SHIFT_X], props[SHIFT_Y] = summary.shift
     props[ROTATION], props[SCALE_X], props[SCALE_Y] = summary.rotation, summary.scale_x, summary.scale_y
@@ -139,8 +148,8 @@ def _tell(out: vs.VideoFrame, summary: Summary, verified: Verified) -> None:
         props[RESIDUAL] = verified.residual
 
 
-def _lie_right(clip: Float32Array, ref: Float32Array) -> bool:
-    """Return whether two lumas are equal, and show something that says so."""
+def _are_equal(clip: Float32Array, ref: Float32Array) -> bool:
+    """Return whether two lumas are equal and not flat."""
     return clip.shape == ref.shape and np.array_equal(clip, ref) and bool(clip.min() < clip.max())
 
 

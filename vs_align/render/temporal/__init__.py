@@ -1,1 +1,1 @@
-"""The clip that `temporal` returns: the search of the best match of each frame, run inside VapourSynth."""
+"""The lazy searches of `temporal`: one pixel for each ref frame, whose props name the matching clip frame."""

@@ -1,8 +1,8 @@
-"""The lazy search of `temporal` by PlaneStats.
+"""The search of `temporal` by PlaneStats, in chunks of ref frames.
 
-Several ref frames are searched in one callback, a chunk: their windows overlap, so that each candidate is fetched and
-looked at once for all of them, and the cost of calling Python is shared. All frames that a chunk may need are declared,
-those of the neighbours that have a say in its first and last frames included.
+A chunk of ref frames is searched in one callback: their windows overlap, so that each candidate is fetched and summed
+once for all of them, and the cost of a Python call is shared. All frames that a chunk may need are declared, those of
+the neighbors that smoothing uses for its first and last frames included.
 """
 
 from collections import OrderedDict
@@ -15,157 +15,168 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 
-from vs_align.decide.matching.decision import SearchWindow
-from vs_align.decide.matching.evidence import Decision, decide
+from vs_align.decide.matching.decision import Decision, decide
+from vs_align.decide.matching.search_window import SearchWindow
 from vs_align.decide.matching.version_difference import (
-    EVERY,
-    Look,
+    SAMPLE_STEP,
+    DifferenceSample,
     VersionDifference,
-    look_at,
-    small_picture,
     version_difference,
 )
-from vs_align.decide.matching.viterbi import RADIUS
-from vs_align.io.array_types import Float32Array, Float64Array
+from vs_align.decide.matching.viterbi import MAX_COST, RADIUS
+from vs_align.io.array_types import Float64Array
 from vs_align.io.memory import MemoryTrimmer
-from vs_align.measure.metrics.feature_cache import FeatureCache
-from vs_align.measure.metrics.planestats.search import Pictures, PlaneStatsSearch, Wanted
-from vs_align.measure.metrics.registry import METRICS
+from vs_align.measure.metrics.metric import ALL_SCORES
+from vs_align.measure.metrics.planestats.search import ExactRange, PlaneAddresses, PlaneStatsSearch
+from vs_align.measure.metrics.registry import MetricRow
 from vs_align.nodes.clips import Stride, comparable, strided_window, tiny_clip, unpacked
 from vs_align.nodes.frames import offset_ms, peak_value, plane_addresses, plane_dtype
-from vs_align.nodes.match_props import Match, write_match
-
-_METRIC = "planestats"
-# A longer chunk costs less per frame, but the first frame after a seek waits for all of it.
-_MOST_REFS = 32
-_CHUNK_BYTES = 64 << 20
-_MOST_THREADS = 8
-# Chunks kept by the core: the present one, the next, and one more for frames that come out of order.
-_KEPT_CHUNKS = 3
-# Chunks whose scores are remembered, so that neighbours of two chunks are searched once.
-_REMEMBERED_CHUNKS = 4
-# Bytes of small pictures: those of about 3500 frames.
-_SMALL_BYTES = 32 << 20
+from vs_align.nodes.match_props import Match, with_timing, write_match
+from vs_align.render.temporal.difference_sampling import DifferenceSampler
+from vs_align.render.temporal.search_request import SearchRequest
 
 
-def chunk_length(clip: vs.VideoNode) -> int:
-    """Return how many ref frames are searched at a time."""
-    plane: int = clip.width * clip.height * clip.format.bytes_per_sample
-    return max(2, min(_MOST_REFS, _CHUNK_BYTES // plane))
+@dataclass(frozen=True, slots=True)
+class ChunkLimits:
+    """Sizes of chunks and caches."""
+
+    max_refs: int = 32
+    """Most ref frames of a chunk. Longer chunks cost less per frame, but the first frame after a seek waits for one."""
+    max_bytes: int = 64 << 20
+    """Most bytes of the ref planes of a chunk."""
+    max_threads: int = 8
+    """Most threads that search a chunk."""
+    cached_chunks: int = 3
+    """Chunks cached by the core: the present one, the next, and one for frames requested out of order."""
+    remembered_chunks: int = 4
+    """Chunks whose scores are cached, so that neighbors of two chunks are searched once."""
 
 
-def search_matches(
-    clip: vs.VideoNode,
-    ref: vs.VideoNode,
-    window: SearchWindow,
-    fps: tuple[Fraction, Fraction],
-    thresh: float | None = None,
-    *,
-    smooth: bool = False,
-    with_pictures: bool = False,
-    all_scores: bool = False,
-) -> vs.VideoNode:
+LIMITS = ChunkLimits()
+
+
+def planestats_matches(request: SearchRequest) -> vs.VideoNode:
     """Search the windows of all ref frames for the smallest mean absolute difference of plane 0.
 
     Args:
-        clip: The candidates.
-        ref: The frames to find; format and size of `clip`.
-        window: Which candidates belong to which ref frame.
-        fps: Frame rates of clip and ref in frames per second for frames without a time stamp, 0 where unknown.
-        thresh: The score from which on a match counts as missing; None: only where there is no candidate.
-        smooth: Whether neighbours have a say in the choice; see `vs_align.decide.matching.viterbi`.
-        with_pictures: Return the matching frames of `clip` themselves; not for half floats.
-        all_scores: Also score every candidate, for display.
+        request: What to search.
 
     Returns:
-        A clip as long as `ref`, with the `VSAlign...` props of the match on each frame; of one pixel, or the matching
-        frames with all of their props.
+        A clip of one pixel as long as ref, with the `VSAlign...` props of the match on each frame.
     """
-    refs = chunk_length(clip)
-    margin = RADIUS if smooth else 0
-    count = -(-ref.num_frames // refs)
-    # a frame of room at either side for the rounding of centres
+    return _searched(request, with_frames=False)
+
+
+def planestats_frames(request: SearchRequest) -> vs.VideoNode | None:
+    """Return the matching frames of clip with all of their props, those of the match and the timing of ref.
+
+    The search has these frames at hand, which saves fetching them again. None if ref has a variable frame rate, or if
+    the compared frames are not those of clip itself but converted (half floats).
+    """
+    clip, ref = request.clip, request.ref
+    if not ref.fps or comparable(clip) is not clip:
+        return None
+    return with_timing(_searched(request, with_frames=True).std.AssumeFPS(src=ref), ref)
+
+
+def _chunk_length(clip: vs.VideoNode) -> int:
+    """Return the number of ref frames of a chunk."""
+    plane: int = clip.width * clip.height * clip.format.bytes_per_sample
+    return max(2, min(LIMITS.max_refs, LIMITS.max_bytes // plane))
+
+
+def _searched(request: SearchRequest, *, with_frames: bool) -> vs.VideoNode:
+    window = request.window
+    length = _chunk_length(request.clip)
+    margin = RADIUS if request.smooth else 0
+    count = -(-request.ref.num_frames // length)
+    # one more frame at either side for the rounding of centers
     before = window.radius + 1 + ceil(margin * window.rate)
-    width = before + int((refs + margin - 1) * window.rate) + window.radius + 3
-    clip, ref = comparable(clip), comparable(ref)
-    candidates, stride = strided_window(clip, -before, refs * window.rate, count, width)
-    wanted, _ = strided_window(ref, -margin, Fraction(refs), count, refs + 2 * margin)
-    threads = min(vs.core.num_threads, _MOST_THREADS)
+    width = before + int((length + margin - 1) * window.rate) + window.radius + 3
+    clip, ref = comparable(request.clip), comparable(request.ref)
+    candidates, stride = strided_window(clip, -before, length * window.rate, count, width)
+    refs, _ = strided_window(ref, -margin, Fraction(length), count, length + 2 * margin)
+    threads = min(vs.core.num_threads, LIMITS.max_threads)
     search = PlaneStatsSearch(
-        clip.width, clip.height, plane_dtype(clip), peak_value(clip), window=width, refs=len(wanted), threads=threads
+        clip.width, clip.height, plane_dtype(clip), peak_value(clip), window=width, refs=len(refs), threads=threads
     )
-    names = [f"VSAlignFrame{i}" for i in range(refs)]
-    memory = _Memory(_REMEMBERED_CHUNKS * len(wanted))
-    looks = _Looks(window, peak_value(clip), _REMEMBERED_CHUNKS * len(wanted)) if smooth else None
-    chunk = _Chunk(search, window, stride, names, margin, fps, thresh, with_pictures, all_scores, memory, looks)
+    capacity = LIMITS.remembered_chunks * len(refs)
+    chunk = _ChunkSearch(
+        search=search,
+        window=window,
+        stride=stride,
+        names=[f"VSAlignFrame{i}" for i in range(length)],
+        margin=margin,
+        fps=request.fps,
+        metric=request.metric,
+        thresh=request.thresh,
+        with_frames=with_frames,
+        all_scores=request.all_scores,
+        scores=_ScoreCache(capacity),
+        differences=_DifferenceCache(window, peak_value(clip), capacity) if request.smooth else None,
+    )
     carrier = tiny_clip(count)
-    packs = carrier.std.ModifyFrame([carrier, *wanted, *candidates], chunk.pack)
-    packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_KEPT_CHUNKS, maxhistory=_KEPT_CHUNKS)
-    example = vs.core.std.BlankClip(clip, length=1) if with_pictures else tiny_clip(1)
-    return unpacked(packs, names, example, ref.num_frames)
+    packs = carrier.std.ModifyFrame([carrier, *refs, *candidates], chunk.pack)
+    packs.std.SetVideoCache(mode=1, fixedsize=1, maxsize=LIMITS.cached_chunks, maxhistory=LIMITS.cached_chunks)
+    example = vs.core.std.BlankClip(clip, length=1) if with_frames else tiny_clip(1)
+    return unpacked(packs, names=chunk.names, example=example, length=request.ref.num_frames)
 
 
-class _Looks:
-    """Looks at the best candidates of the ref frames that were searched last. Its node calls it one at a time."""
+class _DifferenceCache:
+    """Version difference samples of the ref frames searched last, by number. Not thread-safe: used by one node only."""
 
     def __init__(self, window: SearchWindow, peak: int, capacity: int) -> None:
         self._window = window
-        self._peak = peak
         self._capacity = capacity
-        self._looks: OrderedDict[int, Look | None] = OrderedDict()
-        self._small: FeatureCache[Float32Array] = FeatureCache(lambda picture: picture.nbytes, _SMALL_BYTES)
+        self._sampler = DifferenceSampler(0, peak)
+        self._samples: OrderedDict[int, DifferenceSample | None] = OrderedDict()
 
-    def around(
+    def samples(
         self,
         numbers: range,
         scores: Sequence[Float64Array],
         ref: Callable[[int], vs.VideoFrame],
         clip: Callable[[int], vs.VideoFrame],
-    ) -> dict[int, Look]:
-        """Return the looks at some ref frames in a row, by number; where there is no candidate there is none.
+    ) -> dict[int, DifferenceSample]:
+        """Return the samples of consecutive ref frames by number, except of frames without candidates.
 
         Args:
             numbers: Numbers of the ref frames.
             scores: (k,) scores of the window of each.
-            ref: Gives a ref frame.
-            clip: Gives a clip frame.
+            ref: Returns a ref frame.
+            clip: Returns a clip frame.
         """
         found = {}
         for number, row in zip(numbers, scores, strict=True):
-            if number % EVERY:
+            if number % SAMPLE_STEP:
                 continue
-            if number not in self._looks:
-                self._looks[number] = self._look(number, row, ref, clip)
-            self._looks.move_to_end(number)
-            look = self._looks[number]
-            if look is not None:
-                found[number] = look
-        while len(self._looks) > self._capacity:
-            self._looks.popitem(last=False)
+            if number not in self._samples:
+                self._samples[number] = self._sample(number, row, ref, clip)
+            self._samples.move_to_end(number)
+            sample = self._samples[number]
+            if sample is not None:
+                found[number] = sample
+        while len(self._samples) > self._capacity:
+            self._samples.popitem(last=False)
         return found
 
-    def _look(
+    def _sample(
         self,
         number: int,
         row: Float64Array,
         ref: Callable[[int], vs.VideoFrame],
         clip: Callable[[int], vs.VideoFrame],
-    ) -> Look | None:
+    ) -> DifferenceSample | None:
         known = np.where(np.isnan(row), inf, row)
-        place = int(known.argmin())
-        if known[place] == inf:
+        index = int(known.argmin())
+        if known[index] == inf:
             return None
-
-        def small(candidate: int) -> Float32Array:
-            return self._small.get(candidate, lambda: small_picture(np.asarray(clip(candidate)[0]), self._peak))
-
         candidates = range(self._window.first(number), self._window.last(number) + 1)
-        match = self._window.centre(number) - self._window.radius + place
-        return look_at(small_picture(np.asarray(ref(number)[0]), self._peak), match, candidates, small)
+        return self._sampler.sample(ref(number), self._window.start(number) + index, candidates, clip)
 
 
-class _Memory:
-    """Scores of the windows of the ref frames that were searched last, by number. Its node calls it one at a time."""
+class _ScoreCache:
+    """Window scores of the ref frames searched last, by number. Not thread-safe: used by one node only."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -178,64 +189,66 @@ class _Memory:
                 self._scores.move_to_end(number)
         return [number for number in numbers if number not in self._scores]
 
-    def learn(self, numbers: Sequence[int], scores: Float64Array) -> None:
-        """Remember the scores of some frames, and forget the frames that were not asked for the longest."""
+    def add(self, numbers: Sequence[int], scores: Float64Array) -> None:
+        """Add the scores of some frames, and evict the least recently used ones."""
         self._scores.update(zip(numbers, scores, strict=True))
         while len(self._scores) > self._capacity:
             self._scores.popitem(last=False)
 
-    def recall(self, numbers: Sequence[int]) -> list[Float64Array]:
-        """Return the scores of frames that are there."""
+    def get(self, numbers: Sequence[int]) -> list[Float64Array]:
+        """Return the scores of frames that are cached."""
         return [self._scores[number] for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
-    """What the callback needs. It holds no node, so that nothing outlives the script."""
+class _ChunkSearch:
+    """The callback that searches chunks. It holds no node, which would outlive the script."""
 
     search: PlaneStatsSearch
     window: SearchWindow
     stride: Stride
     names: list[str]
+    """Frame props of the result, one for each ref frame of the chunk."""
     margin: int
+    """Ref frames declared to either side of the chunk; 0 without smoothing."""
     fps: tuple[Fraction, Fraction]
+    metric: MetricRow
     thresh: float | None
-    with_pictures: bool
+    with_frames: bool
     all_scores: bool
-    memory: _Memory
-    looks: _Looks | None
-    """None where nothing is said about confidence."""
+    scores: _ScoreCache
+    differences: _DifferenceCache | None
+    """None without confidence."""
     trimmer: MemoryTrimmer = field(default_factory=MemoryTrimmer)
 
     def pack(self, n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        """Search chunk n; `f` holds the carrier, the ref frames and the candidates. Return a frame full of frames."""
+        """Search chunk n; `f` holds the carrier, the ref frames and the candidates. Return a frame with frames."""
         self.trimmer.check()
-        refs = len(self.names)
-        declared = refs + 2 * self.margin
+        length = len(self.names)
+        declared = length + 2 * self.margin
         carrier, ref_frames, clip_frames = f[0], f[1 : 1 + declared], f[1 + declared :]
-        base, start = n * refs - self.margin, self.stride.first(n)
-        begin, end = n * refs, min((n + 1) * refs, self.window.ref_length)
+        base, start = n * length - self.margin, self.stride.first(n)
+        begin, end = n * length, min((n + 1) * length, self.window.ref_length)
         around = range(max(0, begin - self.margin), min(end + self.margin, self.window.ref_length))
-        fresh = self.memory.missing(around)
-        if fresh:
-            self.memory.learn(fresh, self._search(fresh, [ref_frames[i - base] for i in fresh], clip_frames, start))
-        noise = METRICS[_METRIC].noise
-        scores = self.memory.recall(around)
+        new = self.scores.missing(around)
+        if new:
+            self.scores.add(new, self._search(new, [ref_frames[i - base] for i in new], clip_frames, start))
+        scores = self.scores.get(around)
         first = begin - around.start
         differences = self._differences(range(begin, end), around, scores, ref_frames, base, clip_frames, start)
-        found = decide(scores, first, first + end - begin, noise, _METRIC, smooth=self.margin > 0, apart=differences)
+        smooth = self.margin > 0
+        found = decide(scores, first, first + end - begin, self.metric, smooth=smooth, differences=differences)
         pack = carrier.copy()
         for i, name in enumerate(self.names):
             number = min(begin + i, end - 1)  # the last chunk is filled up
             decision = found[number - begin]
-            place = self.window.centre(number) - self.window.radius + decision.place
-            match = place if decision.place >= 0 else self.window.nearest(number)
-            # behind the end of clip the window holds stand-ins for its last frame, which is the nearest one
-            shown_frame = clip_frames[max(0, match - start)]
-            frame = (shown_frame if self.with_pictures else carrier).copy()
-            late = offset_ms(shown_frame, match, self.fps[0], ref_frames[number - base], number, self.fps[1])
-            shown = scores[number - around.start] if self.all_scores else None
-            self._write(frame, match, number, decision, late, shown)
+            match = self.window.start(number) + decision.index if decision.index >= 0 else self.window.nearest(number)
+            # beyond the end of clip the declared frames are copies of its last one, which is the nearest
+            matching = clip_frames[max(0, match - start)]
+            frame = (matching if self.with_frames else carrier).copy()
+            offset = offset_ms(matching, match, self.fps[0], ref_frames[number - base], number, self.fps[1])
+            window_scores = scores[number - around.start] if self.all_scores else None
+            self._write(frame, match, number, decision, offset, window_scores)
             pack.props[name] = frame
         return pack
 
@@ -250,16 +263,16 @@ class _Chunk:
         start: int,
     ) -> list[VersionDifference | None]:
         """Return how the versions differ around each of `numbers`."""
-        if self.looks is None:
+        if self.differences is None:
             return []
-        looks = self.looks.around(around, scores, lambda i: refs[i - base], lambda i: clips[i - start])
-        said: dict[tuple[int, ...], VersionDifference | None] = {}
+        samples = self.differences.samples(around, scores, lambda i: refs[i - base], lambda i: clips[i - start])
+        known: dict[tuple[int, ...], VersionDifference | None] = {}
         found = []
         for number in numbers:
-            near = tuple(i for i in range(number - self.margin, number + self.margin + 1) if i in looks)
-            if near not in said:
-                said[near] = version_difference([looks[i] for i in near])
-            found.append(said[near])
+            near = tuple(i for i in range(number - self.margin, number + self.margin + 1) if i in samples)
+            if near not in known:
+                known[near] = version_difference([samples[i] for i in near])
+            found.append(known[near])
         return found
 
     def _search(
@@ -268,26 +281,31 @@ class _Chunk:
         """Return (len(numbers), 2 * radius + 1) scores of the windows of some ref frames."""
         end = self.window.clip_length - 1
         clip_numbers = [min(max(start + i, 0), end) for i in range(len(clips))]
-        first, last, centre = (
+        first, last, center = (
             np.fromiter((edge(i) - start for i in numbers), np.int64, len(numbers))
-            for edge in (self.window.first, self.window.last, self.window.centre)
+            for edge in (self.window.first, self.window.last, self.window.center)
         )
-        pictures = Pictures(*plane_addresses(refs)), Pictures(*plane_addresses(clips))
+        images = PlaneAddresses(*plane_addresses(refs)), PlaneAddresses(*plane_addresses(clips))
         radius = self.window.radius
         if self.margin or self.all_scores:
-            relative, absolute = METRICS[_METRIC].noise.reach()
-            wanted = Wanted(radius, relative, inf if self.all_scores else absolute)
-            return self.search.best(*pictures, clip_numbers, first, last, centre, wanted).windows
-        best = self.search.best(*pictures, clip_numbers, first, last, centre)
+            exact = ExactRange(radius, ALL_SCORES if self.all_scores else self.metric.noise.scaled(MAX_COST))
+            return self.search.best(*images, clip_numbers, first, last, center, exact).windows
+        best = self.search.best(*images, clip_numbers, first, last, center)
         scores = np.full((len(numbers), 2 * radius + 1), inf)
         rows = np.flatnonzero(best.candidates >= 0)
-        scores[rows, (best.candidates - centre)[rows] + radius] = best.scores[rows]
+        scores[rows, (best.candidates - center)[rows] + radius] = best.scores[rows]
         return scores
 
     def _write(
-        self, frame: vs.VideoFrame, match: int, number: int, decision: Decision, late: float | None, shown: Any
+        self,
+        frame: vs.VideoFrame,
+        match: int,
+        number: int,
+        decision: Decision,
+        offset: float | None,
+        window_scores: Float64Array | None,
     ) -> None:
-        missing = decision.place < 0 or (self.thresh is not None and decision.score >= self.thresh)
-        found = Match(match, number, decision.score, missing, _METRIC, late, *decision.details)
-        first = self.window.centre(number) - self.window.radius
-        write_match(frame.props, found, first, None if shown is None else shown.tolist())
+        missing = decision.index < 0 or (self.thresh is not None and decision.score >= self.thresh)
+        found = Match(match, number, decision.score, missing, self.metric.name, offset, *decision.details)
+        scores: Any = None if window_scores is None else window_scores.tolist()
+        write_match(frame.props, found, self.window.start(number), scores)

@@ -1,4 +1,4 @@
-"""A `Timeline` as matches, for rendering."""
+"""A `Timeline` as a clip of match props, for rendering without a search."""
 
 from collections.abc import Sequence
 from math import inf
@@ -7,28 +7,27 @@ from typing import Any
 
 import vapoursynth as vs
 
-from vs_align.errors import ArgumentError
+from vs_align.io.prop_names import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE
+from vs_align.nodes.checks import load_timeline
 from vs_align.nodes.clips import tiny_clip
-from vs_align.nodes.match_props import FALLBACK, MATCH, OFFSET, OFFSET_MS, SCORE
 from vs_align.timeline.timeline import Timeline
 
 
 def timeline_matches(
     function: str, timeline: Timeline | str | PathLike[str], clip: vs.VideoNode, ref: vs.VideoNode
 ) -> vs.VideoNode:
-    """Return a clip of one pixel as long as `ref`, whose frames carry the `VSAlign...` props that a timeline gives.
+    """Return a clip of one pixel as long as `ref`, whose frames carry the `VSAlign...` props of a timeline.
 
     Args:
         function: The public function that was called, for messages.
         timeline: A timeline of these two clips, or the path of its JSON file.
-        clip: Must be as long as the timeline's clip.
-        ref: Must be as long as the timeline's ref.
+        clip: As long as the clip of the timeline.
+        ref: As long as the ref of the timeline.
+
+    Raises:
+        ArgumentError: A clip has another length, or the file holds no timeline.
     """
-    loaded = timeline if isinstance(timeline, Timeline) else Timeline.load(timeline)
-    for name, node, length in (("clip", clip, loaded.clip_length), ("ref", ref, loaded.ref_length)):
-        if node.num_frames != length:
-            rule = f"must be as long as the timeline's {name} ({length} frames)"
-            raise ArgumentError(function, name, rule, node.num_frames)
+    loaded = load_timeline(function, timeline, clip, ref)
     shown = _filled(loaded.frame_map)
 
     def name_frame(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
@@ -49,7 +48,7 @@ def timeline_matches(
 
 
 def _filled(frame_map: Sequence[int | None]) -> list[int]:
-    """Stand in for missing frames by the clip frame of the nearest ref frame that has one, of two the earlier."""
+    """Replace missing frames by the clip frame of the nearest ref frame with a match, of two the earlier."""
     known = [n for n, frame in enumerate(frame_map) if frame is not None]
     filled, k = [], 0
     for n in range(len(frame_map)):

@@ -1,4 +1,4 @@
-"""Dynamic time warping: the cheapest way of all within the band, and none but that."""
+"""Dynamic time warping: the cheapest path within the band, against exhaustive search."""
 
 import itertools
 
@@ -10,12 +10,12 @@ from vs_align.decide.synchronization.engines.dtw import (
     Sequence,
     Weights,
     align,
-    around,
-    band,
+    band_around,
+    connected_band,
     pair_distances,
     sakoe_chiba,
 )
-from vs_align.decide.synchronization.engines.monotone import in_order, merged
+from vs_align.decide.synchronization.engines.monotone import heaviest_monotone_subset, merge_passes
 from vs_align.io.array_types import Float64Array
 
 
@@ -64,7 +64,7 @@ def test_the_band_is_as_wide_as_asked_and_wider_where_lengths_differ() -> None:
 
 def test_a_band_round_places_that_jump_is_joined() -> None:
     places = np.array([0.0, 1, 2, 60, 61, 5, 90])
-    found = around(places, 100, 2)
+    found = band_around(places, 100, 2)
     assert np.all(found.low[1:] <= found.high[:-1])
     assert np.all((found.low <= places) & (places < found.high))
 
@@ -73,7 +73,7 @@ def test_a_band_round_places_that_jump_is_joined() -> None:
 def test_the_way_is_the_cheapest_of_all(seed: int) -> None:
     rng = np.random.default_rng(seed)
     ref, clip = rng.uniform(0, 1, 9), rng.uniform(0, 1, 11)
-    whole = band(np.zeros(9), np.full(9, 11), 11)
+    whole = connected_band(np.zeros(9), np.full(9, 11), 11)
     found, scores = align(numbers(ref), numbers(clip), PLAIN, whole)
     costs = np.square(ref[:, None] - clip[None])
     assert np.all(np.diff(found) >= 0)
@@ -117,17 +117,17 @@ def test_long_films_take_little_time_and_memory() -> None:
 
 def test_the_heaviest_matches_in_order_are_kept() -> None:
     places = np.array([0, 10, 3, 20, 4, 30, 30])
-    assert in_order(places, np.ones(7)).tolist() == [0, 1, 3, 5, 6]
-    assert in_order(places, np.array([1, 1, 5, 1, 5, 1, 1.0])).tolist() == [0, 2, 4, 5, 6]
-    assert in_order(np.array([5, 4, 3]), np.array([1.0, 3.0, 2.0])).tolist() == [1]
-    assert in_order(np.empty(0, np.int64), np.empty(0)).tolist() == []
+    assert heaviest_monotone_subset(places, np.ones(7)).tolist() == [0, 1, 3, 5, 6]
+    assert heaviest_monotone_subset(places, np.array([1, 1, 5, 1, 5, 1, 1.0])).tolist() == [0, 2, 4, 5, 6]
+    assert heaviest_monotone_subset(np.array([5, 4, 3]), np.array([1.0, 3.0, 2.0])).tolist() == [1]
+    assert heaviest_monotone_subset(np.empty(0, np.int64), np.empty(0)).tolist() == []
 
 
 def test_merging_follows_the_cheaper_pass_without_going_back() -> None:
     ahead, back = np.array([0, 1, 2, 30, 31, 32]), np.array([0, 0, 0, 3, 4, 5])
     costs_ahead, costs_back = np.array([0.1, 0.1, 0.1, 0.9, 0.9, 0.9]), np.array([0.1, 0.5, 0.5, 0.1, 0.1, 0.1])
-    forward = merged(ahead, back, costs_ahead, costs_back)
+    forward = merge_passes(ahead, back, costs_ahead, costs_back)
     assert np.where(forward, ahead, back).tolist() == [0, 1, 2, 3, 4, 5]
     # the cheapest of each frame would go back from 9 to 3
-    forward = merged(np.array([0, 9, 9]), np.array([0, 1, 3]), np.array([0, 0.0, 1]), np.array([0, 0.4, 0.0]))
+    forward = merge_passes(np.array([0, 9, 9]), np.array([0, 1, 3]), np.array([0, 0.0, 1]), np.array([0, 0.4, 0.0]))
     assert np.where(forward, [0, 9, 9], [0, 1, 3]).tolist() == [0, 1, 3]

@@ -1,4 +1,4 @@
-"""The built-in engine finds known fields: everywhere, at every scale, beside masks and borders."""
+"""The DIS engine finds known fields: everywhere, at every scale, beside masks and borders."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,8 @@ import pytest
 from tests.synth import grid, texture
 from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.flow.dis.engine import DisEngine
-from vs_align.measure.images.field import field_of, neutral_matrix
+from vs_align.measure.images.field import homography_field
+from vs_align.placement.homography import resize_matrix
 
 Places = Callable[[Float64Array, Float64Array], tuple[Float64Array, Float64Array]]
 
@@ -94,7 +95,7 @@ def test_more_iterations_reach_farther_and_are_never_worse() -> None:
 def test_clip_of_another_scale(zoom: float) -> None:
     """Clip shows everything larger by the zoom, and has as many more pixels."""
     size = round(WIDTH * zoom), round(HEIGHT * zoom)
-    neutral = neutral_matrix(size, (WIDTH, HEIGHT))
+    neutral = resize_matrix(size, (WIDTH, HEIGHT))
     (kx, _, ox), (_, ky, oy), _ = neutral
     u, v = grid(*size)
     clip = painted((u - ox) / kx - 1.5, (v - oy) / ky + 1, 14)
@@ -107,7 +108,7 @@ def test_clip_of_another_scale(zoom: float) -> None:
 
 def test_the_coarse_transform_is_where_it_starts() -> None:
     matrix = np.array([[0.94, -0.34, 50], [0.34, 0.94, -30], [0, 0, 1]])
-    truth = field_of(matrix, (WIDTH, HEIGHT)).astype(np.float64)
+    truth = homography_field(matrix, (WIDTH, HEIGHT)).astype(np.float64)
     clip, ref = painted(*grid(WIDTH, HEIGHT)), painted(truth[..., 0], truth[..., 1])
     near_it = matrix @ shift(1.2, -0.8)
     assert np.median(errors(DisEngine(3).field(clip, ref, near_it), truth, 12)) < 0.05
@@ -144,7 +145,9 @@ def test_all_of_it_masked_is_the_coarse_transform() -> None:
     clip, ref, _ = pair(moved(1.7, -1.2))
     everything, start = np.ones((HEIGHT, WIDTH), bool), shift(0.3, 0.2)
     for masks in ((everything, None), (None, everything), (everything, everything)):
-        assert np.allclose(DisEngine(3).field(clip, ref, start, *masks), field_of(start, (WIDTH, HEIGHT)), atol=1e-4)
+        assert np.allclose(
+            DisEngine(3).field(clip, ref, start, *masks), homography_field(start, (WIDTH, HEIGHT)), atol=1e-4
+        )
 
 
 GRADES: dict[str, Callable[[Float32Array], Float32Array]] = {
@@ -178,18 +181,18 @@ def test_grain(lq_input: bool, strength: float, bound: float) -> None:
 @pytest.mark.parametrize("ref_shape", [(1, 1), (30, 1), (16, 16), (17, 23), (90, 160)])
 def test_awkward_sizes(clip_shape: tuple[int, int], ref_shape: tuple[int, int]) -> None:
     clip, ref = (painted(*grid(*shape[::-1])) for shape in (clip_shape, ref_shape))
-    start = neutral_matrix(clip_shape[::-1], ref_shape[::-1])
+    start = resize_matrix(clip_shape[::-1], ref_shape[::-1])
     field = DisEngine(3).field(clip, ref, start, np.zeros(ref_shape, bool), np.zeros(clip_shape, bool))
     assert field.shape == (*ref_shape, 2)
     assert np.isfinite(field).all()
     if clip_shape == ref_shape:
-        assert np.abs(field - field_of(start, ref_shape[::-1])).max() < 1e-3
+        assert np.abs(field - homography_field(start, ref_shape[::-1])).max() < 1e-3
 
 
 def test_flat_pictures_stay_on_the_coarse_transform() -> None:
     flat, start = np.full((HEIGHT, WIDTH), 0.4, np.float32), shift(2.5, -1.25)
     field = DisEngine(4).field(flat, flat * np.float32(0.5), start)
-    assert np.allclose(field, field_of(start, (WIDTH, HEIGHT)), atol=1e-3)
+    assert np.allclose(field, homography_field(start, (WIDTH, HEIGHT)), atol=1e-3)
 
 
 def test_how_arrays_lie_in_memory_does_not_matter_and_they_stay_as_they_are() -> None:

@@ -1,11 +1,11 @@
-"""Local contrast does not see a grade, and grain is measured."""
+"""Local contrast is independent of grading, and noise is estimated."""
 
 import numpy as np
 import pytest
 
 from tests.synth import grid, texture
 from vs_align.io.array_types import Float32Array
-from vs_align.measure.flow.dis.local_contrast import local_contrast, noise_of, presmoothing
+from vs_align.measure.flow.dis.local_contrast import estimate_noise, local_contrast, presmoothing_sigma
 
 
 def picture(width: int = 160, height: int = 90, finest: float = 8) -> Float32Array:
@@ -15,20 +15,20 @@ def picture(width: int = 160, height: int = 90, finest: float = 8) -> Float32Arr
 @pytest.mark.parametrize("strength", [0.005, 0.01, 0.03, 0.06])
 def test_grain_is_measured(strength: float) -> None:
     grain = np.random.default_rng(0).normal(0, strength, (270, 480))
-    assert noise_of((picture(480, 270, 60) + grain).astype(np.float32)) == pytest.approx(strength, rel=0.25)
+    assert estimate_noise((picture(480, 270, 60) + grain).astype(np.float32)) == pytest.approx(strength, rel=0.25)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (17, 13), (90, 160)])
 def test_flat_pictures_have_no_grain(shape: tuple[int, int]) -> None:
-    assert noise_of(np.full(shape, 0.4, np.float32)) == 0
+    assert estimate_noise(np.full(shape, 0.4, np.float32)) == 0
 
 
 def test_fine_detail_is_hardly_taken_for_grain() -> None:
-    assert presmoothing(noise_of(picture(320, 180))) < 0.6
+    assert presmoothing_sigma(estimate_noise(picture(320, 180))) < 0.6
 
 
 def test_smoothing_grows_with_grain_up_to_a_bound() -> None:
-    widths = [presmoothing(noise) for noise in (0, 0.005, 0.01, 0.02, 0.05, 1)]
+    widths = [presmoothing_sigma(noise) for noise in (0, 0.005, 0.01, 0.02, 0.05, 1)]
     assert widths[:2] == [0, 0]
     assert widths == sorted(widths)
     assert widths[-1] == widths[-2] == 1.5

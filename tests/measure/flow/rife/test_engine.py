@@ -1,4 +1,4 @@
-"""The RIFE engine finds known fields, and leaves alone what is aligned already."""
+"""The RIFE engine finds known fields, and keeps aligned images unchanged."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,8 @@ from tests.measure.networks.goldens import Golden
 from vs_align.errors import AlignError, ArgumentError
 from vs_align.io.array_types import Float32Array
 from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
-from vs_align.measure.images.field import field_of, neutral_matrix
+from vs_align.measure.images.field import homography_field
+from vs_align.placement.homography import resize_matrix
 
 PRECISIONS = (1, 2, 3, 4)
 _engines: dict[RifeOptions, RifeEngine] = {}
@@ -32,7 +33,7 @@ def engine(precision: int = 2, iterations: int = 1, lq_input: bool = False) -> R
 
 
 def neutral(clip: Float32Array, ref: Float32Array) -> Any:
-    return neutral_matrix(clip.shape[1::-1], ref.shape[1::-1])
+    return resize_matrix(clip.shape[1::-1], ref.shape[1::-1])
 
 
 def find(engine: RifeEngine, clip: Float32Array, ref: Float32Array, excluded: Any = None) -> Float32Array:
@@ -53,7 +54,7 @@ def error(field: Float32Array, truth: Float32Array, border: int = 12) -> float:
 def test_aligned_pictures_stay_where_they_are(precision: int) -> None:
     ref = world(67, 93) * 1.2 - 0.1  # over-range values are nothing special
     field = find(engine(precision), ref.copy(), ref)
-    assert np.array_equal(field, field_of(np.eye(3), (93, 67)))
+    assert np.array_equal(field, homography_field(np.eye(3), (93, 67)))
 
 
 def test_aligned_pictures_stay_under_a_mask() -> None:
@@ -61,7 +62,7 @@ def test_aligned_pictures_stay_under_a_mask() -> None:
     clip, excluded = ref.copy(), np.zeros((67, 93), bool)
     excluded[20:30, 40:60] = True
     ref[excluded] = 1
-    assert np.array_equal(find(engine(), clip, ref, excluded), field_of(np.eye(3), (93, 67)))
+    assert np.array_equal(find(engine(), clip, ref, excluded), homography_field(np.eye(3), (93, 67)))
 
 
 def test_pixels_without_a_value_spoil_nothing() -> None:
@@ -76,13 +77,13 @@ def test_nearly_aligned_pictures_nearly_stay(precision: int) -> None:
     ref = world(96, 128)
     clip = ref.copy()
     clip[40, 50] += 1e-3
-    assert np.abs(find(engine(precision), clip, ref) - field_of(np.eye(3), (128, 96))).max() < 0.01
+    assert np.abs(find(engine(precision), clip, ref) - homography_field(np.eye(3), (128, 96))).max() < 0.01
 
 
 @pytest.mark.parametrize(("precision", "limit"), [(1, 0.35), (2, 0.25), (3, 0.2), (4, 0.2)])
 def test_known_field_is_found(precision: int, limit: float) -> None:
     clip, ref, truth = pictures(160, 224, shift=(2.6, -1.7), bend=1.5)
-    assert error(field_of(np.eye(3), (224, 160)), truth) > 3
+    assert error(homography_field(np.eye(3), (224, 160)), truth) > 3
     assert error(find(engine(precision), clip, ref), truth) < limit
 
 
@@ -90,7 +91,7 @@ def test_known_field_is_found(precision: int, limit: float) -> None:
 def test_more_exact_than_the_reference(precision: int) -> None:
     """Recorded flows of 3.3.1 against the same truth, on a photograph."""
     golden = Golden("precision_256x384")
-    base = field_of(np.eye(3), (384, 256))
+    base = homography_field(np.eye(3), (384, 256))
     truth = base + golden["known_flow"].transpose(1, 2, 0)
     field = find(engine(precision), golden.picture("clip"), golden.picture("ref"))
     assert error(field, truth) < 0.9 * {1: 1.03, 2: 0.41, 3: 0.22}[precision]
@@ -112,7 +113,7 @@ def test_aligned_clip_of_another_size(precision: int) -> None:
     ref = world(60, 92)
     clip = np.ascontiguousarray(ref.repeat(3, 0).repeat(3, 1))
     field = find(engine(precision), clip, ref)
-    assert np.abs(field - field_of(neutral(clip, ref), (92, 60)))[4:-4, 4:-4].max() < 0.1 * 3
+    assert np.abs(field - homography_field(neutral(clip, ref), (92, 60)))[4:-4, 4:-4].max() < 0.1 * 3
 
 
 def test_small_clip_for_a_large_ref() -> None:
@@ -148,7 +149,7 @@ def test_what_is_masked_follows_its_surroundings() -> None:
 def test_all_masked_is_the_start() -> None:
     clip, ref, _ = pictures(64, 80, shift=(2, 2))
     field = find(engine(), clip, ref, np.ones((64, 80), bool))
-    assert np.abs(field - field_of(np.eye(3), (80, 64))).max() < 1e-3
+    assert np.abs(field - homography_field(np.eye(3), (80, 64))).max() < 1e-3
 
 
 def test_poor_pictures() -> None:

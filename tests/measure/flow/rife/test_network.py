@@ -1,4 +1,4 @@
-"""The network in fewer operations gives what its plain layers give, and treats both pictures alike."""
+"""The fused network equals its plain layers, and treats both images alike."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,14 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
+from tests.measure.flow.rife import reference
 from tests.measure.flow.rife.cases import pictures, weights_file
-from vs_align.measure.flow.rife import reference
-from vs_align.measure.flow.rife.images import from_middle, still, turn, turned_back
+from vs_align.measure.flow.rife.images import (
+    flow_from_midpoint,
+    flow_turned_back,
+    identity_field,
+    transpose_antidiagonal,
+)
 from vs_align.measure.flow.rife.network import FlowNetwork
 from vs_align.measure.networks.ifnet import IFNet, load_ifnet
 
@@ -65,7 +70,7 @@ def test_same_result_in_fewer_operations(network: IFNet, scales: reference.Scale
     clip, ref, _ = pictures(*SIZE, shift=(3.0, -2.0))
     fast = FlowNetwork(network, scales, "cpu", half=False)
     assert fast.modulus == 4 * scales[0]
-    got = fast.flows(fast.see(tensor(clip)), fast.see(tensor(ref)))
+    got = fast.flows(fast.with_features(tensor(clip)), fast.with_features(tensor(ref)))
     want = plainly(network, tensor(clip), tensor(ref), scales)
     assert want.abs().max() > 1
     difference = (got - want).abs()
@@ -84,7 +89,7 @@ def test_loading_leaves_the_shared_network_alone(network: IFNet) -> None:
 def test_exchanged_pictures_give_exchanged_flows(network: IFNet) -> None:
     clip, ref, _ = pictures(*SIZE, shift=(3.0, -2.0))
     fast = FlowNetwork(network, (8, 4, 2, 1), "cpu", half=False)
-    a, b = fast.see(tensor(clip)), fast.see(tensor(ref))
+    a, b = fast.with_features(tensor(clip)), fast.with_features(tensor(ref))
     ahead, back = fast.flows(a, b), fast.flows(b, a)
     assert (ahead - torch.cat([back[:, 2:], back[:, :2]], 1)).abs().max() < 1e-3
     own = fast.flows(b, b)
@@ -94,12 +99,12 @@ def test_exchanged_pictures_give_exchanged_flows(network: IFNet) -> None:
 
 def test_middle_is_left_for_ref() -> None:
     """Both flows of one smooth motion are put together to that motion."""
-    base = still((96, 128))
+    base = identity_field((96, 128))
     xs, ys = base[..., 0], base[..., 1]
     into_ref = np.dstack([2 * np.sin(ys / 30), 1.5 * np.cos(xs / 40)]).astype(np.float32)
     # clip lies twice as far from the middle as ref, on the other side
     flows = np.dstack([-2 * into_ref, into_ref])
-    found = from_middle(flows)
+    found = flow_from_midpoint(flows)
     for y, x in ((40, 50), (60, 90), (20, 30)):
         middle = np.array([x, y], float)
         for _ in range(50):
@@ -110,18 +115,18 @@ def test_middle_is_left_for_ref() -> None:
 
 def test_equal_flows_are_no_motion() -> None:
     flow = np.random.default_rng(0).normal(0, 3, (9, 7, 2)).astype(np.float32)
-    assert not from_middle(np.dstack([flow, flow])).any()
+    assert not flow_from_midpoint(np.dstack([flow, flow])).any()
 
 
 def test_turning_is_undone() -> None:
     picture = np.random.default_rng(0).random((5, 8, 2), np.float32)
-    assert np.array_equal(turn(turn(picture)), picture)
+    assert np.array_equal(transpose_antidiagonal(transpose_antidiagonal(picture)), picture)
     # a motion to the right by 1 and down by 3, seen in the turned picture
     turned = np.full((8, 5, 2), (-3, -1), np.float32)
-    assert np.array_equal(turned_back(turned), np.full((5, 8, 2), (1, 3), np.float32))
+    assert np.array_equal(flow_turned_back(turned), np.full((5, 8, 2), (1, 3), np.float32))
     one = np.zeros((5, 8, 1), np.float32)
     one[1, 2] = 1
     moved = np.zeros_like(one)
     moved[4, 3] = 1
-    (y0, x0), (y1, x1) = (np.argwhere(turn(p)[..., 0])[0] for p in (one, moved))
+    (y0, x0), (y1, x1) = (np.argwhere(transpose_antidiagonal(p)[..., 0])[0] for p in (one, moved))
     assert (x1 - x0, y1 - y0) == (-3, -1)

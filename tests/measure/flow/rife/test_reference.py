@@ -1,4 +1,4 @@
-"""The reference procedure gives the recorded results of the program that it describes."""
+"""The reference procedure reproduces the recorded results of vs_align 3.3.1."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import torch
 
 from tests.folders import SHARED
-from vs_align.measure.flow.rife import reference
+from tests.measure.flow.rife import reference
 from vs_align.measure.networks.ifnet import load_ifnet
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Tiles make up the picture, and the network gives in tiles, or in both directions at once, what it gives without."""
+"""Tiles cover the image; the network gives equal results in tiles and with both directions batched."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from vs_align.measure.flow.rife import network as rife_network
 from vs_align.measure.flow.rife import tiling as rife_tiles
 from vs_align.measure.flow.rife.engine import RifeEngine, RifeOptions
 from vs_align.measure.flow.rife.network import FlowNetwork, Scales
-from vs_align.measure.flow.rife.tiling import Part, Tile, in_tiles, plan, room_on
+from vs_align.measure.flow.rife.tiling import Part, Tile, memory_budget, plan_tiles, run_tiled
 from vs_align.measure.networks.ifnet import IFNet, load_ifnet
 
 ROUNDING = 3e-4
@@ -45,17 +45,17 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
 
     def noted(size: tuple[int, int], most: int | None, reach: int, multiple: int) -> list[Tile]:
-        tiles = plan(size, most, reach, multiple)
+        tiles = plan_tiles(size, most, reach, multiple)
         counts.append(len(tiles))
         return tiles
 
-    monkeypatch.setattr(rife_network, "plan", noted)
+    monkeypatch.setattr(rife_network, "plan_tiles", noted)
     return counts
 
 
 def seen(network: FlowNetwork, height: int, width: int, room: int | None = None) -> tuple[Tensor, Tensor]:
     clip, ref, _ = pictures(height, width, shift=(3.0, -2.0), bend=1)
-    a, b = (network.see(torch.from_numpy(p.transpose(2, 0, 1).copy())[None], room) for p in (clip, ref))
+    a, b = (network.with_features(torch.from_numpy(p.transpose(2, 0, 1).copy())[None], room) for p in (clip, ref))
     return a, b
 
 
@@ -77,7 +77,7 @@ def test_tiles_make_up_the_picture(size: tuple[int, int], reach: int, multiple: 
     raised = -(-reach // multiple) * multiple
     smallest = max(4 * raised, 3 * multiple)
     for most in (1, 5_000, smallest**2, 2 * smallest**2, 1_000_000, height * width - 1):
-        tiles = plan(size, most, reach, multiple)
+        tiles = plan_tiles(size, most, reach, multiple)
         times = np.zeros(size, np.uint8)
         for tile in tiles:
             times[tile.kept] += 1
@@ -93,23 +93,23 @@ def test_tiles_make_up_the_picture(size: tuple[int, int], reach: int, multiple: 
 def test_one_tile_where_it_fits() -> None:
     whole = (slice(0, 33), slice(0, 77))
     for most in (33 * 77, 10**9, None):
-        assert plan((33, 77), most, 8, 4) == [Tile(whole, whole)]
-    assert len(plan((33, 77), 33 * 77 - 1, 8, 4)) > 1
+        assert plan_tiles((33, 77), most, 8, 4) == [Tile(whole, whole)]
+    assert len(plan_tiles((33, 77), 33 * 77 - 1, 8, 4)) > 1
 
 
 def test_tiles_are_few_and_work_is_bounded() -> None:
     """A picture of 4K at the finest scale: a twentieth of it at a time costs less than a third more work."""
     size = (2160, 3840)
-    tiles = plan(size, size[0] * size[1] // 20, 22, 4)
+    tiles = plan_tiles(size, size[0] * size[1] // 20, 22, 4)
     assert 20 < len(tiles) < 30
     assert sum(length(t.seen[0]) * length(t.seen[1]) for t in tiles) < 4 / 3 * size[0] * size[1]
-    in_need = plan(size, 1, 22, 4)
+    in_need = plan_tiles(size, 1, 22, 4)
     assert sum(length(t.seen[0]) * length(t.seen[1]) for t in in_need) < 4.2 * size[0] * size[1]
 
 
 def test_what_tiles_keep_is_put_together() -> None:
     picture = torch.arange(2 * 3 * 45 * 67, dtype=torch.float32).view(2, 3, 45, 67)
-    tiles = plan((45, 67), 900, 5, 4)
+    tiles = plan_tiles((45, 67), 900, 5, 4)
     assert len(tiles) > 3
 
     def spoilt_at_the_edge(part: Part) -> Tensor:
@@ -121,7 +121,7 @@ def test_what_tiles_keep_is_put_together() -> None:
                 out.narrow(axis, out.shape[axis] - 5, 5).fill_(-1)
         return out
 
-    assert torch.equal(in_tiles(spoilt_at_the_edge, tiles), picture)
+    assert torch.equal(run_tiled(spoilt_at_the_edge, tiles), picture)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_less_reach_would_show(network: IFNet, monkeypatch: pytest.MonkeyPatch) 
 def test_both_directions_at_once(network: IFNet, scales: Scales) -> None:
     fast = FlowNetwork(network, scales, "cpu", half=False)
     clip, ref = seen(fast, 128, 192)
-    batch = fast.see(torch.cat([clip[:, :3], ref[:, :3]]))
+    batch = fast.with_features(torch.cat([clip[:, :3], ref[:, :3]]))
     assert batch.shape == (2, 11, 128, 192)
     assert (batch - torch.cat([clip, ref])).abs().max() < 1e-5
     alone, together = fast.flows(clip, ref), fast.flows(clip, ref, together=True)
@@ -171,10 +171,10 @@ def test_engine_works_in_tiles_where_memory_is_short(
     engine = RifeEngine(weights_file(), RifeOptions(precision), "cpu")
     plain = engine.field(clip, ref, np.eye(3), None)
     assert set(plans) == {1}
-    monkeypatch.setattr(rife_tiles, "_free", lambda device: 190 * 254 * 200)
+    monkeypatch.setattr(rife_tiles, "_free_bytes", lambda device: 190 * 254 * 200)
     assert np.array_equal(engine.field(clip, ref, np.eye(3), None), plain)  # little is always there
     plans.clear()
-    monkeypatch.setattr(rife_tiles, "_LEAST", 1 << 20)
+    monkeypatch.setattr(rife_tiles, "_MIN_BYTES", 1 << 20)
     tiled = engine.field(clip, ref, np.eye(3), None)
     assert max(plans) > 1
     nearly_equal(tiled, plain)
@@ -184,27 +184,27 @@ def test_engine_asks_both_directions_at_once_where_that_suits(monkeypatch: pytes
     clip, ref, _ = pictures(94, 126, shift=(2.0, 1.0))
     engine = RifeEngine(weights_file(), RifeOptions(4), "cpu")
     plain = engine.field(clip, ref, np.eye(3), None)
-    monkeypatch.setattr(engine, "_together", True)
+    monkeypatch.setattr(engine, "_batched", True)
     nearly_equal(engine.field(clip, ref, np.eye(3), None), plain)
 
 
 def test_room_is_a_share_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    monkeypatch.setattr(rife_tiles, "_free", lambda device: 10 << 30)
-    assert room_on(cpu, 0) == 4 << 30
-    assert 0 < room_on(cpu, 8_000_000) < room_on(cpu, 2_000_000) < 4 << 30
-    assert room_on(cpu, 10**9) == rife_tiles._LEAST
+    monkeypatch.setattr(rife_tiles, "_free_bytes", lambda device: 10 << 30)
+    assert memory_budget(cpu, 0) == 4 << 30
+    assert 0 < memory_budget(cpu, 8_000_000) < memory_budget(cpu, 2_000_000) < 4 << 30
+    assert memory_budget(cpu, 10**9) == rife_tiles._MIN_BYTES
 
 
 def test_free_memory_is_known_on_every_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cpu = torch.device("cpu")
-    free = rife_tiles._free(cpu)
+    free = rife_tiles._free_bytes(cpu)
     assert 1 << 26 < free < 1 << 46
     table = tmp_path / "meminfo"
     monkeypatch.setattr(rife_tiles, "_MEMORY_TABLE", table)
     table.write_text("MemTotal:       900 kB\nMemAvailable:     123 kB\n")
-    assert rife_tiles._free(cpu) == 123 * 1024
+    assert rife_tiles._free_bytes(cpu) == 123 * 1024
     table.unlink()
-    assert 1 << 26 < rife_tiles._free(cpu) < 1 << 46
+    assert 1 << 26 < rife_tiles._free_bytes(cpu) < 1 << 46
     monkeypatch.setattr(os, "sysconf_names", {}, raising=False)
-    assert rife_tiles._free(cpu) == rife_tiles._UNKNOWN
+    assert rife_tiles._free_bytes(cpu) == rife_tiles._ASSUMED_BYTES

@@ -1,4 +1,4 @@
-"""Pictures of which the scores by libjxl are known, and metrics to try on them."""
+"""Images with known scores by libjxl, and metrics to test on them."""
 
 import json
 from collections.abc import Callable
@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from tests.folders import SHARED
-from vs_align.io.array_types import Float32Array, UInt8Array
-from vs_align.measure.metrics.metric import Picture
+from vs_align.io.array_types import Float32Array, RgbImage, UInt8Array
+from vs_align.measure.metrics.butteraugli import comparison_kernels
+from vs_align.measure.metrics.butteraugli.metric import Butteraugli
+from vs_align.measure.metrics.butteraugli.psycho_image import PsychoImage
 
 FOLDER = SHARED / "goldens" / "metrics" / "butteraugli"
 RELATIVE, ABSOLUTE = 2e-4, 1e-6
 
 
-FORMS: dict[str, Callable[[UInt8Array], Picture]] = {
+FORMS: dict[str, Callable[[UInt8Array], RgbImage]] = {
     "8 bits": lambda image: image,
     "16 bits": lambda image: image.astype(np.uint16) * np.uint16(257),
     "float": lambda image: np.asarray(image, np.float32) / np.float32(255),
@@ -80,11 +82,31 @@ def arrays(name: str) -> dict[str, Float32Array]:
 
 
 def prepared(metric: Any, name: str) -> Any:
-    """Prepare a recorded picture, which is a file or an array of linear light."""
+    """Prepare a recorded image, which is a file or an array of linear light, 1 for white."""
     if ":" in name:
         file, _, key = name.partition(":")
-        return metric.prepare_linear(arrays(file)[key])
+        return metric.prepare(srgb_codes(arrays(file)[key]))
     return metric.prepare(image_of(name))
+
+
+def srgb_codes(light: Float32Array) -> Float32Array:
+    """Return the float samples of linear light, by the sRGB curve extended below 0 and above 1."""
+    power = 1.055 * np.maximum(light, 0.001).astype(np.float64) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.04045 / 12.92, light * 12.92, power).astype(np.float32)
+
+
+def distance_map(metric: Butteraugli, candidate: PsychoImage, ref: PsychoImage) -> Float32Array:
+    """Return the map of visible differences, of which the score is the norm."""
+    full, half = metric._levels(candidate, ref)
+    out = np.empty(full[2].shape, np.float32)
+    across, down = (
+        -(-size // step)
+        for size, step in ((out.shape[1], comparison_kernels.COLUMNS), (out.shape[0], comparison_kernels.ROWS))
+    )
+    order = np.arange(across * down)
+    comparison_kernels.compare(full, half, metric._weights, order, np.inf, candidate.crop, metric._cubes, out)
+    top, left, height, width = candidate.crop
+    return out[top : top + height, left : left + width]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Butteraugli on the CPU: the scores of libjxl, any size and format, and what wrong arguments are told."""
+"""Butteraugli on the CPU: scores of libjxl, any size and format, and errors for wrong arguments."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +10,8 @@ import pytest
 from tests.measure.metrics.butteraugli import cases
 from vs_align.errors import ArgumentError
 from vs_align.measure.metrics.butteraugli import constants as c
-from vs_align.measure.metrics.butteraugli.features import LevelStore
 from vs_align.measure.metrics.butteraugli.metric import Butteraugli, Norm
+from vs_align.measure.metrics.butteraugli.psycho_image import PyramidCache
 
 NORMS: tuple[tuple[Norm, str], ...] = (("max", "max_norm"), ("3", "libjxl_3norm"))
 
@@ -47,7 +47,7 @@ def test_maps(key: str) -> None:
     cases.need_goldens()
     pair = cases.pairs()[key]
     metric = Butteraugli()
-    found = metric.distance_map(cases.prepared(metric, pair["ref"]), cases.prepared(metric, pair["dist"]))
+    found = cases.distance_map(metric, cases.prepared(metric, pair["ref"]), cases.prepared(metric, pair["dist"]))
     expected = cases.arrays("distance_maps.npz")[f"{key}|it80|asym0.8"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4 * expected.max() + 1e-3)
 
@@ -100,14 +100,14 @@ def test_any_size(height: int, width: int) -> None:
             assert 0 <= metric.bound(other, ref) <= score
             assert metric.score(other, ref, score) == score
             assert score / 2 < metric.score(other, ref, score / 2) <= score
-    assert metric.distance_map(ref, other).shape == (height, width)
+    assert cases.distance_map(metric, ref, other).shape == (height, width)
 
 
 def test_the_score_is_the_norm_of_the_map() -> None:
     image = cases.footage(70, 131, 2)
     metric, three = Butteraugli(), Butteraugli("3")
     first, second = (metric.prepare(picture) for picture in image)
-    distances = metric.distance_map(first, second)
+    distances = cases.distance_map(metric, first, second)
     assert metric.score(first, second) == distances.max()
     powers = [np.mean(distances.astype(np.float64) ** p) ** (1 / p) for p in (3, 6, 12)]
     assert three.score(first, second) == pytest.approx(np.mean(powers), rel=1e-9)
@@ -118,7 +118,7 @@ def test_far_pixels_do_not_touch_each_other() -> None:
     spotted = image.copy()
     spotted[:, 30, 60] ^= 127
     metric = Butteraugli()
-    distances = metric.distance_map(metric.prepare(spotted), metric.prepare(image))
+    distances = cases.distance_map(metric, metric.prepare(spotted), metric.prepare(image))
     assert np.unravel_index(distances.argmax(), distances.shape)[0] in range(26, 35)
     assert distances[:, 190:].max() < 1e-4 * distances.max()
 
@@ -131,7 +131,7 @@ def test_formats_agree() -> None:
         first, second = (metric.prepare(convert(image)) for image in images)
         scores.append(metric.score(first, second))
     table = c.linear_table(256, 1.0)
-    first, second = (metric.prepare_linear(table[image]) for image in images)
+    first, second = (metric.prepare(cases.srgb_codes(table[image])) for image in images)
     scores.append(metric.score(first, second))
     assert scores == pytest.approx([scores[0]] * 4, rel=2e-5)
 
@@ -169,7 +169,7 @@ def test_bands_are_let_go_and_made_again() -> None:
     features = [metric.prepare(image) for image in images]
     expected = [metric.score(other, features[0]) for other in features]
     full = metric.size(features[0])
-    store = LevelStore(full)
+    store = PyramidCache(full)
     kept = [store.prepare(image, 80.0) for image in images]
     assert [features.levels is None for features in kept] == [True] * 5 + [False]
     assert metric.size(kept[0]) < full / 5
@@ -179,9 +179,9 @@ def test_bands_are_let_go_and_made_again() -> None:
     assert metric.size(kept[0]) == full
 
 
-def test_the_store_forgets_pictures_that_are_gone() -> None:
+def test_the_cache_forgets_images_that_are_gone() -> None:
     image = cases.footage(64, 96, 1)[0]
-    store = LevelStore(1 << 30)
+    store = PyramidCache(1 << 30)
     for _ in range(5):
         store.prepare(image, 80.0)
     kept = store.prepare(image, 80.0)
@@ -214,9 +214,9 @@ def test_wrong_options(options: dict[str, object], message: str) -> None:
 
 def test_wrong_pictures() -> None:
     metric = Butteraugli()
-    with pytest.raises(ArgumentError, match=r"picture must have the shape \(3, height, width\), got \(2, 8, 8\)"):
+    with pytest.raises(ArgumentError, match=r"image must have the shape \(3, height, width\), got \(2, 8, 8\)"):
         metric.prepare(np.zeros((2, 8, 8), np.uint8))
-    with pytest.raises(ArgumentError, match="picture must hold uint8, uint16 or float32, got float64"):
+    with pytest.raises(ArgumentError, match="image must hold uint8, uint16 or float32, got float64"):
         metric.prepare(np.zeros((3, 8, 8), np.float64))  # type: ignore[arg-type]
     small, large = metric.prepare(cases.solid(8, 9, 1)), metric.prepare(cases.solid(8, 10, 1))
     with pytest.raises(ArgumentError, match=r"candidate must be as large as ref \(10x8\), got 9x8"):

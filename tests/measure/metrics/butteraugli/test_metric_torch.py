@@ -1,4 +1,4 @@
-"""Butteraugli on PyTorch: the scores of libjxl, and those of the version for the CPU."""
+"""Butteraugli on PyTorch: scores of libjxl, and those of the CPU version."""
 
 from itertools import product
 from math import inf
@@ -95,7 +95,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(ArgumentError, match="norm must be"):
         _metric("2")
     metric = _metric()
-    with pytest.raises(ArgumentError, match="picture must hold"):
+    with pytest.raises(ArgumentError, match="image must hold"):
         metric.prepare(np.zeros((3, 8, 8)))
     with pytest.raises(ArgumentError, match=r"candidate must be as large as ref \(10x8\), got 9x8"):
         metric.score(metric.prepare(cases.solid(8, 9, 1)), metric.prepare(cases.solid(8, 10, 1)))

@@ -1,4 +1,4 @@
-"""The pruned search of Butteraugli finds what comparing everything finds, bit for bit, and with less work."""
+"""The pruned search of Butteraugli returns the result of the full search, bit for bit, with less work."""
 
 from dataclasses import dataclass
 from math import inf
@@ -10,30 +10,31 @@ import vapoursynth as vs
 
 from tests.measure.metrics.butteraugli import cases
 from vs_align.io.array_types import UInt8Array
-from vs_align.measure.metrics.best_match_search import Slack, search
-from vs_align.measure.metrics.butteraugli import tiles as butteraugli_tiles
-from vs_align.measure.metrics.butteraugli.features import Features
+from vs_align.measure.metrics.best_match_search import find_best_match
+from vs_align.measure.metrics.butteraugli import comparison_kernels
 from vs_align.measure.metrics.butteraugli.metric import Butteraugli, Norm
-from vs_align.nodes.rgb import picture_of, rgb_of
+from vs_align.measure.metrics.butteraugli.psycho_image import PsychoImage
+from vs_align.measure.metrics.metric import ScoreTolerance
+from vs_align.nodes.rgb import rgb_array, rgb_of
 
 NORMS: tuple[Norm, ...] = ("max", "3")
 
 
 @dataclass(frozen=True)
 class _Sample:
-    prepared: Features
+    prepared: PsychoImage
     digest: bytes
 
-    def features(self) -> Features:
+    def features(self) -> PsychoImage:
         return self.prepared
 
 
 class _Counting(Butteraugli):
-    """Counts how many scores had to be looked at."""
+    """Counts how many scores had to be compared at."""
 
     asked = 0
 
-    def score(self, candidate: Features, ref: Features, limit: float = inf) -> float:
+    def score(self, candidate: PsychoImage, ref: PsychoImage, limit: float = inf) -> float:
         self.asked += 1
         return super().score(candidate, ref, limit)
 
@@ -49,20 +50,22 @@ def _samples(metric: Butteraugli, images: list[UInt8Array]) -> list[_Sample]:
     return [_Sample(metric.prepare(image), image.tobytes()) for image in images]
 
 
-def _equal_to_full(metric: Butteraugli, refs: list[UInt8Array], images: list[UInt8Array], slack: Slack) -> list[int]:
+def _equal_to_full(
+    metric: Butteraugli, refs: list[UInt8Array], images: list[UInt8Array], exact: ScoreTolerance
+) -> list[int]:
     """Search the window of every ref among all images, and compare with the full search; return the winners."""
     candidates, winners = dict(enumerate(_samples(metric, images))), []
     for n, ref in enumerate(_samples(metric, refs)):
         full = {k: metric.score(sample.prepared, ref.prepared) for k, sample in candidates.items()}
         best = min(full.values())
         for hint in (n, 0):
-            found = search(metric, ref, candidates, n, hint, slack)
+            found = find_best_match(metric, ref, candidates, n, hint, exact)
             assert full[found.winner] == best
             for k, score in found.scores.items():
-                if full[k] <= slack.limit(best):
+                if full[k] <= exact.limit(best):
                     assert score == full[k]
                 else:
-                    assert slack.limit(best) < score <= full[k]
+                    assert exact.limit(best) < score <= full[k]
         winners.append(found.winner)
     return winners
 
@@ -71,25 +74,25 @@ def _equal_to_full(metric: Butteraugli, refs: list[UInt8Array], images: list[UIn
 def test_moving_pictures(norm: Norm) -> None:
     refs = cases.footage(90, 130, 7)
     metric = _Counting(norm)
-    winners = _equal_to_full(metric, refs, [cases.compressed(image, 80) for image in refs], Slack())
+    winners = _equal_to_full(metric, refs, [cases.compressed(image, 80) for image in refs], ScoreTolerance())
     assert winners == list(range(7))
     # 49 pairs in full; two searches of each window then look at little more than the winners
     assert metric.asked <= 49 + 7 * 2 * 3
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("slack", [Slack(), Slack(0.04, 0.02)])
-def test_still_pictures(norm: Norm, slack: Slack) -> None:
+@pytest.mark.parametrize("exact", [ScoreTolerance(), ScoreTolerance(0.04, 0.02)])
+def test_still_pictures(norm: Norm, exact: ScoreTolerance) -> None:
     image = cases.footage(90, 130, 1)[0]
-    _equal_to_full(Butteraugli(norm), [image, *_still(image, 2)], _still(image, 9), slack)
+    _equal_to_full(Butteraugli(norm), [image, *_still(image, 2)], _still(image, 9), exact)
 
 
 @pytest.mark.parametrize("name", ["dog-fetch", "his-girl-friday", "tears-of-steel"])
 def test_real_footage(shared_clips: Path, name: str) -> None:
     clip = vs.core.bs.VideoSource(str(next(shared_clips.glob(f"{name}*"))), cachemode=0)
     clip = rgb_of(clip.resize.Bicubic(240, 180))[60:68]
-    refs = [np.asarray(picture_of(frame), np.uint8) for frame in clip.frames(close=True)]
-    winners = _equal_to_full(Butteraugli(), refs, [cases.compressed(image, 70) for image in refs], Slack())
+    refs = [np.asarray(rgb_array(frame), np.uint8) for frame in clip.frames(close=True)]
+    winners = _equal_to_full(Butteraugli(), refs, [cases.compressed(image, 70) for image in refs], ScoreTolerance())
     if name != "his-girl-friday":  # which hardly moves
         assert winners == list(range(8))
 
@@ -117,15 +120,15 @@ def test_the_order_of_tiles_does_not_matter(cubes: bool) -> None:
     metric = Butteraugli("3" if cubes else "max")
     first, second = (metric.prepare(image) for image in images)
     full, half = metric._levels(first, second)
-    count = -(-101 // butteraugli_tiles.ROWS) * -(-251 // butteraugli_tiles.COLUMNS)
+    count = -(-101 // comparison_kernels.ROWS) * -(-251 // comparison_kernels.COLUMNS)
     rng = np.random.default_rng(0)
     assert count == 12
     for _ in range(5):
         order, out = rng.permutation(count), np.full((101, 251), -1, np.float32)
-        norm, looked = butteraugli_tiles.compare(full, half, metric._weights, order, inf, first.crop, cubes, out)
-        assert looked == count
+        norm, compared = comparison_kernels.compare(full, half, metric._weights, order, inf, first.crop, cubes, out)
+        assert compared == count
         assert norm == metric.score(first, second)
-        np.testing.assert_array_equal(out, metric.distance_map(first, second))
+        np.testing.assert_array_equal(out, cases.distance_map(metric, first, second))
 
 
 def test_a_tile_is_enough_to_reject_a_picture_that_moved() -> None:
@@ -135,5 +138,7 @@ def test_a_tile_is_enough_to_reject_a_picture_that_moved() -> None:
     full, half = metric._levels(first, second)
     limit = metric.score(first, second) / 10
     nothing = np.empty((0, 0), np.float32)
-    _, looked = butteraugli_tiles.compare(full, half, metric._weights, np.arange(12), limit, first.crop, False, nothing)
-    assert looked == 1
+    _, compared = comparison_kernels.compare(
+        full, half, metric._weights, np.arange(12), limit, first.crop, False, nothing
+    )
+    assert compared == 1

@@ -1,4 +1,4 @@
-"""The search behind precision 1, on plain arrays."""
+"""The PlaneStats search on plain arrays."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,14 +6,14 @@ import pytest
 
 from vs_align.io.array_types import GenericArray
 from vs_align.measure.metrics.planestats import search as planestats
-from vs_align.measure.metrics.planestats.search import Pictures, PlaneStatsSearch
+from vs_align.measure.metrics.planestats.search import PlaneAddresses, PlaneStatsSearch
 
 Arrays = list[GenericArray]
 
 
-def pictures(arrays: Arrays) -> Pictures:
+def pictures(arrays: Arrays) -> PlaneAddresses:
     addresses = np.array([array.ctypes.data for array in arrays], np.uint64)
-    return Pictures(addresses, np.array([array.strides[0] // array.itemsize for array in arrays], np.int64))
+    return PlaneAddresses(addresses, np.array([array.strides[0] // array.itemsize for array in arrays], np.int64))
 
 
 def make_search(arrays: Arrays, threads: int = 1) -> PlaneStatsSearch:
@@ -32,7 +32,7 @@ def brute_force(refs: Arrays, candidates: Arrays, tr: int) -> tuple[list[int], l
     return winners, scores
 
 
-def call(search: PlaneStatsSearch, refs: Arrays, candidates: Arrays, tr: int) -> planestats.Best:
+def call(search: PlaneStatsSearch, refs: Arrays, candidates: Arrays, tr: int) -> planestats.BestMatches:
     n = np.arange(len(refs))
     return search.best(
         pictures(refs),
@@ -51,7 +51,7 @@ def call(search: PlaneStatsSearch, refs: Arrays, candidates: Arrays, tr: int) ->
 def test_both_ways_give_the_answer_of_the_full_search(
     bounded: bool, threads: int, dtype: npt.DTypeLike, contrast: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planestats._Pace, "choose", lambda self: bounded)
+    monkeypatch.setattr(planestats._AdaptiveStrategy, "use_bounds", lambda self: bounded)
     rng = np.random.default_rng(contrast)
     steps = np.cumsum(rng.integers(-3, 4, (24, 50, 67)), axis=0)
     refs: Arrays = [np.ascontiguousarray(128 + contrast * step // 12).astype(dtype) for step in steps]
@@ -72,7 +72,7 @@ def test_an_empty_window_has_no_winner() -> None:
 
 
 def test_sums_are_remembered_by_number_and_forgotten_in_turn() -> None:
-    store = planestats._SumStore(3, 1, 1, np.int32)
+    store = planestats._BlockSumCache(3, 1, 1, np.int32)
     slots, new = store.claim([7, 8, 7])
     assert new == [0, 1]
     assert slots[0] == slots[2] != slots[1]
@@ -84,28 +84,28 @@ def test_sums_are_remembered_by_number_and_forgotten_in_turn() -> None:
 
 def test_the_faster_way_is_found_and_kept() -> None:
     for fast in (True, False):
-        pace = planestats._Pace(11)
+        strategy = planestats._AdaptiveStrategy(11)
         chosen = []
         for _ in range(400):
-            chosen.append(pace.choose())
-            pace.report(0.1 if chosen[-1] is fast else 0.2)
+            chosen.append(strategy.use_bounds())
+            strategy.report(0.1 if chosen[-1] is fast else 0.2)
         assert chosen[:4] == [True] * 4
         assert sum(way is fast for way in chosen) > 380
 
 
 def test_a_change_of_the_material_is_noticed() -> None:
-    pace = planestats._Pace(11)
+    strategy = planestats._AdaptiveStrategy(11)
     for _ in range(200):
-        pace.report(0.1 if pace.choose() else 0.2)
+        strategy.report(0.1 if strategy.use_bounds() else 0.2)
     late = []
     for _ in range(400):
-        late.append(pace.choose())
-        pace.report(0.2 if late[-1] else 0.1)
+        late.append(strategy.use_bounds())
+        strategy.report(0.2 if late[-1] else 0.1)
     assert late.count(False) > 100
 
 
 def test_wide_windows_always_use_bounds() -> None:
-    pace = planestats._Pace(121)
+    strategy = planestats._AdaptiveStrategy(121)
     for _ in range(100):
-        assert pace.choose()
-        pace.report(1.0)
+        assert strategy.use_bounds()
+        strategy.report(1.0)

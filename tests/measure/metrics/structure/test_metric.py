@@ -1,4 +1,4 @@
-"""The metric "structure": its kernels against plain numpy, and what it thinks of candidates that are known."""
+"""Structure metric: kernels against plain numpy, and scores of known candidates."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +10,13 @@ from tests.footage import Shot
 from tests.measure.registration.scenes import centred, noisy, shifted, turned
 from vs_align.io.array_types import Float32Array, Float64Array
 from vs_align.measure.metrics.structure import kernels
-from vs_align.measure.metrics.structure.metric import Asked, Structure
-from vs_align.measure.registration.sequence.geometry import Geometry, neutral_geometry
+from vs_align.measure.metrics.structure.metric import Structure, WindowImages
+from vs_align.measure.registration.sequence.geometry import Geometry, identity_geometry
 
 SIZE = (130, 76)
 SHOT = Shot(5, SIZE, (0.7, 0.2))
 ALWAYS = range(10**6)
-NEUTRAL = [(neutral_geometry(SIZE), ALWAYS)]
+NEUTRAL = [(identity_geometry(SIZE), ALWAYS)]
 TONES: dict[str, Callable[[Float32Array], Float32Array]] = {
     "same": lambda x: x,
     "gamma": lambda x: x**2.2,
@@ -36,7 +36,7 @@ def curve_of(clip: Float32Array, ref: Float32Array) -> Float32Array:
 
 def toned(picture: Float32Array, curve: Float32Array) -> Float32Array:
     out = np.empty_like(picture)
-    kernels.toned(picture, curve, out)
+    kernels.apply_curve(picture, curve, out)
     return out
 
 
@@ -100,11 +100,11 @@ def test_differences_and_deviations(length: int) -> None:
     assert kernels.mean_deviation(first) == pytest.approx(np.abs(wide - wide.mean()).mean(), rel=1e-5, abs=1e-7)
 
 
-def asked_of(clip: Sequence[Float32Array], ref: Sequence[Float32Array], windows: Sequence[range]) -> Asked:
+def asked_of(clip: Sequence[Float32Array], ref: Sequence[Float32Array], windows: Sequence[range]) -> WindowImages:
     def giver(picture: Float32Array) -> Callable[[], Float32Array]:
         return lambda: picture
 
-    return Asked(
+    return WindowImages(
         {n: giver(p) for n, p in enumerate(ref)},
         {k: giver(p) for k, p in enumerate(clip)},
         dict(enumerate(windows)),
@@ -221,7 +221,7 @@ def test_each_candidate_is_read_once_while_it_is_remembered() -> None:
 
         return give
 
-    noted = Asked(asked.refs, {k: noting(k) for k in asked.candidates}, asked.windows, asked.wanted)
+    noted = WindowImages(asked.refs, {k: noting(k) for k in asked.candidates}, asked.windows, asked.wanted)
     scorer = Structure(100)
     for _ in range(2):
         scorer.scores(noted, NEUTRAL)

@@ -1,4 +1,4 @@
-"""TOPIQ scores as recorded, in the form that windows need."""
+"""TOPIQ: recorded scores, batches, devices and threads."""
 
 import logging
 import sys
@@ -103,7 +103,7 @@ def test_scores_are_those_of_pairs_whatever_the_limit(metric: topiq.Topiq) -> No
     assert len(set(alone)) == len(alone)
     assert metric.scores([], ref) == []
     assert metric.bound(candidates[0], ref) <= min(alone)
-    assert metric.tolerance == 1e-6
+    assert metric.rounding == 1e-6
 
 
 def test_batches_as_on_cuda(cfanet_weights: Path, metric: topiq.Topiq, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_threads_of_torch_stay_as_they_are(cfanet_weights: Path) -> None:
 def test_licence_is_said_once(
     cfanet_weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(topiq, "_noted", threading.Event())
+    monkeypatch.setattr(topiq, "_warned", threading.Event())
     with caplog.at_level(logging.WARNING, "vs_align"):
         topiq.Topiq(cfanet_weights)
         topiq.Topiq(cfanet_weights)

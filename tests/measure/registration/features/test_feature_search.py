@@ -1,4 +1,4 @@
-"""The search by features: known transforms come back to a fraction of a pixel, or with a reason why not."""
+"""Feature-based registration recovers known transforms to a fraction of a pixel, or gives a reason."""
 
 from functools import partial
 
@@ -7,15 +7,15 @@ import pytest
 
 from tests.measure.registration.scenes import Size, errors, noisy, pair, scene, shifted, turned, with_logo
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.images.field import neutral_matrix
 from vs_align.measure.registration.features.detector import Features, Matches
-from vs_align.measure.registration.features.feature_search import from_matches, wide
+from vs_align.measure.registration.features.feature_search import register_by_features, register_matches
 from vs_align.measure.registration.features.sift import SiftDetector
-from vs_align.measure.registration.validation import objection
+from vs_align.measure.registration.validation import rejection_reason
+from vs_align.placement.homography import resize_matrix
 
 SIZE = (320, 180)
 SIFT = SiftDetector()
-search = partial(wide, detector=SIFT)
+search = partial(register_by_features, detector=SIFT)
 
 
 def tilted(x: float, y: float) -> Float64Array:
@@ -108,7 +108,7 @@ def test_where_nothing_is_found_the_answer_is_neutral_with_a_reason(
     found = search(clip, ref)
     assert not found.found
     assert reason in found.reason and found.reason
-    assert np.array_equal(found.matrix, neutral_matrix((320, 180), (320, 180)))
+    assert np.array_equal(found.matrix, resize_matrix((320, 180), (320, 180)))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (1, 200), (16, 16), (33, 17)])
@@ -133,7 +133,7 @@ def test_matches_at_one_spot_are_not_believed() -> None:
     rng = np.random.default_rng(0)
     wrong = np.where(spot[:, None], matches.clip, rng.uniform(0, 180, matches.clip.shape))
     few = Matches(np.repeat(wrong, 2, axis=0), np.repeat(matches.ref, 2, axis=0), SIZE, SIZE, "sift")
-    found = from_matches(few, clip, ref)
+    found = register_matches(few, clip, ref)
     assert not found.found
     assert "close together" in found.reason or "too few" in found.reason
 
@@ -156,10 +156,10 @@ def test_matches_at_one_spot_are_not_believed() -> None:
     ],
 )
 def test_what_cannot_be_is_said(matrix: Float64Array, words: str) -> None:
-    said = objection(matrix, SIZE, SIZE)
+    said = rejection_reason(matrix, SIZE, SIZE)
     assert words in said and bool(words) == bool(said)
 
 
 def test_scale_counts_against_the_stretched_picture() -> None:
-    assert objection(neutral_matrix((3840, 2160), (320, 180)), (3840, 2160), (320, 180)) == ""
-    assert objection(neutral_matrix((720, 576), (1920, 1080)), (720, 576), (1920, 1080)) == ""
+    assert rejection_reason(resize_matrix((3840, 2160), (320, 180)), (3840, 2160), (320, 180)) == ""
+    assert rejection_reason(resize_matrix((720, 576), (1920, 1080)), (720, 576), (1920, 1080)) == ""

@@ -13,8 +13,8 @@ from tests.folders import SHARED
 from tests.measure.registration.scenes import errors, pair, scene, shifted, turned
 from vs_align.errors import AlignError
 from vs_align.io.array_types import Float64Array, UInt8Array
-from vs_align.measure.images.views import as_luma
-from vs_align.measure.registration.features.feature_search import wide
+from vs_align.measure.images.preprocessing import as_float32
+from vs_align.measure.registration.features.feature_search import register_by_features
 
 torch = pytest.importorskip("torch", reason="XFeat needs torch")
 pytest.importorskip("kornia", reason="XFeat needs kornia")
@@ -98,7 +98,7 @@ def test_the_golden_pair_is_registered(detector: "XFeatDetector", goldens: Path)
     golden = np.load(goldens / "xfeat_pair_360x480.npz")
     clip, ref = ((golden[side].astype(np.float32) / 255).mean(axis=2) for side in ("clip", "ref"))
     truth = np.linalg.inv(golden["known_homography"])
-    found = wide(clip, ref, detector=detector)
+    found = register_by_features(clip, ref, detector=detector)
     assert found.found and found.method.startswith("xfeat ")
     assert errors(found.matrix, truth / truth[2, 2], (480, 360), (480, 360)).mean() < 0.3
 
@@ -106,7 +106,7 @@ def test_the_golden_pair_is_registered(detector: "XFeatDetector", goldens: Path)
 @pytest.mark.parametrize("placement", [shifted(40, -20), turned(8, 0.8), turned(0, 1.3, 1.1)])
 def test_a_known_transform_comes_back(detector: "XFeatDetector", placement: Float64Array) -> None:
     clip, ref, truth = pair(1, placement)
-    found = wide(clip, ref, detector=detector)
+    found = register_by_features(clip, ref, detector=detector)
     assert found.found, found.reason
     assert errors(found.matrix, truth, SIZE, SIZE).mean() < 0.1
 
@@ -115,7 +115,7 @@ def test_points_lie_where_the_pixels_are(detector: "XFeatDetector") -> None:
     # What is no multiple of 32 is resized for the network: its points must come back without a bias.
     picture = scene(3)[:192, :320]
     plain = detector.detect(picture).points
-    enlarged = as_luma(cv2.resize(picture, (350, 220), interpolation=cv2.INTER_CUBIC))
+    enlarged = as_float32(cv2.resize(picture, (350, 220), interpolation=cv2.INTER_CUBIC))
     points = (detector.detect(enlarged).points + 0.5) * (np.array([320, 192]) / np.array([350, 220])) - 0.5
     offsets = plain[:, None] - points[None]
     distances = np.linalg.norm(offsets, axis=-1)

@@ -1,14 +1,13 @@
-"""Slow moves within a scene."""
+"""Pan-and-scan tracking within a scene."""
 
 import numpy as np
 import pytest
 
 from tests.measure.registration.placed_films import PlacedFilms, window
+from vs_align.api.video import NodeVideo
 from vs_align.io.array_types import Float64Array
-from vs_align.measure.fingerprints.extraction import node_fingerprints
-from vs_align.measure.registration.placement_search.estimator import Side
-from vs_align.measure.registration.placement_search.pan_tracking import scanned
-from vs_align.measure.registration.placement_search.subpixel import edges_of
+from vs_align.measure.registration.placement_search.pan_tracking import track_pans
+from vs_align.measure.registration.placement_search.subpixel import edges_in_clip
 from vs_align.placement.placement import Placement, Scene, Transform
 
 REF = (160, 90)
@@ -21,10 +20,10 @@ class _Moving(PlacedFilms):
 
 def _scanned(films: PlacedFilms, start: Float64Array) -> list[Scene]:
     nodes = films.clip(), films.ref()
-    clip, ref = (Side(node, node_fingerprints(node, "clip", None, None, "")) for node in nodes)
+    clip, ref = (NodeVideo(node, "clip") for node in nodes)
     transform = Transform(start.tolist(), films.clip_size, REF)
     pairs = [(n, n) for n in range(films.length)]
-    return scanned(clip, ref, pairs, [Scene(0, transform, 0.5)], lambda *_: None)
+    return track_pans(clip, ref, pairs, [Scene(0, transform, 0.5)], lambda *_: None)
 
 
 @pytest.mark.parametrize("pan", [(1.4, 0.6), (0.4, 0.2)])
@@ -35,7 +34,7 @@ def test_shift_and_zoom_are_followed(pan: tuple[float, float]) -> None:
     assert {each.method for each in scenes} == {"scan"}
     found = Placement(films.clip_size, REF, tuple(scenes))
     for n in range(40):
-        difference = np.subtract(edges_of(found.at(n).array, REF), edges_of(films.truth_at(n), REF))
+        difference = np.subtract(edges_in_clip(found.at(n).array, REF), edges_in_clip(films.truth_at(n), REF))
         assert np.abs(difference).max() < 0.5
 
 

@@ -1,37 +1,40 @@
-"""Places that are right to a fraction of a pixel, and as simple as can be."""
+"""Subpixel refinement, and selection of the simplest model."""
 
 import numpy as np
 import pytest
 
 from tests.measure.registration.placed_films import PlacedFilms, window
+from vs_align.api.video import NodeVideo
 from vs_align.measure.registration.placement_search.anchor_frames import (
-    NearPictures,
-    around,
-    near_pictures,
-    shared_boxes,
+    AnchorFrames,
+    frames_around,
+    overlap_boxes,
+    read_anchor_frames,
 )
 from vs_align.measure.registration.placement_search.subpixel import (
-    FinePlace,
-    confidence_of,
-    corner_difference,
-    edges_of,
-    fine_place,
-    placed_on,
+    RefinedPlacement,
+    edges_in_clip,
+    matrix_from_edges,
+    placement_confidence,
+    refine_placement,
 )
+from vs_align.placement.homography import corner_distance
 
 REF = (160, 90)
 
 
-def _near(films: PlacedFilms) -> NearPictures:
-    boxes = shared_boxes(films.truth_at(0), films.clip_size, REF)
-    anchors = [(n, around(n, 2, films.length)) for n in range(0, films.length, 2)]
-    return near_pictures(films.clip(), films.ref(), anchors, boxes, 640)
+def _near(films: PlacedFilms) -> AnchorFrames:
+    boxes = overlap_boxes(films.truth_at(0), films.clip_size, REF)
+    anchors = [(n, frames_around(n, 2, films.length)) for n in range(0, films.length, 2)]
+    return read_anchor_frames(NodeVideo(films.clip(), "clip"), NodeVideo(films.ref(), "ref"), anchors, boxes, 640)
 
 
 def test_edges_and_places_are_inverse() -> None:
     edges = (3.25, -4.5, 100.0, 77.0)
-    assert np.allclose(edges_of(placed_on(edges, REF), REF), edges)
-    assert corner_difference(placed_on(edges, REF), placed_on((3.25, -4.5, 103.0, 81.0), REF), REF) == pytest.approx(5)
+    assert np.allclose(edges_in_clip(matrix_from_edges(edges, REF), REF), edges)
+    assert corner_distance(
+        matrix_from_edges(edges, REF), matrix_from_edges((3.25, -4.5, 103.0, 81.0), REF), REF
+    ) == pytest.approx(5)
 
 
 @pytest.mark.parametrize(
@@ -41,29 +44,29 @@ def test_the_simplest_kind_is_found_from_some_pixels_away(scale: float, kind: st
     truth = window(corner, 30, REF, scale)
     films = PlacedFilms(truth, REF, length=12)
     start = window(corner + 3, 28, REF, scale * 1.02)
-    found = fine_place(_near(films), start, (films.clip_size, REF))
+    found = refine_placement(_near(films), start, (films.clip_size, REF))
     assert found.kind == kind
-    assert corner_difference(found.matrix, truth, REF) < (0.02 if corner % 1 else 1e-9)
+    assert corner_distance(found.matrix, truth, REF) < (0.02 if corner % 1 else 1e-9)
     assert found.agreement > 0.97
-    assert found.spread < 0.05
-    assert [int(k) for k in found.moments if k >= 0] == list(range(0, 12, 2))
+    assert found.split_half_error < 0.05
+    assert [int(k) for k in found.candidates if k >= 0] == list(range(0, 12, 2))
 
 
 def test_a_known_place_is_taken_as_it_is_only_where_it_is_right() -> None:
     truth = window(41, 30, REF)
     films = PlacedFilms(truth, REF, length=12)
     near = _near(films)
-    same = fine_place(near, truth, (films.clip_size, REF), [truth])
+    same = refine_placement(near, truth, (films.clip_size, REF), [truth])
     assert (same.kind, same.matrix is truth) == ("known", True)
     beside = window(42.5, 30, REF)
-    other = fine_place(near, beside, (films.clip_size, REF), [beside])
+    other = refine_placement(near, beside, (films.clip_size, REF), [beside])
     assert other.kind == "shift"
-    assert corner_difference(other.matrix, truth, REF) < 1e-9
+    assert corner_distance(other.matrix, truth, REF) < 1e-9
 
 
 def test_confidence_falls_with_agreement_and_spread() -> None:
-    assert (confidence_of(0.05), confidence_of(0.2), confidence_of(0.9)) == (0.0, 0.5, 1.0)
-    assert confidence_of(0.9, 1.0) == 0.5
+    assert (placement_confidence(0.05), placement_confidence(0.2), placement_confidence(0.9)) == (0.0, 0.5, 1.0)
+    assert placement_confidence(0.9, 1.0) == 0.5
     none = np.zeros(0, np.int64)
-    small, large = (FinePlace(np.eye(3), "shift", 0.9, covered, none, 0.0) for covered in (10, 100))
-    assert large.worth > small.worth > 0
+    small, large = (RefinedPlacement(np.eye(3), "shift", 0.9, covered, none, 0.0) for covered in (10, 100))
+    assert large.significance > small.significance > 0

@@ -1,4 +1,4 @@
-"""All the transforms of a stretch of video."""
+"""All transforms of a segment of video."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tests.footage import Shot
 from tests.measure.registration.scenes import centred, noisy, shifted, turned
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.registration.sequence.geometry import Geometry, geometries, neutral_geometry
+from vs_align.measure.registration.sequence.geometry import Geometry, find_geometries, identity_geometry
 
 SIZE = (160, 90)
 
@@ -34,14 +34,14 @@ def two_scenes(first: Float64Array, second: Float64Array) -> tuple[list[Float32A
 
 def test_a_scene_has_one_transform() -> None:
     clip, ref = two_scenes(FIRST, FIRST)
-    (found,) = geometries(clip, ref, WINDOWS)
+    (found,) = find_geometries(clip, ref, WINDOWS)
     assert corner_error(found.matrix, FIRST) < 0.1
     assert found.agreement > 0.9
 
 
 def test_pan_and_scan_has_one_for_each_scene() -> None:
     clip, ref = two_scenes(FIRST, SECOND)
-    found = geometries(clip, ref, WINDOWS)
+    found = find_geometries(clip, ref, WINDOWS)
     assert len(found) == 2
     assert corner_error(found[0].matrix, FIRST) < 0.1
     assert corner_error(found[1].matrix, SECOND) < 0.1
@@ -51,7 +51,7 @@ def test_pan_and_scan_has_one_for_each_scene() -> None:
 def test_moments_that_clip_lacks_are_no_scene_of_their_own() -> None:
     clip, ref = two_scenes(FIRST, FIRST)
     clip[14:20] = Shot(70, SIZE, (1, 0)).film(range(6))
-    (found,) = geometries(clip, ref, WINDOWS)
+    (found,) = find_geometries(clip, ref, WINDOWS)
     assert corner_error(found.matrix, FIRST) < 0.1
 
 
@@ -61,7 +61,7 @@ def test_borders_do_not_count() -> None:
         picture[:11] = picture[-13:] = 0.06
     for picture in ref:
         picture[:, :8] = 0
-    (found,) = geometries(clip, ref, WINDOWS)
+    (found,) = find_geometries(clip, ref, WINDOWS)
     assert corner_error(found.matrix, FIRST) < 0.15
     assert not found.clip_weight[:11].any() and not found.clip_weight[-13:].any()
     assert not found.ref_weight[:, :8].any()
@@ -77,7 +77,7 @@ def test_flat_stretches_have_none(which: str, value: float) -> None:
     flat = np.full((90, 160), value, np.float32)
     clip = clip if which == "ref" else [flat] * len(clip)
     ref = ref if which == "clip" else [flat] * len(ref)
-    assert geometries(clip, ref, WINDOWS) == []
+    assert find_geometries(clip, ref, WINDOWS) == []
 
 
 def test_a_geometry_shows_clip_as_it_lies_on_ref() -> None:
@@ -92,7 +92,7 @@ def test_a_geometry_shows_clip_as_it_lies_on_ref() -> None:
 
 
 def test_the_neutral_geometry_changes_nothing() -> None:
-    neutral, picture = neutral_geometry((7, 5)), np.random.default_rng(0).random((5, 7)).astype(np.float32)
+    neutral, picture = identity_geometry((7, 5)), np.random.default_rng(0).random((5, 7)).astype(np.float32)
     assert neutral.seen(picture) is picture
     assert neutral.common.tolist() == list(range(35))
 

@@ -1,4 +1,4 @@
-"""Where and when at once: known transforms and known offsets come back together, and nothing is made of nothing."""
+"""Joint registration recovers known transforms together with known time offsets, and rejects unrelated content."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ import pytest
 from tests.footage import Shot
 from tests.measure.registration.scenes import centred, noisy, shifted, turned, with_logo
 from vs_align.io.array_types import Float32Array, Float64Array
-from vs_align.measure.registration.sequence.joint_search import JointRegistration, joint
+from vs_align.measure.registration.sequence.joint_search import JointRegistration, register_jointly
 
 SIZE = (192, 108)
 # Candidate k shows moment k - 40, and windows are centred three frames off.
@@ -70,7 +70,7 @@ SLOW, STILL, FAST = (0.4, 0.1), (0.0, 0.0), (2.5, -0.7)
 )
 def test_a_transform_and_an_offset_come_back_together(move: str, pan: tuple[float, float]) -> None:
     shot, truth = Shot(3, SIZE, pan), about_centre(MOVES[move])
-    found = joint(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS)
+    found = register_jointly(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS)
     demand(found, truth)
     assert found.matched.agreement > 0.9
 
@@ -88,7 +88,7 @@ def test_a_frame_and_a_step_of_the_pan_are_not_mixed_up(
 ) -> None:
     """Both lead to a stable end: here the first search begins nearer to the wrong one."""
     shot, truth = Shot(seed, SIZE, pan), about_centre(move)
-    demand(joint(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS), truth)
+    demand(register_jointly(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS), truth)
 
 
 CHANGES: dict[str, Callable[[Float32Array, int], Float32Array]] = {
@@ -112,14 +112,14 @@ def test_versions_may_differ_in_more(change: str) -> None:
         ref = [noisy(p, 0.03, 1000 + i) for i, p in enumerate(ref)]
     if change == "logo on both":
         ref = [with_logo(p) for p in ref]
-    demand(joint(clip, ref, WINDOWS), truth)
+    demand(register_jointly(clip, ref, WINDOWS), truth)
 
 
 @pytest.mark.parametrize(("pan", "grain"), [((0.0, 0.0), 0.04), ((0.7, 0.2), 0.0), ((0.7, 0.2), 0.04)], ids=str)
 def test_no_transform_comes_back_as_exactly_none(pan: tuple[float, float], grain: float) -> None:
     shot = Shot(6, SIZE, pan)
     clip = [noisy(p, grain, i) for i, p in enumerate(shot.film(MOMENTS))]
-    found = joint(clip, [noisy(p, grain, 500 + i) for i, p in enumerate(shot.film(REFS))], WINDOWS)
+    found = register_jointly(clip, [noisy(p, grain, 500 + i) for i, p in enumerate(shot.film(REFS))], WINDOWS)
     assert np.array_equal(found.matrix, np.eye(3))
     demand(found, np.eye(3))
 
@@ -132,12 +132,12 @@ def test_areas_that_are_named_do_not_count() -> None:
     ref = [np.hstack([p[:, :112], panel]) for p in shot.film(REFS)]
     excluded = np.zeros((108, 192), np.bool_)
     excluded[:, 112:] = True
-    demand(joint(clip, ref, WINDOWS, excluded, excluded), truth, within=0.2)
+    demand(register_jointly(clip, ref, WINDOWS, excluded, excluded), truth, within=0.2)
 
 
 def test_a_crop_of_a_fifth_is_found_by_features() -> None:
     shot, truth = Shot(3, SIZE, (0.5, 0.1)), about_centre(turned(0, 1.25) @ shifted(5, -3))
-    demand(joint(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS), truth)
+    demand(register_jointly(shot.film(MOMENTS, truth), shot.film(REFS), WINDOWS), truth)
 
 
 @pytest.mark.parametrize("other", ["scene", "noise", "grey noise on black"])
@@ -150,7 +150,7 @@ def test_nothing_is_made_of_what_has_nothing_in_common(other: str) -> None:
         "grey noise on black": lambda: [rng.normal(0.02, 0.01, (108, 192)).astype(np.float32) for _ in MOMENTS],
     }
     clip = others[other]()
-    found = joint(clip, ref, WINDOWS)
+    found = register_jointly(clip, ref, WINDOWS)
     assert not found.found
     assert np.array_equal(found.matrix, np.eye(3))
     assert found.matched.agreement < 0.35
@@ -159,7 +159,7 @@ def test_nothing_is_made_of_what_has_nothing_in_common(other: str) -> None:
 @pytest.mark.parametrize(("value", "both"), [(0.0, True), (0.0, False), (0.5, True), (1.0, False)])
 def test_flat_pictures_tell_nothing(value: float, both: bool) -> None:
     flat = [np.full((108, 192), value, np.float32)] * len(MOMENTS)
-    found = joint(flat, flat[: len(REFS)] if both else Shot(3, SIZE).film(REFS), WINDOWS)
+    found = register_jointly(flat, flat[: len(REFS)] if both else Shot(3, SIZE).film(REFS), WINDOWS)
     assert not found.found
     assert np.array_equal(found.matrix, np.eye(3))
     assert np.isfinite(found.matched.agreements).all()
@@ -167,7 +167,7 @@ def test_flat_pictures_tell_nothing(value: float, both: bool) -> None:
 
 def test_one_frame_is_enough() -> None:
     shot, truth = Shot(4, SIZE), about_centre(MOVES["all"])
-    found = joint(shot.film([0], truth), shot.film([0]), [range(1)])
+    found = register_jointly(shot.film([0], truth), shot.film([0]), [range(1)])
     assert found.found and found.matched.candidates.tolist() == [0]
     assert corner_error(found.matrix, truth) < 0.1
 
@@ -175,7 +175,7 @@ def test_one_frame_is_enough() -> None:
 def test_frames_without_candidates_are_left_out() -> None:
     shot, truth = Shot(4, SIZE, (0.8, 0.0)), about_centre(MOVES["zoom"])
     windows = [range(0) if i % 3 == 0 else window for i, window in enumerate(WINDOWS)]
-    found = joint(shot.film(MOMENTS, truth), shot.film(REFS), windows)
+    found = register_jointly(shot.film(MOMENTS, truth), shot.film(REFS), windows)
     assert found.found
     expected = [-1 if i % 3 == 0 else int(n) + 40 for i, n in enumerate(REFS)]
     assert found.matched.candidates.tolist() == expected
@@ -186,7 +186,7 @@ def test_frames_without_candidates_are_left_out() -> None:
 @pytest.mark.parametrize("windows", [[], [range(0)] * 3], ids=["no refs", "empty windows"])
 def test_no_candidates_at_all(windows: list[range]) -> None:
     shot = Shot(4, SIZE)
-    found = joint(shot.film([0, 1]), shot.film(range(len(windows))), windows)
+    found = register_jointly(shot.film([0, 1]), shot.film(range(len(windows))), windows)
     assert not found.found
     assert found.matched.candidates.tolist() == [-1] * len(windows)
     assert np.array_equal(found.matrix, np.eye(3))
@@ -196,7 +196,7 @@ def test_no_candidates_at_all(windows: list[range]) -> None:
 def test_pictures_of_any_size(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     clip = [rng.random((size[1], size[0])).astype(np.float32) for _ in range(6)]
-    found = joint(clip, clip[2:4], [range(5), range(1, 6)])
+    found = register_jointly(clip, clip[2:4], [range(5), range(1, 6)])
     if min(size) < 16:
         assert not found.found
     else:

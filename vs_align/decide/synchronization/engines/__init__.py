@@ -1,1 +1,1 @@
-"""The alternative synchronization engines, each by its name in `registry.ENGINES`."""
+"""Alternative synchronization engines, chosen by name from `registry.ENGINES`; their matches are verified."""

@@ -1,4 +1,4 @@
-"""Kernels of dynamic time warping within a band, and of the distance of fingerprints."""
+"""Numba kernels of banded dynamic time warping and of the fingerprint distance."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ from numba import njit
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 _DIAGONAL, _DOWN, _RIGHT, _START = 0, 1, 2, 3
+"""Moves by which a cell is reached: (1, 1), (1, 0), (0, 1), or as the first of a path."""
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _ones(word: Any) -> Any:
-    """Number of bits that are set in a uint64."""
+def _bit_count(word: Any) -> Any:
+    """Number of set bits of a uint64."""
     x = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -21,20 +22,20 @@ def _ones(word: Any) -> Any:
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
 def distance(ref: Any, clip: Any, i: Any, j: Any, weights: Any) -> Any:
-    """Distance of two fingerprints, 0 to the sum of the weights.
+    """Weighted distance of two fingerprints: Hamming distance of the bits, squared Euclidean distance of the vectors.
 
     Args:
-        ref: (bits (n, words) of uint64, vectors (n, floats) of float32).
-        clip: Likewise.
+        ref: (bits (n, words) uint64, vectors (n, floats) float32).
+        clip: (bits (m, words) uint64, vectors (m, floats) float32).
         i: Row of ref.
         j: Row of clip.
-        weights: ((words,) of each bit of a word, (parts,) where each part of the vectors ends, (parts,) of its squared
-            Euclidean distance, which counts up to 1).
+        weights: ((words,) weight of a differing bit of each word, (parts,) where each part of the vectors ends,
+            (parts,) weight of the squared distance of each part, which is clipped at 1).
     """
     bits_a, bits_b = ref[0][i], clip[0][j]
     total = np.float32(0.0)
     for w in range(bits_a.size):
-        total += weights[0][w] * np.float32(_ones(bits_a[w] ^ bits_b[w]))
+        total += weights[0][w] * np.float32(_bit_count(bits_a[w] ^ bits_b[w]))
     a, b = ref[1][i], clip[1][j]
     begin = 0
     for p in range(weights[1].size):
@@ -56,23 +57,23 @@ def distances(ref: Any, clip: Any, first: Any, second: Any, weights: Any, out: A
 
 @njit(nogil=True, cache=True)
 def warp(ref: Any, clip: Any, weights: Any, low: Any, high: Any, offsets: Any, moves: Any, costs: Any) -> Any:
-    """Fill how the cheapest way reaches each cell of the band, and what the cell costs.
+    """Forward pass: fill the move by which the cheapest path reaches each cell of the band, and the cell's cost.
 
-    Ways go from any column of row 0 by (1, 1), (1, 0) and (0, 1) to any column of the last row; of equally cheap ones
-    the diagonal is taken.
+    Paths go from any column of row 0 by moves (1, 1), (1, 0) and (0, 1) to any column of the last row; of equally cheap
+    paths the one with the diagonal move wins.
 
     Args:
-        ref: See `distance`.
-        clip: Likewise.
-        weights: Likewise.
-        low: (n,) first column of each row, never falling.
-        high: (n,) one past the last, never falling.
-        offsets: (n,) where each row begins in `moves` and `costs`.
-        moves: (cells,) of uint8, filled.
-        costs: (cells,) of float32, filled.
+        ref: (bits, vectors), see `distance`.
+        clip: (bits, vectors), see `distance`.
+        weights: See `distance`.
+        low: (n,) int64, first column of each row, never falling.
+        high: (n,) int64, one past the last, never falling.
+        offsets: (n,) int64, where each row begins in `moves` and `costs`.
+        moves: (cells,) uint8, filled.
+        costs: (cells,) float32, filled.
 
     Returns:
-        The last column of the cheapest way.
+        Last column of the cheapest path.
     """
     widest = 0
     for i in range(low.size):
@@ -101,18 +102,16 @@ def warp(ref: Any, clip: Any, weights: Any, low: Any, high: Any, offsets: Any, m
 
 @njit(nogil=True, cache=True)
 def trace(last: Any, low: Any, offsets: Any, moves: Any, costs: Any, found: Any, scores: Any) -> None:
-    """Go back along the cheapest way and fill the cheapest cell of each row that it crosses.
-
-    Of equally cheap cells of a row the first is taken.
+    """Trace the cheapest path back and fill the cheapest cell of each row that it crosses, the first if equal.
 
     Args:
-        last: What `warp` returned.
-        low: See `warp`.
-        offsets: Likewise.
-        moves: Likewise.
-        costs: Likewise.
-        found: (n,) filled with columns.
-        scores: (n,) filled with their costs.
+        last: Last column of the path, see `warp`.
+        low: (n,) int64, first column of each row.
+        offsets: (n,) int64, where each row begins in `moves` and `costs`.
+        moves: (cells,) uint8, see `warp`.
+        costs: (cells,) float32, see `warp`.
+        found: (n,) int64, filled with columns.
+        scores: (n,) float64, filled with their costs.
     """
     i, j = low.size - 1, last
     scores[:] = np.inf

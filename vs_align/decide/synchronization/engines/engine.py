@@ -1,23 +1,21 @@
-"""What every engine is asked, and what it answers."""
+"""Engine interface: options, result, and progress of the parts of a run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from vs_align.io.array_types import Float64Array, Int64Array
-
-Progress = Callable[[float], None]
+from vs_align.io.progress import ShareProgress
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What a user may set; each engine looks at what concerns it.
+    """Options of the engines; each engine uses those that concern it.
 
     Args:
-        window: Frames to either side of the diagonal that dynamic time warping may stray, and frames that the tunnel
-            engines look ahead.
-        drift_interval: Frames after which `precise` measures whether the map has drifted.
+        window: Half width of the band of dynamic time warping around the diagonal, and number of frames that the
+            tunnel engines look ahead; frames.
+        drift_interval: Frames per drift measurement of `precise`.
         margin: Width of the band of `border`, in pixels of ref's full frames.
-        box: Where ref's picture lies on clip's: left, top, width and height as shares of clip's. None: on all of it.
+        box: Position of ref's image inside clip's: left, top, width and height as shares of clip's. None: all of it.
     """
 
     window: int = 100
@@ -31,28 +29,25 @@ class EngineMatch:
     """The clip frame of each ref frame.
 
     Args:
-        frames: (n,) clip frame of each ref frame, -1 where there is none; otherwise never falling.
-        confidences: (n,) 0 to 1, see `trust.confidences`; 0 where there is no frame.
-        scores: (n,) how much the two pictures differ by the engine's own measure, lower is better; infinity where
-            there is no frame.
+        frames: (n,) clip frame of each ref frame, -1 for none; otherwise never falling.
+        scores: (n,) dissimilarity of each pair by the engine's own measure, lower is better; infinity for none.
     """
 
     frames: Int64Array
-    confidences: Float64Array
     scores: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of the work, which reports its progress as that part of the whole.
+class ProgressPart:
+    """A part of the work, whose progress is reported as that part of the whole.
 
     Args:
-        report: Gets 0 to 1.
-        begin: Share of the whole that is done when this part begins.
-        end: Likewise when it ends.
+        report: Called with the progress of the whole, 0 to 1; None: not reported.
+        begin: Progress of the whole when this part begins.
+        end: Progress of the whole when it ends.
     """
 
-    report: Progress | None
+    report: ShareProgress | None
     begin: float = 0.0
     end: float = 1.0
 
@@ -61,7 +56,7 @@ class Stage:
         if self.report is not None:
             self.report(self.begin + (self.end - self.begin) * min(1.0, share))
 
-    def part(self, begin: float, end: float) -> "Stage":
+    def part(self, begin: float, end: float) -> "ProgressPart":
         """Return a part of this part, given as shares of it."""
         size = self.end - self.begin
-        return Stage(self.report, self.begin + size * begin, self.begin + size * end)
+        return ProgressPart(self.report, self.begin + size * begin, self.begin + size * end)

@@ -1,26 +1,27 @@
-"""The engine `fast`: fingerprints and one pass of dynamic time warping."""
+"""The engine `fast`: perceptual hashes and one pass of banded dynamic time warping."""
 
 from vs_align.decide.synchronization.engines.dtw import align, sakoe_chiba
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress, Stage
-from vs_align.decide.synchronization.engines.frame_views import sides
-from vs_align.decide.synchronization.engines.perceptual_hashes import hashed
-from vs_align.decide.synchronization.engines.trust import confidences
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, ProgressPart
+from vs_align.decide.synchronization.engines.frame_views import frame_views
+from vs_align.decide.synchronization.engines.perceptual_hashes import hash_pair
+from vs_align.io.progress import ShareProgress
 from vs_align.measure.fingerprints.fingerprint import Fingerprints
 
 
 def fast(
-    ref: Fingerprints, clip: Fingerprints, options: EngineOptions, progress: Progress | None = None
+    ref: Fingerprints, clip: Fingerprints, options: EngineOptions, progress: ShareProgress | None = None
 ) -> EngineMatch:
-    """Match by perceptual hashes and dynamic time warping; its path is the map.
+    """Match by perceptual hashes and dynamic time warping; the warping path is the map.
 
-    The path stays within `options.window` frames of the diagonal from the first frames of both to the last (H. Sakoe
-    and S. Chiba, Dynamic programming algorithm optimization for spoken word recognition, 1978), see `dtw.sakoe_chiba`.
-    What clip has before and after ref costs nothing. Scores are distances of fingerprints, see `hashes.hashed`. Frames
-    that differ too little for hashes may be mapped to their neighbours.
+    The path stays within `options.window` frames of the diagonal (H. Sakoe and S. Chiba, Dynamic programming algorithm
+    optimization for spoken word recognition, 1978), see `dtw.sakoe_chiba`. Frames of clip before and after ref cost
+    nothing. Scores are distances of hashes, see `perceptual_hashes.hash_pair`. Frames that differ too little for hashes
+    may be matched to their neighbors.
     """
-    stage = Stage(progress)
-    first, second = sides(ref, clip, options)
-    pair = hashed(first, second, 1, stage.part(0, 0.8))
+    whole = ProgressPart(progress)
+    first, second = frame_views(ref, clip, options)
+    pair = hash_pair(first, second, 1, whole.part(0, 0.9))
     within = sakoe_chiba(len(first), len(second), options.window)
     frames, scores = align(pair.ref, pair.clip, pair.weights, within)
-    return EngineMatch(frames, confidences(first, second, frames, stage.part(0.85, 1)), scores)
+    whole.done(1)
+    return EngineMatch(frames, scores)

@@ -1,4 +1,4 @@
-"""`Side`: the pictures of one clip, cut and sized so that they can be compared with those of the other."""
+"""`FrameView`: the thumbnails of one clip, cropped, resized, masked or reversed, so that two clips are comparable."""
 
 from dataclasses import dataclass, field
 
@@ -7,154 +7,161 @@ import numpy as np
 
 from vs_align.decide.synchronization.engines.engine import EngineOptions
 from vs_align.io.array_types import BoolArray, Int64Array, UInt8Array
-from vs_align.measure.fingerprints.fingerprint import COLOUR_HEIGHT, COLOUR_WIDTH, HEIGHT, WIDTH, Fingerprints
+from vs_align.measure.fingerprints.fingerprint import COLOR_HEIGHT, COLOR_WIDTH, HEIGHT, WIDTH, Fingerprints
 
-Box = tuple[float, float, float, float]
+ShareBox = tuple[float, float, float, float]
+"""Part of an image as shares of it: left, top, width and height."""
 
-# Frames read at a time, and how many such stretches are kept: some 20 MB a side.
-_STRETCH, _KEPT = 256, 16
+_BLOCK = 256
+"""Frames per cached block."""
+_CACHED_BLOCKS = 16
+"""Blocks kept per clip, about 20 MB."""
 _SMALLEST = 8
-# Levels above black that count as content, and frames that are looked at.
-_CONTENT_LEVELS, _CONTENT_FRAMES = 10, 40
-# The darkest that a picture in limited range gets.
+"""Least width and height of the compared images in pixels."""
+_CONTENT_LEVELS = 10
+"""Levels above black from which on a pixel is content."""
+_CONTENT_FRAMES = 40
+"""Frames by which the content mask is measured."""
 _BLACK = 16
+"""Black in limited range."""
 _EROSION = 2
-# Less content than this says nothing about where the picture is.
+"""Erosion of the content mask: one pixel on each side."""
 _LEAST_CONTENT = 0.02
+"""Share of content pixels below which the mask is not usable."""
 
 
 @dataclass(eq=False)
-class Side:
-    """One of two clips.
+class FrameView:
+    """The thumbnails of one clip as an engine compares them.
 
     Args:
-        prints: Its fingerprints.
-        size: Width and height at which pictures are compared.
-        crop: What is cut out of them first, as shares (left, top, width, height); None: nothing.
-        mask: (height, width), where pictures are compared; None: everywhere.
+        prints: Fingerprints of the clip.
+        size: Width and height of the images in pixels.
+        crop: Part of the thumbnails that is resized to `size`; None: all of them.
+        mask: (height, width), where images are compared; None: everywhere.
         backwards: Whether the last frame comes first.
-        tone: (256,) of uint8, what each level becomes in `rows` and `take`; None: what it is.
+        tone: (256,) uint8, tone curve applied by `rows` and `take`; None: none.
     """
 
     prints: Fingerprints
     size: tuple[int, int] = (WIDTH, HEIGHT)
-    crop: Box | None = None
+    crop: ShareBox | None = None
     mask: BoolArray | None = None
     backwards: bool = False
     tone: UInt8Array | None = None
-    _stretches: dict[int, UInt8Array] = field(default_factory=dict, repr=False)
+    _blocks: dict[int, UInt8Array] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.prints)
 
-    def reversed(self) -> "Side":
-        """Return the same with the last frame first."""
-        return Side(self.prints, self.size, self.crop, self.mask, not self.backwards, self.tone)
+    def reversed(self) -> "FrameView":
+        """Return the view with the last frame first."""
+        return FrameView(self.prints, self.size, self.crop, self.mask, not self.backwards, self.tone)
 
-    def masked(self, mask: BoolArray) -> "Side":
-        """Return the same, compared only where the mask is true."""
-        return Side(self.prints, self.size, self.crop, mask, self.backwards, self.tone)
+    def masked(self, mask: BoolArray) -> "FrameView":
+        """Return the view with another mask."""
+        return FrameView(self.prints, self.size, self.crop, mask, self.backwards, self.tone)
 
-    def toned(self, tone: UInt8Array) -> "Side":
-        """Return the same with other levels, (256,) of uint8."""
-        return Side(self.prints, self.size, self.crop, self.mask, self.backwards, tone)
+    def toned(self, tone: UInt8Array) -> "FrameView":
+        """Return the view with another tone curve, (256,) uint8."""
+        return FrameView(self.prints, self.size, self.crop, self.mask, self.backwards, tone)
 
-    def pictures(self, first: int, stop: int) -> UInt8Array:
-        """Return luma of frames first..stop-1, (k, height, width); the mask is not applied."""
+    def images(self, first: int, stop: int) -> UInt8Array:
+        """Return luma of frames first..stop-1, (k, height, width), without mask and tone curve."""
         count = len(self)
         if self.backwards:
-            return self._sized(self.prints.pictures(count - stop, count - first), self.size)[::-1]
-        return self._sized(self.prints.pictures(first, stop), self.size)
+            return self._resized(self.prints.thumbnails(count - stop, count - first), self.size)[::-1]
+        return self._resized(self.prints.thumbnails(first, stop), self.size)
 
-    def colours(self, first: int, stop: int) -> UInt8Array:
-        """Return U and V of frames first..stop-1, (k, 2, 9, 16), 128 where the mask is false."""
-        raw = self.prints.colours(first, stop)
-        flat = self._sized(raw.reshape(-1, COLOUR_HEIGHT, COLOUR_WIDTH), (COLOUR_WIDTH, COLOUR_HEIGHT))
-        out = flat.reshape(raw.shape)
+    def colors(self, first: int, stop: int) -> UInt8Array:
+        """Return U and V of frames first..stop-1, (k, 2, 9, 16), 128 outside the mask."""
+        raw = self.prints.colors(first, stop)
+        planes = self._resized(raw.reshape(-1, COLOR_HEIGHT, COLOR_WIDTH), (COLOR_WIDTH, COLOR_HEIGHT))
+        out = planes.reshape(raw.shape)
         if self.mask is not None:
-            share = cv2.resize(
-                self.mask.astype(np.float32), (COLOUR_WIDTH, COLOUR_HEIGHT), interpolation=cv2.INTER_AREA
-            )
+            share = cv2.resize(self.mask.astype(np.float32), (COLOR_WIDTH, COLOR_HEIGHT), interpolation=cv2.INTER_AREA)
             out = np.where(share > 0.5, out, np.uint8(128))
         return out
 
     def rows(self, first: int, stop: int) -> UInt8Array:
-        """Return the pixels that are compared of frames first..stop-1, (k, pixels)."""
-        pictures = self.pictures(first, stop)
-        out = pictures.reshape(len(pictures), -1) if self.mask is None else pictures[:, self.mask]
+        """Return the compared pixels of frames first..stop-1, (k, pixels)."""
+        images = self.images(first, stop)
+        out = images.reshape(len(images), -1) if self.mask is None else images[:, self.mask]
         return np.ascontiguousarray(out if self.tone is None else self.tone[out])
 
     def take(self, frames: Int64Array) -> UInt8Array:
-        """Return the pixels that are compared of some frames, (k, pixels). Cheap where frames are near one another."""
-        blocks = frames // _STRETCH
+        """Return the compared pixels of some frames, (k, pixels); cheap if the frames are near each other."""
+        blocks = frames // _BLOCK
         out: UInt8Array | None = None
         for block in np.unique(blocks):
-            rows = self._stretch(int(block))
+            rows = self._block(int(block))
             if out is None:
                 out = np.empty((len(frames), rows.shape[1]), np.uint8)
             chosen = blocks == block
-            out[chosen] = rows[frames[chosen] - block * _STRETCH]
+            out[chosen] = rows[frames[chosen] - block * _BLOCK]
         return out if out is not None else np.empty((0, self.rows(0, 1).shape[1]), np.uint8)
 
-    def _stretch(self, block: int) -> UInt8Array:
-        if block not in self._stretches:
-            while len(self._stretches) >= _KEPT:
-                del self._stretches[next(iter(self._stretches))]
-            first = block * _STRETCH
-            self._stretches[block] = self.rows(first, min(len(self), first + _STRETCH))
-        return self._stretches[block]
+    def _block(self, block: int) -> UInt8Array:
+        """Rows of a block of frames, cached."""
+        if block not in self._blocks:
+            while len(self._blocks) >= _CACHED_BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
+            first = block * _BLOCK
+            self._blocks[block] = self.rows(first, min(len(self), first + _BLOCK))
+        return self._blocks[block]
 
-    def _sized(self, pictures: UInt8Array, size: tuple[int, int]) -> UInt8Array:
-        height, width = pictures.shape[1:]
+    def _resized(self, images: UInt8Array, size: tuple[int, int]) -> UInt8Array:
+        """Crop and resize images."""
+        height, width = images.shape[1:]
         if self.crop is None and size == (width, height):
-            return pictures
+            return images
         left, top, share_x, share_y = self.crop or (0.0, 0.0, 1.0, 1.0)
-        out = np.empty((len(pictures), size[1], size[0]), np.uint8)
+        out = np.empty((len(images), size[1], size[0]), np.uint8)
         if self.crop is None:
-            for i, picture in enumerate(pictures):
-                out[i] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            for i, image in enumerate(images):
+                out[i] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
             return out
         step_x, step_y = share_x * width / size[0], share_y * height / size[1]
-        # centres of pixels lie half a pixel inside
+        # centers of pixels lie half a pixel inside
         matrix = np.array([[step_x, 0, left * width + step_x / 2 - 0.5], [0, step_y, top * height + step_y / 2 - 0.5]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        for i, picture in enumerate(pictures):
-            out[i] = cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        for i, image in enumerate(images):
+            out[i] = cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return out
 
 
-def sides(ref: Fingerprints, clip: Fingerprints, options: EngineOptions) -> tuple[Side, Side]:
-    """Return ref and clip at one size, clip cut to the place where ref lies on it.
+def frame_views(ref: Fingerprints, clip: Fingerprints, options: EngineOptions) -> tuple[FrameView, FrameView]:
+    """Return ref and clip at one size, clip cropped to the position of ref's image (`options.box`).
 
-    Where that place is small, ref is made as small: enlarging clip would not give it the detail that ref has.
+    If ref's image is small inside clip's, ref is reduced to that size: enlarging clip would not add detail.
     """
     box = options.box
     if box is None:
-        return Side(ref), Side(clip)
+        return FrameView(ref), FrameView(clip)
     size = (
         min(WIDTH, max(_SMALLEST, round(box[2] * WIDTH))),
         min(HEIGHT, max(_SMALLEST, round(box[3] * HEIGHT))),
     )
-    return Side(ref, size), Side(clip, size, box)
+    return FrameView(ref, size), FrameView(clip, size, box)
 
 
-def content_mask(side: Side) -> BoolArray:
-    """Return where a clip has picture, (height, width).
+def content_mask(view: FrameView) -> BoolArray:
+    """Return where a clip has content, (height, width).
 
-    A pixel counts that is more than 10 levels above black in most of some frames spread over the clip; what counts is
-    then eroded by a pixel on each side (an erosion of 2). Without enough of it the mask is true everywhere.
+    A pixel is content if it is more than 10 levels above black in most of some frames spread over the clip; the mask is
+    eroded by a pixel on each side. With hardly any content the mask is true everywhere.
     """
-    count = len(side)
+    count = len(view)
     frames = np.unique(np.linspace(0, count - 1, min(count, _CONTENT_FRAMES)).round().astype(np.int64))
-    pictures = np.concatenate([side.pictures(int(n), int(n) + 1) for n in frames])
-    # leaders and fades to black have no picture anywhere
-    lit = pictures.max(axis=(1, 2)) > _BLACK + 2 * _CONTENT_LEVELS
+    images = np.concatenate([view.images(int(n), int(n) + 1) for n in frames])
+    # leaders and fades to black have no content anywhere
+    lit = images.max(axis=(1, 2)) > _BLACK + 2 * _CONTENT_LEVELS
     if not lit.any():
-        return np.ones(pictures.shape[1:], np.bool_)
-    pictures = pictures[lit]
-    black = min(_BLACK, int(np.quantile(pictures, 0.01)))
-    share = (pictures > black + _CONTENT_LEVELS).mean(axis=0)
+        return np.ones(images.shape[1:], np.bool_)
+    images = images[lit]
+    black = min(_BLACK, int(np.quantile(images, 0.01)))
+    share = (images > black + _CONTENT_LEVELS).mean(axis=0)
     kernel = np.ones((_EROSION + 1, _EROSION + 1), np.uint8)
     mask = cv2.erode((share > 0.5).astype(np.uint8), kernel).astype(np.bool_)
     if mask.mean() < _LEAST_CONTENT:
@@ -162,15 +169,15 @@ def content_mask(side: Side) -> BoolArray:
     return mask
 
 
-def border_mask(side: Side, margin: int) -> BoolArray:
-    """Return a band along the edges of the picture, (height, width).
+def border_mask(view: FrameView, margin: int) -> BoolArray:
+    """Return a band along the edges of the image, (height, width).
 
     Args:
-        side: Ref.
-        margin: Width of the band in pixels of its full frames; at least one pixel of the small pictures is taken.
+        view: Ref.
+        margin: Width of the band in pixels of the full frames; the band is at least one thumbnail pixel wide.
     """
-    width, height = side.size
-    full_width, full_height = side.prints.size
+    width, height = view.size
+    full_width, full_height = view.prints.size
     across = max(1, round(margin * width / full_width))
     down = max(1, round(margin * height / full_height))
     mask = np.ones((height, width), np.bool_)

@@ -1,14 +1,18 @@
-"""Kernels of the engines: differences, likeness and structural similarity of rows of pixels."""
+"""Numba kernels of the engines: mean absolute difference, sliding-window search, and structural similarity (SSIM)."""
 
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
-# Side and stride of the windows of `ssim`, and the constants of Wang et al. for 255 levels.
-_SIDE, _STRIDE = 8, 4
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_SIDE = 8
+"""Side of the windows of `ssim` in pixels."""
+_STRIDE = 4
+"""Distance of the windows of `ssim` in pixels."""
+_C1 = (0.01 * 255) ** 2
+"""Constant C1 of Wang et al. 2004 for 255 levels."""
+_C2 = (0.03 * 255) ** 2
+"""Constant C2 of Wang et al. 2004 for 255 levels."""
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -21,29 +25,32 @@ def _difference(a: Any, b: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def differences(a: Any, b: Any, first: Any, second: Any, out: Any) -> None:
-    """Fill the mean absolute difference of rows a[first[i]] and b[second[i]]."""
+def mean_differences(a: Any, b: Any, first: Any, second: Any, out: Any) -> None:
+    """Fill the mean absolute difference of rows a[first[i]] and b[second[i]] of uint8."""
     for i in range(first.size):
         out[i] = _difference(a[first[i]], b[second[i]])
 
 
 @njit(nogil=True, cache=True)
-def walk(ref: Any, clip: Any, begin: Any, count: Any, window: Any, step: Any, close: Any, state: Any, out: Any) -> Any:
-    """Find the frame of a sliding window for each ref frame in turn.
+def sliding_window_search(
+    ref: Any, clip: Any, begin: Any, count: Any, window: Any, step: Any, close: Any, state: Any, out: Any
+) -> Any:
+    """Match each ref frame in turn with the best clip frame of a window that begins at the last match.
 
     Args:
-        ref: (k, pixels).
-        clip: (l, pixels), from clip frame `begin` on.
-        begin: See there.
-        count: Frames that clip has in all.
-        window: Frames to look at from the last match on.
-        step: Frames of clip that a ref frame lasts.
-        close: Two numbers: a score this many times the lowest, plus this much, may be as good but for noise.
-        state: [last match, where it should go on, whether there was a match]; read and changed.
+        ref: (k, pixels) uint8.
+        clip: (l, pixels) uint8, from clip frame `begin` on.
+        begin: First clip frame of `clip`.
+        count: Frames of the whole clip.
+        window: Frames searched from the last match on.
+        step: Duration of a ref frame in clip frames.
+        close: Two numbers: a score up to close[0] times the lowest plus close[1] may be equal to it but for noise; the
+            frame that continues the motion is preferred then.
+        state: [last match, where it is expected to continue, 1 if there was a match]; updated.
         out: Three arrays (k,), filled with clip frames, their differences, and the mean difference over the window.
 
     Returns:
-        How many ref frames were done before clip ran out of frames.
+        Number of ref frames matched before `clip` ran out of frames.
     """
     line = np.empty(window, np.float64)
     for i in range(len(ref)):
@@ -73,7 +80,7 @@ def walk(ref: Any, clip: Any, begin: Any, count: Any, window: Any, step: Any, cl
 
 @njit(nogil=True, cache=True)
 def ssim(a: Any, b: Any) -> Any:
-    """Mean structural similarity of two pictures (height, width) of uint8, -1 to 1, in windows of 8 by 8 pixels.
+    """Mean structural similarity of two images (height, width) of uint8, -1 to 1, in windows of 8 by 8 pixels.
 
     Z. Wang et al., Image quality assessment: from error visibility to structural similarity, 2004.
     """
@@ -99,32 +106,3 @@ def ssim(a: Any, b: Any) -> Any:
             total += light * (2 * both + _C2) / (var_a + var_b + _C2)
             windows += 1
     return total / windows
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST)
-def likeness(a: Any, b: Any, first: Any, second: Any, floor: Any, out: Any) -> None:
-    """Fill the correlation of rows a[first[i]] and b[second[i]] of uint8, -1 to 1.
-
-    Args:
-        a: (k, pixels).
-        b: (l, pixels).
-        first: (n,) rows of a.
-        second: (n,) rows of b.
-        floor: Variance in levels squared that noise has by itself; it keeps flat pictures from being alike by chance.
-        out: (n,).
-    """
-    size = a.shape[1]
-    nothing: Any = 0
-    for i in range(first.size):
-        p, q = a[first[i]], b[second[i]]
-        sum_p, sum_q, sum_pp, sum_qq, sum_pq = nothing, nothing, nothing, nothing, nothing
-        for x in range(size):
-            u, v = np.int32(p[x]), np.int32(q[x])
-            sum_p += u
-            sum_q += v
-            sum_pp += u * u
-            sum_qq += v * v
-            sum_pq += u * v
-        mean_p, mean_q = sum_p / size, sum_q / size
-        var_p, var_q = sum_pp / size - mean_p * mean_p + floor, sum_qq / size - mean_q * mean_q + floor
-        out[i] = (sum_pq / size - mean_p * mean_q) / np.sqrt(var_p * var_q)

@@ -1,23 +1,21 @@
-"""Choosing, of matches some of which are wrong, those that are in order."""
+"""Monotone subsets and merges of matches, by dynamic programming."""
 
 import numpy as np
 
 from vs_align.io.array_types import BoolArray, Float64Array, Int64Array
 
 
-def in_order(places: Int64Array, worth: Float64Array) -> Int64Array:
-    """Return which of some matches to keep: the set of the highest worth whose places never fall.
-
-    The heaviest non-decreasing subsequence, by dynamic programming.
+def heaviest_monotone_subset(positions: Int64Array, weights: Float64Array) -> Int64Array:
+    """Return the indices of the heaviest non-decreasing subsequence.
 
     Args:
-        places: (k,) clip frames of ref frames in order.
-        worth: (k,) above 0.
+        positions: (k,) clip frames of matches in the order of ref.
+        weights: (k,) above 0.
     """
-    count = len(places)
-    total, before = worth.astype(np.float64).copy(), np.full(count, -1)
+    count = len(positions)
+    total, before = weights.astype(np.float64).copy(), np.full(count, -1)
     for i in range(1, count):
-        earlier = np.flatnonzero(places[:i] <= places[i])
+        earlier = np.flatnonzero(positions[:i] <= positions[i])
         if earlier.size:
             best = earlier[np.argmax(total[earlier])]
             total[i] += total[best]
@@ -30,24 +28,27 @@ def in_order(places: Int64Array, worth: Float64Array) -> Int64Array:
     return np.array(kept[::-1], np.int64)
 
 
-def merged(ahead: Int64Array, back: Int64Array, ahead_costs: Float64Array, back_costs: Float64Array) -> BoolArray:
-    """Return (n,) where the forward pass is followed, so that places never fall and the sum of costs is the least.
+def merge_passes(ahead: Int64Array, back: Int64Array, ahead_costs: Float64Array, back_costs: Float64Array) -> BoolArray:
+    """Choose at each frame between a forward and a backward pass, so that the map is monotone and the cost minimal.
 
     Args:
-        ahead: (n,) places of the forward pass, never falling.
-        back: (n,) those of the backward pass, likewise.
-        ahead_costs: (n,).
-        back_costs: (n,).
+        ahead: (n,) clip frames of the forward pass, never falling.
+        back: (n,) clip frames of the backward pass, never falling.
+        ahead_costs: (n,) costs of the forward pass.
+        back_costs: (n,) costs of the backward pass.
+
+    Returns:
+        (n,) whether the forward pass is chosen.
     """
     count = len(ahead)
     totals = np.array([ahead_costs[0], back_costs[0]])
     came = np.zeros((count, 2), np.int64)
-    places, costs = np.stack([ahead, back]), np.stack([ahead_costs, back_costs])
+    positions, costs = np.stack([ahead, back]), np.stack([ahead_costs, back_costs])
     for n in range(1, count):
         new = np.empty(2)
         for to in (0, 1):
-            # changing over is allowed where time does not run backward; of equal ways the steady one is kept
-            change = totals[1 - to] if places[1 - to, n - 1] <= places[to, n] else np.inf
+            # a change of passes must not go back in time; at equal cost there is no change
+            change = totals[1 - to] if positions[1 - to, n - 1] <= positions[to, n] else np.inf
             came[n, to] = 1 - to if change < totals[to] else to
             new[to] = min(change, totals[to]) + costs[to, n]
         totals = new

@@ -1,33 +1,44 @@
-"""What the frames themselves say of an engine's matches: how sure each is, and which are wrong."""
+"""Verification of an engine's matches by comparison with the frames beside them: confidences and contradictions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from vs_align.decide.synchronization.best_path import evidence, path_of
-from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions, Progress
-from vs_align.decide.synchronization.engines.frame_views import border_mask, content_mask, sides
-from vs_align.decide.synchronization.film_match import FilmMatch, line_confidence, worth
-from vs_align.decide.synchronization.search_bands import Bands
-from vs_align.decide.synchronization.segmentation import FrameMap, lines_of
-from vs_align.decide.synchronization.similarity import differences
+from vs_align.decide.synchronization.best_path import neighbor_cost, path_through
+from vs_align.decide.synchronization.candidate_ranges import CandidateRanges
+from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions
+from vs_align.decide.synchronization.engines.frame_views import border_mask, content_mask, frame_views
+from vs_align.decide.synchronization.segmentation import FrameMap, linear_runs
+from vs_align.decide.synchronization.similarity import dissimilarities
+from vs_align.decide.synchronization.sync_result import SyncResult, run_confidence, similarity_weight
 from vs_align.decide.synchronization.video_matching import placed_by_map
 from vs_align.io.array_types import BoolArray, Float32Array, Float64Array, Int64Array
+from vs_align.io.progress import ShareProgress
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH, Fingerprints
-from vs_align.measure.registration.sequence.geometry import Geometry, neutral_geometry
+from vs_align.measure.registration.sequence.geometry import Geometry, identity_geometry
 
-# Frames beside a match that are tried in its place.
-_BESIDE = (1, 2, 3, 4, 6, 8)
-_REACH = max(_BESIDE)
-# Frames to either side, on the same line, that have a say in whether a match is contradicted, and in how alike it is.
-_AROUND, _NEAR = 12, 3
-# So much, as a negative logarithm of probabilities, must another frame be better to contradict a match; a single frame
-# can say so much at most.
-_CONTRADICTS, _MOST = 3.0, 6.0
-# Frames that correlate by less show different things.
-_DIFFER = 0.25
+
+@dataclass(frozen=True, slots=True)
+class _Tuning:
+    """Constants of the comparison. Frames unless said otherwise."""
+
+    offsets: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
+    """Distances, in both directions, of the frames that a match is compared with."""
+    vote_reach: int = 12
+    """Matches to either side on the same run whose costs are summed to decide whether a match is contradicted."""
+    median_reach: int = 3
+    """Matches to either side over which the median of the dissimilarity is taken."""
+    contradicting: float = 3.0
+    """Log-likelihood ratio by which other frames must fit better to contradict a match."""
+    most_per_frame: float = 6.0
+    """Limit of the log-likelihood ratio that one frame contributes."""
+    different_correlation: float = 0.25
+    """Correlation below which a pair shows different things."""
+
+
+_TUNING = _Tuning()
 
 
 def verified(
@@ -37,81 +48,85 @@ def verified(
     options: EngineOptions,
     rates: Sequence[float],
     engine: str = "",
-    progress: Progress | None = None,
-) -> FilmMatch:
+    progress: ShareProgress | None = None,
+) -> SyncResult:
     """Compare each match of an engine with the frames beside it.
 
-    Both films are laid on each other as the engine `auto` does it, and the local contrast of each pair is correlated,
-    so that confidences of all engines mean the same. A match is sure if the frames of its straight run are alike and
-    those up to 8 frames beside are not. It is contradicted if the two differ, or if the frames at another distance fit
-    better over the neighbourhood.
+    Clip is placed on ref, and the local contrast of each pair is correlated, as for the engine `auto`, so that
+    confidences of all engines are comparable. A match is sure if the frames of its linear run are similar and those up
+    to 8 frames beside are not. It is contradicted if the two differ, or if the frames at another offset fit better over
+    its neighborhood.
 
     Args:
-        answer: What the engine says.
-        clip: The film with the candidates.
-        ref: The other one.
-        options: What the engine was asked.
-        rates: Clip frames per ref frame that are likely.
-        engine: Its name: those that look at a part of the frame are judged by that part.
-        progress: Gets 0 to 1.
+        answer: Result of the engine.
+        clip: The video with the candidates.
+        ref: The other video.
+        options: Options of the engine.
+        rates: Likely clip frames per ref frame.
+        engine: Name of the engine: engines that compare a part of the frame are verified by that part.
+        progress: Called with 0 to 1.
 
     Returns:
-        A match whose map is the engine's, with correlations as scores.
+        A result whose map is the engine's, with dissimilarities as scores.
     """
     frames = answer.frames
     shown = frames >= 0
     none = np.zeros(len(frames))
     found = FrameMap(frames, frames, frames)
     if not shown.any():
-        return FilmMatch(found, (), none, np.full(len(frames), np.nan), none > 0)
-    lines = tuple(lines_of(found, rates))
-    bands = Bands(
-        np.where(shown, np.maximum(frames - _REACH, 0), -1)[:, None],
-        np.where(shown, np.minimum(frames + _REACH, len(clip) - 1), -1)[:, None],
+        return SyncResult(found, (), none, np.full(len(frames), np.nan), none > 0)
+    runs = tuple(linear_runs(found, rates))
+    reach = max(_TUNING.offsets)
+    candidates = CandidateRanges(
+        np.where(shown, np.maximum(frames - reach, 0), -1)[:, None],
+        np.where(shown, np.minimum(frames + reach, len(clip) - 1), -1)[:, None],
     )
     geometries = _geometries(frames, clip, ref, options, engine)
-    unlike = differences(clip, ref, bands, geometries, _told(progress, len(ref)))
-    path = path_of(bands, unlike, frames)
-    prices = np.stack([_prices(evidence(bands, unlike, path, side * n)) for n in _BESIDE for side in (-1, 1)])
+    differences = dissimilarities(clip, ref, candidates, geometries, _rising(progress, len(ref)))
+    path = path_through(candidates, differences, frames)
+    costs = np.stack([
+        _clipped(neighbor_cost(candidates, differences, path, side * n)) for n in _TUNING.offsets for side in (-1, 1)
+    ])  # fmt: skip
     scores = path.differences.astype(np.float64)
     confidences, contradicted = none.copy(), none > 0
-    for line in lines:
-        part = slice(line.first, line.last + 1)
-        on_line = shown[part]
-        confidences[part], contradicted[part] = _judged(scores[part], prices[:, part], on_line)
+    for run in runs:
+        part = slice(run.first, run.last + 1)
+        confidences[part], contradicted[part] = _judged(scores[part], costs[:, part], shown[part])
     flat = scores < 0
-    return FilmMatch(
-        found, lines, np.where(contradicted | ~shown, 0, confidences), np.where(flat, np.nan, scores), contradicted
+    return SyncResult(
+        found, runs, np.where(contradicted | ~shown, 0, confidences), np.where(flat, np.nan, scores), contradicted
     )
 
 
-def _judged(scores: Float64Array, prices: Float64Array, shown: BoolArray) -> tuple[Float64Array, BoolArray]:
-    """Confidences of the matches on a line, and which of them are wrong."""
+def _judged(scores: Float64Array, costs: Float64Array, shown: BoolArray) -> tuple[Float64Array, BoolArray]:
+    """Confidences of the matches on a run, and which of them are contradicted."""
     seen = np.where(shown & (scores >= 0), scores, np.nan)
     local = _local_medians(seen)
-    differ = np.nan_to_num(local, nan=0.0) > 1 - _DIFFER
-    sums = np.concatenate([np.zeros((len(prices), 1)), np.cumsum(prices, axis=1)], axis=1)
-    count = prices.shape[1]
-    first = np.maximum(np.arange(count) - _AROUND, 0)
-    stop = np.minimum(np.arange(count) + _AROUND + 1, count)
+    differ = np.nan_to_num(local, nan=0.0) > 1 - _TUNING.different_correlation
+    sums = np.concatenate([np.zeros((len(costs), 1)), np.cumsum(costs, axis=1)], axis=1)
+    count = costs.shape[1]
+    first = np.maximum(np.arange(count) - _TUNING.vote_reach, 0)
+    stop = np.minimum(np.arange(count) + _TUNING.vote_reach + 1, count)
     around = (sums[:, stop] - sums[:, first]).min(axis=0)
-    contradicted = shown & (differ | (around < -_CONTRADICTS))
+    contradicted = shown & (differ | (around < -_TUNING.contradicting))
     usual = np.nanmean(seen) if np.isfinite(seen).any() else np.nan
     if np.isnan(usual):
         return np.zeros(count), contradicted
-    total = float(prices.sum(axis=1).min())
-    sure = line_confidence(usual, total)
-    return np.minimum(sure, np.where(np.isnan(local), sure, worth(local))), contradicted
+    total = float(costs.sum(axis=1).min())
+    sure = run_confidence(usual, total)
+    return np.minimum(sure, np.where(np.isnan(local), sure, similarity_weight(local))), contradicted
 
 
-def _prices(beside: Float32Array) -> Float64Array:
-    """What the frames at one distance say against themselves, a single one not too much."""
-    return np.clip(beside.astype(np.float64), -_MOST, _MOST)
+def _clipped(costs: Float32Array) -> Float64Array:
+    """Costs of the frames at one offset, limited per frame."""
+    return np.clip(costs.astype(np.float64), -_TUNING.most_per_frame, _TUNING.most_per_frame)
 
 
 def _local_medians(values: Float64Array) -> Float64Array:
-    padded = np.pad(values, _NEAR, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEAR + 1)
+    """Running median that ignores NaN."""
+    reach = _TUNING.median_reach
+    padded = np.pad(values, reach, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     out = np.full(len(values), np.nan)
     known = np.isfinite(windows).any(axis=1)
     out[known] = np.nanmedian(windows[known], axis=1)
@@ -121,10 +136,10 @@ def _local_medians(values: Float64Array) -> Float64Array:
 def _geometries(
     frames: Int64Array, clip: Fingerprints, ref: Fingerprints, options: EngineOptions, engine: str
 ) -> list[Geometry]:
-    """How clip lies on ref, by the map or as the engine was told; only what the engine looks at counts."""
+    """Placements of clip on ref, by the map or by the options, weighted by the pixels that the engine compares."""
     placed = placed_by_map(frames, clip, ref)
     if not placed:
-        placed = [neutral_geometry((WIDTH, HEIGHT))]
+        placed = [identity_geometry((WIDTH, HEIGHT))]
         if options.box is not None:
             left, top, width, height = options.box
             matrix = np.array([
@@ -140,22 +155,23 @@ def _geometries(
 
 
 def _mask(clip: Fingerprints, ref: Fingerprints, options: EngineOptions, engine: str) -> BoolArray | None:
+    """The pixels that an engine compares; None: all."""
     if engine == "border":
-        return border_mask(sides(ref, clip, options)[0], options.margin)
+        return border_mask(frame_views(ref, clip, options)[0], options.margin)
     if engine in ("mask", "tunnel_mask"):
-        return content_mask(sides(ref, clip, options)[0])
+        return content_mask(frame_views(ref, clip, options)[0])
     return None
 
 
-def _told(progress: Progress | None, count: int) -> Callable[[int], object] | None:
+def _rising(progress: ShareProgress | None, count: int) -> Callable[[int], object] | None:
+    """Progress callback for batches that run in parallel and may finish out of order."""
     if progress is None:
         return None
     most = 0.0
 
-    def told(done: int) -> None:
-        # stretches are worked at side by side
+    def on_progress(done: int) -> None:
         nonlocal most
         most = max(most, done / count)
         progress(most)
 
-    return told
+    return on_progress

@@ -1,62 +1,86 @@
-"""Local contrast: luma with its local mean and contrast taken away, so that grade, fade and gamma do not matter."""
+"""Local contrast normalization of luma, noise estimation, and presmoothing of noisy images.
+
+Normalized luma is independent of grading, fades and gamma, as far as these are linear within a window.
+"""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from vs_align.io.array_types import BoolArray, Float32Array
-from vs_align.measure.flow.dis.cells_kernels import even_out, grain_of_blocks
-
-Excluded = BoolArray | None
-
-_WINDOW = 15
-# Contrast below this is not lifted; luma runs from 0 to 1.
-_FLOOR = 0.01
-# Grain of this strength is lifted as little as makes no difference to the match.
-_FLOOR_OF_NOISE = 2.0
-_PRESMOOTHING_OF_NOISE, _MOST_PRESMOOTHING, _HARMLESS_NOISE = 50.0, 1.5, 0.006
-_BLOCK = 16
-_LEAST_NOISE = 0.001
+from vs_align.measure.flow.dis.kernels import block_noise, divide_by_deviation
 
 
-def noise_of(luma: Float32Array) -> float:
-    """Estimate the strength of grain.
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Tunables of noise estimation and local contrast."""
+
+    window: int = 15
+    """Side of the normalization window in pixels."""
+    min_deviation: float = 0.01
+    """Standard deviation of luma, of 1, that is added in quadrature, so that flat areas are not amplified."""
+    deviation_per_noise: float = 2.0
+    """The same for noisy images, in standard deviations of the noise."""
+    sigma_per_noise: float = 50.0
+    """Sigma of the presmoothing in pixels per standard deviation of noise, of 1."""
+    max_sigma: float = 1.5
+    """Largest sigma of the presmoothing in pixels."""
+    harmless_noise: float = 0.006
+    """Standard deviation of noise, of 1, up to which nothing is smoothed."""
+    noise_block: int = 16
+    """Side in pixels of the blocks in which noise is estimated."""
+    min_noise: float = 0.001
+    """Noise of a block, of 1, below which it is perfectly flat (clipped or synthetic) and left out."""
+    percentile: int = 20
+    """Percentile of the noise of the blocks: the smoothest ones have the least texture."""
+
+
+_SETTINGS = _Settings()
+
+
+def estimate_noise(luma: Float32Array) -> float:
+    """Estimate the standard deviation of noise.
 
     Args:
-        luma: 0 to 1, shape (h, w).
+        luma: (h, w) float32, 0..1.
 
     Returns:
-        Standard deviation, from the smoothest fifth of the blocks that are not perfectly flat.
+        Standard deviation, of 1: the 20th percentile of the blocks that are not perfectly flat; 0 if there are none.
 
     Source:
         J. Immerkaer, Fast noise variance estimation, Computer Vision and Image Understanding 64(2), 1996.
     """
-    blocks = np.zeros((max(0, luma.shape[0] - 2) // _BLOCK, max(0, luma.shape[1] - 2) // _BLOCK), np.float32)
-    grain_of_blocks(luma, _BLOCK, blocks)
-    # the mean of the absolute value of a Gaussian, and the gain of the kernel
+    blocks = np.zeros(
+        (max(0, luma.shape[0] - 2) // _SETTINGS.noise_block, max(0, luma.shape[1] - 2) // _SETTINGS.noise_block),
+        np.float32,
+    )
+    block_noise(luma, _SETTINGS.noise_block, blocks)
+    # The mean absolute value of a Gaussian, and the gain of the kernel.
     blocks *= np.float32(np.sqrt(np.pi / 2) / 6)
-    grainy = blocks[blocks > _LEAST_NOISE]
-    return float(np.percentile(grainy, 20)) if grainy.size else 0.0
+    noisy = blocks[blocks > _SETTINGS.min_noise]
+    return float(np.percentile(noisy, _SETTINGS.percentile)) if noisy.size else 0.0
 
 
-def presmoothing(noise: float) -> float:
-    """Return the width of the Gaussian in pixels that a picture of such grain is smoothed with, 0 for none."""
-    return min(max(0.0, (noise - _HARMLESS_NOISE) * _PRESMOOTHING_OF_NOISE), _MOST_PRESMOOTHING)
+def presmoothing_sigma(noise: float) -> float:
+    """Return the standard deviation in pixels of the Gaussian for an image with this noise; 0 for none."""
+    return min(max(0.0, (noise - _SETTINGS.harmless_noise) * _SETTINGS.sigma_per_noise), _SETTINGS.max_sigma)
 
 
-def local_contrast(luma: Float32Array, noise: float, excluded: Excluded = None) -> Float32Array:
+def local_contrast(luma: Float32Array, noise: float, excluded: BoolArray | None = None) -> Float32Array:
     """Return luma in units of its local contrast.
 
     Args:
-        luma: 0 to 1 nominal, shape (h, w).
-        noise: Standard deviation of its grain.
-        excluded: Pixels that do not count, shape (h, w).
+        luma: (h, w) float32, 0..1 nominal.
+        noise: Standard deviation of its noise, of 1.
+        excluded: Pixels to ignore, (h, w), or None.
 
     Returns:
-        (luma - mean) / deviation over a window round each pixel, shape (h, w); NaN where excluded.
+        (luma - mean) / deviation over a window around each pixel, (h, w) float32; NaN where excluded.
     """
-    floor = max(_FLOOR, _FLOOR_OF_NOISE * noise)
-    size = (_WINDOW, _WINDOW)
-    border = cv2.BORDER_REFLECT_101 if min(luma.shape) > _WINDOW // 2 else cv2.BORDER_REPLICATE
+    floor = max(_SETTINGS.min_deviation, _SETTINGS.deviation_per_noise * noise)
+    size = (_SETTINGS.window, _SETTINGS.window)
+    border = cv2.BORDER_REFLECT_101 if min(luma.shape) > _SETTINGS.window // 2 else cv2.BORDER_REPLICATE
     if excluded is None or not excluded.any():
         mean = cv2.boxFilter(luma, -1, size, borderType=border)
         square = cv2.sqrBoxFilter(luma, -1, size, borderType=border)
@@ -66,7 +90,7 @@ def local_contrast(luma: Float32Array, noise: float, excluded: Excluded = None) 
         mean = cv2.boxFilter(luma * counted, -1, size, borderType=border) / share
         square = cv2.boxFilter(luma * luma * counted, -1, size, borderType=border) / share
     out = np.empty_like(luma)
-    even_out(luma, mean, square, np.float32(floor), out)
+    divide_by_deviation(luma, mean, square, np.float32(floor), out)
     if excluded is not None:
         out[excluded] = np.nan
     return out

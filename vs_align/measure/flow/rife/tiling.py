@@ -1,9 +1,9 @@
-"""Large pictures in tiles, where memory would not hold the work on the whole.
+"""Tiling of network layers to limit memory, with exact results up to rounding.
 
-Each step of the network looks no further than its reach. A tile is seen together with that much of what surrounds it,
-and what is kept of it is what the whole picture would have given, to rounding: neighbours agree where they meet, and
-there is no seam to blend away. That holds for one step. Over the whole network the reaches add up to half a picture,
-so tiles go round each step and not round all of them, and what one step hands the next is kept whole.
+Each step of the network has a finite receptive field. A tile is computed together with that much of its surroundings,
+so that what is kept of it equals the result for the whole image and tiles need no blending. That holds for one step;
+over the whole network the receptive fields add up to half an image. Therefore each step is tiled on its own, and the
+data between steps is kept whole.
 """
 
 import os
@@ -15,29 +15,29 @@ import torch
 from torch import Tensor
 
 Part = tuple[slice, slice]
-"""Rows and columns of a picture."""
+"""Rows and columns of an image."""
 
-_SHARE = 0.4
-"""Of the free memory: on CUDA two calls may run at once, and others want some too."""
-_LEAST = 1 << 28
-"""Bytes that the work on a tile may take in any case; in less, it would be overlap and little else."""
-_HELD = 200
-"""Bytes for each pixel that a pass holds of the whole picture: pictures, features, flows. Measured with `_LEAST`."""
+_MEMORY_SHARE = 0.4
+"""Share of the free memory to use: on CUDA two calls may run at once, and other programs need some, too."""
+_MIN_BYTES = 1 << 28
+"""Bytes that the work on a tile may take in any case; with less, tiles would consist of overlap mostly."""
+_HELD_BYTES_PER_PIXEL = 200
+"""Bytes per pixel that a pass holds for the whole image: images, features, flows. Measured with `_MIN_BYTES`."""
 _MEMORY_TABLE = Path("/proc/meminfo")
-_UNKNOWN = 4 << 30
-"""Bytes taken to be free where the system does not say."""
+_ASSUMED_BYTES = 4 << 30
+"""Free bytes that are assumed if the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A part of a picture, and the larger part that must be seen to know it."""
+    """A part of an image, and the larger part that determines it."""
 
     kept: Part
     seen: Part
 
     @property
     def inner(self) -> Part:
-        """What is kept, counted from the corner of what is seen."""
+        """The kept part relative to the corner of the seen part."""
         rows, columns = (
             slice(kept.start - seen.start, kept.stop - seen.start)
             for kept, seen in zip(self.kept, self.seen, strict=True)
@@ -45,32 +45,32 @@ class Tile:
         return rows, columns
 
 
-def plan(size: Sequence[int], most: int | None, reach: int, multiple: int) -> list[Tile]:
-    """Cut a picture into tiles, with the least work that memory allows.
+def plan_tiles(size: Sequence[int], most: int | None, reach: int, multiple: int) -> list[Tile]:
+    """Divide an image into tiles with the least work that memory allows.
 
     Args:
         size: Height and width in pixels.
-        most: How many pixels a tile may see, None for all. More are seen where each side kept would otherwise be less
-            than twice the reach, because the work would grow without bound.
-        reach: How many pixels round what is kept are seen at least, where the picture has them.
-        multiple: Tiles begin at multiples of this, and end there or where the picture ends.
+        most: Largest number of pixels that a tile may see; None: no limit. It is exceeded if each kept side would
+            otherwise be shorter than twice the reach, because the work would grow without bound.
+        reach: Number of pixels around the kept part that are seen at least, within the image.
+        multiple: Tiles begin at multiples of this, and end there or at the end of the image.
 
     Returns:
-        The tiles, row by row. What they keep makes up the picture, each pixel once.
+        Tiles, row by row. Their kept parts cover each pixel of the image once.
     """
     height, width = size
     if most is None or height * width <= most:
         whole = slice(0, height), slice(0, width)
         return [Tile(whole, whole)]
-    reach = _raised(reach, multiple)
+    reach = _rounded_up(reach, multiple)
     least = max(2 * reach, multiple)
     ranked = []
     for count in range(1, -(-width // least) + 1):
-        columns = _raised(-(-width // count), multiple)
+        columns = _rounded_up(-(-width // count), multiple)
         across = min(width, columns + 2 * reach)
         tall = most // across
         rows = height if tall >= height else max((tall - 2 * reach) // multiple * multiple, least)
-        rows = _raised(-(-height // -(-height // rows)), multiple)
+        rows = _rounded_up(-(-height // -(-height // rows)), multiple)
         seen = across * min(height, rows + 2 * reach)
         ranked.append((max(seen, most), seen * count * -(-height // rows), rows, columns))
     *_, rows, columns = min(ranked)
@@ -78,15 +78,15 @@ def plan(size: Sequence[int], most: int | None, reach: int, multiple: int) -> li
     return [Tile((row[0], column[0]), (row[1], column[1])) for row in bands[0] for column in bands[1]]
 
 
-def in_tiles(work: Callable[[Part], Tensor], tiles: Sequence[Tile]) -> Tensor:
-    """Do the work on each tile.
+def run_tiled(work: Callable[[Part], Tensor], tiles: Sequence[Tile]) -> Tensor:
+    """Run a function on each tile.
 
     Args:
-        work: Makes of what a tile sees something of the same size, (n, channels, h, w).
-        tiles: As `plan` returns them. A single one is worked on as if there were none.
+        work: Returns (n, channels, h, w) for a seen part, of the same height and width.
+        tiles: Result of `plan_tiles`. A single tile is processed as a whole.
 
     Returns:
-        The same for the whole picture.
+        (n, channels, height, width) for the whole image.
     """
     first, *others = tiles
     made = work(first.seen)
@@ -99,14 +99,14 @@ def in_tiles(work: Callable[[Part], Tensor], tiles: Sequence[Tile]) -> Tensor:
     return whole
 
 
-def room_on(device: torch.device, pixels: int) -> int:
-    """Return how many bytes the work on a tile of a picture of so many pixels may take."""
-    return max(_LEAST, int(_SHARE * _free(device)) - _HELD * pixels)
+def memory_budget(device: torch.device, pixels: int) -> int:
+    """Return the number of bytes that the work on a tile of an image of so many pixels may take."""
+    return max(_MIN_BYTES, int(_MEMORY_SHARE * _free_bytes(device)) - _HELD_BYTES_PER_PIXEL * pixels)
 
 
-def _free(device: torch.device) -> int:
+def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        # what the allocator keeps for later is free as well
+        # Memory that the allocator holds in reserve is free, too.
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0] + kept)
     if _MEMORY_TABLE.is_file():
@@ -115,7 +115,7 @@ def _free(device: torch.device) -> int:
                 return int(line.split()[1]) * 1024
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return _UNKNOWN
+    return _ASSUMED_BYTES
 
 
 def _spans(length: int, core: int, reach: int) -> list[tuple[slice, slice]]:
@@ -126,5 +126,5 @@ def _spans(length: int, core: int, reach: int) -> list[tuple[slice, slice]]:
     return spans
 
 
-def _raised(number: int, multiple: int) -> int:
+def _rounded_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple

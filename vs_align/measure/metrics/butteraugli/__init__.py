@@ -1,1 +1,1 @@
-"""The metric "butteraugli": psychovisual difference after libjxl."""
+"""Butteraugli: psychovisual difference of two images after libjxl, on the CPU (numba) and on CUDA (PyTorch)."""

@@ -1,7 +1,7 @@
-"""Butteraugli on PyTorch, for CUDA: the same numbers as on the CPU within rounding, many candidates at once.
+"""Butteraugli on PyTorch, for CUDA: equal to the CPU version within rounding, many candidates at once.
 
-See `butteraugli.metric` for what it is and where it comes from. Sums over neighbours are written as sums of
-shifted pictures, which are single precision on every device, where a convolution may be rounded to fewer bits.
+See `butteraugli.metric` for the method and its source. Sums over neighbors are written as sums of shifted images,
+which are single precision on every device; convolutions may run in fewer bits (TF32).
 """
 
 import threading
@@ -16,48 +16,50 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from vs_align.errors import ArgumentError
-from vs_align.io.array_types import Float32Array
+from vs_align.io.array_types import RgbImage
 from vs_align.measure.metrics.butteraugli import constants as c
-from vs_align.measure.metrics.butteraugli.checks import check_options, check_picture, check_sizes
-from vs_align.measure.metrics.metric import Picture
+from vs_align.measure.metrics.butteraugli.checks import check_image, check_options, check_sizes
+from vs_align.measure.metrics.metric import Metric
 
-_BATCH_PIXELS = 1 << 24  # a dozen pictures of that many floats are held at once
+_BATCH_PIXELS = 1 << 24
+"""Pixels of the candidates of a batch: about 1 GiB, since a dozen float32 images of this size exist at once."""
 _SHIFT = 4
+"""Largest shift of the Malta lines in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class TorchLevel:
-    """One size of a picture."""
+    """Bands and mask of an image at one size."""
 
     bands: Tensor
-    """(11, height, width), float32, as in the version for the CPU."""
+    """(11, height, width), float32, as in `PyramidLevel`."""
     mask: Tensor
-    """(height, width): how much the texture hides."""
+    """(height, width): masking by texture; higher hides more."""
 
 
 @dataclass(frozen=True, slots=True)
-class TorchFeatures:
-    """What belongs to one picture, on the device."""
+class TorchPsychoImage:
+    """Pyramid of an image and samples of its bound, on the device."""
 
     levels: tuple[TorchLevel, ...]
     samples: Tensor
     """(levels, 3, samples): the lowest band on a sparse grid."""
     factors: Tensor
-    """(levels, samples): what the mask leaves visible of it."""
+    """(levels, samples): visibility of the samples under the mask."""
     crop: tuple[int, int, int, int]
-    """First row, first column, rows and columns of the picture, which was extended where it is very small."""
+    """First row, first column, rows and columns of the image in its levels, which are larger if it is very small."""
 
 
-class ButteraugliTorch:
-    """Compares pictures with PyTorch. May be called from several threads.
+class ButteraugliTorch(Metric[TorchPsychoImage]):
+    """Compares images with PyTorch. May be called from several threads.
 
     Args:
-        device: Where it runs, such as "cuda", "cuda:1" or "cpu".
-        norm: As of `Butteraugli`, and so are the others.
-        intensity_target: Light of white in nits, more than 0.
-        hf_asymmetry: More than 1 punishes fine detail that only ref has, less than 1 what only the candidate has; more
+        device: Name of the device in PyTorch, such as "cuda", "cuda:1" or "cpu".
+        norm: "max" or "3", see `Butteraugli`.
+        intensity_target: Luminance of white in nits, more than 0.
+        hf_asymmetry: More than 1 weighs fine detail that only ref has higher, less than 1 that of the candidate; more
             than 0.
-        batch_size: How many candidates are compared at once; default: as many as fit in about 1 GiB, one on the CPU.
+        batch_size: Candidates compared at once, at least 1; default: as many as fit in about 1 GiB, one on the CPU.
 
     Raises:
         ArgumentError: An argument is out of its range.
@@ -84,44 +86,37 @@ class ButteraugliTorch:
         self._batch_size = batch_size
         self._memory = threading.Lock()
 
-    def prepare(self, picture: Picture) -> TorchFeatures:
-        """Split a picture of shape (3, height, width) into bands; see `Butteraugli.prepare`.
+    def prepare(self, image: RgbImage) -> TorchPsychoImage:
+        """Split an image of shape (3, height, width) into bands; see `Butteraugli.prepare`.
 
         Raises:
-            ArgumentError: The picture has another shape or type.
+            ArgumentError: The image has another shape or type.
         """
-        check_picture(picture)
-        if picture.dtype == np.float32:
-            return self._prepare(torch.from_numpy(c.linear_light(np.asarray(picture, np.float32), self._intensity)))
-        table = torch.from_numpy(c.linear_table(1 << 8 * picture.itemsize, self._intensity))
-        # samples travel as they are, with a sign that PyTorch needs; the device widens them to indices
-        codes = torch.from_numpy(np.array(picture, order="C").view(f"i{picture.itemsize}")).to(self._device)
+        check_image(image)
+        if image.dtype == np.float32:
+            return self._prepare(torch.from_numpy(c.linear_light(np.asarray(image, np.float32), self._intensity)))
+        table = torch.from_numpy(c.linear_table(1 << 8 * image.itemsize, self._intensity))
+        # codes are copied to the device in their own width, as the signed type that PyTorch has, and widened there
+        codes = torch.from_numpy(np.array(image, order="C").view(f"i{image.itemsize}")).to(self._device)
         return self._prepare(table.to(self._device)[codes.long() & (table.numel() - 1)])
 
-    def prepare_linear(self, picture: Float32Array) -> TorchFeatures:
-        """Prepare linear light, shape (3, height, width), 1 for white; it may be negative or above 1."""
-        return self._prepare(torch.from_numpy(np.asarray(picture * np.float32(self._intensity), np.float32)))
-
-    def size(self, features: TorchFeatures) -> int:
+    def size(self, features: TorchPsychoImage) -> int:
         """Return the bytes that features hold on the device."""
         tensors = [features.samples, features.factors]
         tensors += [tensor for level in features.levels for tensor in (level.bands, level.mask)]
         return sum(tensor.numel() * 4 for tensor in tensors)
 
-    def bound(self, candidate: TorchFeatures, ref: TorchFeatures) -> float:
-        """Return 0: `scores` looks at the bounds of all candidates at once, which takes one transfer and not many."""
-        del candidate, ref
-        return 0.0
-
-    def score(self, candidate: TorchFeatures, ref: TorchFeatures, limit: float = inf) -> float:
-        """Return how visible the difference is; see `Butteraugli.score`."""
+    def score(self, candidate: TorchPsychoImage, ref: TorchPsychoImage, limit: float = inf) -> float:
+        """Return the visibility of the difference; see `Butteraugli.score`."""
         return self.scores([candidate], ref, limit)[0]
 
-    def scores(self, candidates: Sequence[TorchFeatures], ref: TorchFeatures, limit: float = inf) -> list[float]:
+    def scores(self, candidates: Sequence[TorchPsychoImage], ref: TorchPsychoImage, limit: float = inf) -> list[float]:
         """Return the scores of several candidates; one above `limit` may be replaced by a lower bound above it.
 
+        The bounds of all candidates are computed here at once, in one transfer, and not by `bound`.
+
         Raises:
-            ArgumentError: The pictures differ in size.
+            ArgumentError: The images differ in size.
         """
         for candidate in candidates:
             check_sizes(candidate.crop, ref.crop)
@@ -135,12 +130,12 @@ class ButteraugliTorch:
                     found[i] = score
         return found
 
-    def _batch(self, ref: TorchFeatures) -> int:
+    def _batch(self, ref: TorchPsychoImage) -> int:
         if self._batch_size is not None:
             return self._batch_size
         return 1 if self._device.type == "cpu" else max(1, _BATCH_PIXELS // ref.levels[0].mask.numel())
 
-    def _prepare(self, light: Tensor) -> TorchFeatures:
+    def _prepare(self, light: Tensor) -> TorchPsychoImage:
         with torch.inference_mode():
             light = light.to(self._device)
             height, width = light.shape[1:]
@@ -152,9 +147,9 @@ class ButteraugliTorch:
             if min(half.shape[1:]) >= c.SMALLEST:
                 levels.append(_level(half))
             samples, factors = _samples(levels)
-            return TorchFeatures(tuple(levels), samples, factors, (top, left, height, width))
+            return TorchPsychoImage(tuple(levels), samples, factors, (top, left, height, width))
 
-    def _bounds(self, candidates: Sequence[TorchFeatures], ref: TorchFeatures) -> list[float]:
+    def _bounds(self, candidates: Sequence[TorchPsychoImage], ref: TorchPsychoImage) -> list[float]:
         """Return lower bounds from samples of the lowest band, safe from rounding."""
         if min(ref.crop[2:]) < c.SMALLEST or not candidates:
             return [0.0] * len(candidates)
@@ -163,7 +158,7 @@ class ButteraugliTorch:
         seen = ((samples - ref.samples).square().sum(2).sqrt() * factors).sum(1)
         return [norm * c.SAFETY for norm in self._norms(seen, ref.crop[2] * ref.crop[3])]
 
-    def _compare(self, candidates: Sequence[TorchFeatures], ref: TorchFeatures) -> list[float]:
+    def _compare(self, candidates: Sequence[TorchPsychoImage], ref: TorchPsychoImage) -> list[float]:
         maps = []
         for number, wanted in enumerate(ref.levels):
             bands = torch.stack([candidate.levels[number].bands for candidate in candidates])
@@ -178,7 +173,7 @@ class ButteraugliTorch:
         return self._norms(whole[:, top : top + height, left : left + width].flatten(1), height * width)
 
     def _norms(self, values: Tensor, pixels: int) -> list[float]:
-        """Return the norm of each row of values; pixels that are missing count as 0."""
+        """Return the norm of each row of values; missing pixels count as 0."""
         if not self._cubes:
             return [float(value) for value in values.amax(1).tolist()]
         cubes = values.double() ** 3
@@ -198,12 +193,12 @@ class ButteraugliTorch:
         ac = sum(mf[k] * (a[:, 3 + k] - b[3 + k]).square() for k in range(3))
         for plane, (above, below) in ((c.HF_X, self._squares[6:8]), (c.HF_Y, self._squares[8:10])):
             ac = ac + above * (a[:, plane] - b[plane]).square()
-            ac = ac + below * _beyond(a[:, plane], b[plane], 0.4, 1.0).square()
+            ac = ac + below * _beyond(a[:, plane], b[plane], c.SQUARES_LOW, c.SQUARES_HIGH).square()
         ac = ac + c.MASK_DIFFERENCE * (a[:, c.BLURRED] - b[c.BLURRED]).square()
         for term, plane in enumerate(c.MALTA_PLANES):
             first, second, norm = self._malta[term]
             difference = a[:, plane] - b[plane]
-            penalty = second * _beyond(a[:, plane], b[plane], 0.55, 1.05)
+            penalty = second * _beyond(a[:, plane], b[plane], c.MALTA_LOW, c.MALTA_HIGH)
             weighed = first * difference + torch.where(difference > 0, penalty, -penalty)
             weighed = weighed / (norm + 0.5 * (a[:, plane].abs() + b[plane].abs()))
             ac = ac + (_full_lines(weighed) if term < 2 else _sparse_lines(weighed))
@@ -211,7 +206,7 @@ class ButteraugliTorch:
 
 
 def _beyond(a: Tensor, b: Tensor, low: float, high: float) -> Tensor:
-    """How far b is below `low` times a, or above `high` times it, in the direction of a."""
+    """Return by how much b is below `low` times a, or above `high` times it, in the direction of a."""
     size = a.abs()
     along = torch.where(a >= 0, b, -b)
     return torch.maximum(low * size - along, along - high * size).clamp(min=0)
@@ -223,7 +218,7 @@ def _visible(mask: Tensor, numbers: tuple[float, float, float]) -> Tensor:
 
 
 def _shifts(plane: Tensor) -> Callable[[int, int], Tensor]:
-    """Return a function that shifts a plane, with zeros beyond its edge."""
+    """Return a function that shifts a plane, with zeros beyond its border."""
     padded = pad(plane, (_SHIFT,) * 4)
     height, width = plane.shape[-2:]
 
@@ -233,10 +228,10 @@ def _shifts(plane: Tensor) -> Callable[[int, int], Tensor]:
     return shifted
 
 
-def _line(shifted: Callable[[int, int], Tensor], places: tuple[tuple[int, int], ...]) -> Tensor:
-    """Return the square of the sum along a line, of which half the places are given."""
+def _line(shifted: Callable[[int, int], Tensor], offsets: tuple[tuple[int, int], ...]) -> Tensor:
+    """Return the square of the sum along a line, of which half the offsets are given."""
     total = shifted(0, 0).clone()
-    for dx, dy in places:
+    for dx, dy in offsets:
         total += shifted(dx, dy)
         total += shifted(-dx, -dy)
     return total.square_()
@@ -245,23 +240,23 @@ def _line(shifted: Callable[[int, int], Tensor], places: tuple[tuple[int, int], 
 def _full_lines(plane: Tensor) -> Tensor:
     shifted = _shifts(plane)
     total = torch.zeros_like(plane)
-    for places in c.FULL_LINES:
-        total += _line(shifted, places)
-    for places in c.FULL_LINES_TWICE:
-        total.add_(_line(shifted, places), alpha=2)
+    for offsets in c.FULL_LINES:
+        total += _line(shifted, offsets)
+    for offsets in c.FULL_LINES_TWICE:
+        total.add_(_line(shifted, offsets), alpha=2)
     return total
 
 
 def _sparse_lines(plane: Tensor) -> Tensor:
     shifted = _shifts(plane)
     total = torch.zeros_like(plane)
-    for places in c.SPARSE_LINES:
-        total += _line(shifted, places)
+    for offsets in c.SPARSE_LINES:
+        total += _line(shifted, offsets)
     return total
 
 
 def _blur_along(planes: Tensor, half: Sequence[float], dim: int) -> Tensor:
-    """Weigh places with their neighbours along a dimension of planes that have room at both ends."""
+    """Convolve padded planes along a dimension with symmetric taps, given from the center outwards."""
     radius = len(half) - 1
     size = planes.shape[dim] - 2 * radius
     total = planes.narrow(dim, radius, size) * half[0]
@@ -272,7 +267,7 @@ def _blur_along(planes: Tensor, half: Sequence[float], dim: int) -> Tensor:
 
 
 def _blur(planes: Tensor, sigma: float) -> Tensor:
-    """Blur planes of shape (n, height, width); taps outside the picture are left out."""
+    """Blur planes of shape (n, height, width); taps outside the image are left out and the rest normalized."""
     taps = c.taps(sigma)
     radius, half = taps.size - 1, taps.tolist()
     height, width = planes.shape[1:]
@@ -283,7 +278,7 @@ def _blur(planes: Tensor, sigma: float) -> Tensor:
 
 
 def _adapted(light: Tensor) -> Tensor:
-    """Blur light a little; the picture is mirrored at its edges, which are repeated."""
+    """Blur linear light by SIGMA_SENSITIVITY, with symmetric borders."""
     taps = c.taps(c.SIGMA_SENSITIVITY).astype(np.float64)
     half = (taps / (taps[0] + 2 * taps[1:].sum())).tolist()
     wide = torch.cat([light[:, :, :2].flip(2), light, light[:, :, -2:].flip(2)], 2)
@@ -299,8 +294,8 @@ def _absorbed(light: Tensor) -> Tensor:
     return torch.stack(list(starmap(of_cone, zip(c.ABSORBANCE, c.BIAS, strict=True))))
 
 
-def _opponent_colours(light: Tensor) -> Tensor:
-    """Return X, Y and B of light in nits, shape (3, height, width) both."""
+def _opponent_colors(light: Tensor) -> Tensor:
+    """Return X, Y and B of linear light in nits, shape (3, height, width) both."""
     bias = torch.tensor(c.BIAS, dtype=torch.float32, device=light.device)[:, None, None]
     absorbed = torch.maximum(_absorbed(_adapted(light)), bias)
     response = (c.GAMMA_SCALE * log(2)) * (absorbed + c.GAMMA_INSIDE).log2() - c.GAMMA_OFFSET
@@ -322,14 +317,14 @@ def _softly_clamped(values: Tensor, most: float) -> Tensor:
 
 
 def _halved(light: Tensor) -> Tensor:
-    """Average 2x2 pixels; at an odd edge what there is."""
+    """Average 2x2 pixels; at an odd border the pixels that exist."""
     height, width = light.shape[1:]
     even = pad(light[None], (0, width % 2, 0, height % 2), mode="replicate")[0]
     return (even[:, ::2, ::2] + even[:, ::2, 1::2] + even[:, 1::2, ::2] + even[:, 1::2, 1::2]) * 0.25
 
 
 def _eroded(blurred: Tensor) -> Tensor:
-    """Weigh the three smallest activities around each pixel."""
+    """Return the weighted mean of the three smallest activities around each pixel."""
     height, width = blurred.shape
     step = c.MASK_STEP
     padded = pad(blurred, (step,) * 4, value=inf)
@@ -345,11 +340,11 @@ def _eroded(blurred: Tensor) -> Tensor:
 
 
 def _level(light: Tensor) -> TorchLevel:
-    colours = _opponent_colours(light)
-    low = _blur(colours, c.SIGMA_LF)
-    colours = colours - low
-    middle = _blur(colours, c.SIGMA_HF)
-    high_x, high_y = (colours[:2] - middle[:2]).unbind()
+    colors = _opponent_colors(light)
+    low = _blur(colors, c.SIGMA_LF)
+    colors = colors - low
+    middle = _blur(colors, c.SIGMA_HF)
+    high_x, high_y = (colors[:2] - middle[:2]).unbind()
     high_x = high_x * (
         c.SUPPRESS_FLOOR + c.SUPPRESS_SHARE * c.SUPPRESS_SOFTNESS / (high_y.square() + c.SUPPRESS_SOFTNESS)
     )
@@ -375,7 +370,7 @@ def _level(light: Tensor) -> TorchLevel:
 
 
 def _samples(levels: list[TorchLevel]) -> tuple[Tensor, Tensor]:
-    """Return what the bound needs, shapes (levels, 3, samples) and (levels, samples)."""
+    """Return the samples and factors of the bound, shapes (levels, 3, samples) and (levels, samples)."""
     roots = torch.tensor(c.WEIGHTS_LF, device=levels[0].mask.device).sqrt()[:, None, None]
     shares = (c.FULL_SHARE, c.HALF_SHARE) if len(levels) == 2 else (1.0,)
     samples, factors = [], []

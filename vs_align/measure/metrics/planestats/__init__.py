@@ -1,1 +1,1 @@
-"""The metric "planestats": mean absolute difference of planes."""
+"""PlaneStats: mean absolute difference of plane 0, as `std.PlaneStats` computes it."""

@@ -1,1 +1,1 @@
-"""The metric "structure": correlation of locally normalized images, robust to grading and gate weave."""
+"""Structure metric: pixel differences after registration, tone matching and gate weave compensation."""

@@ -1,4 +1,4 @@
-"""Kernels of the metric "structure": tone curves and differences of many pictures, given as rows of pixels."""
+"""Numba kernels of the structure metric: tone curves, differences and shifts of images given as rows of pixels."""
 
 from typing import Any
 
@@ -6,17 +6,24 @@ import numpy as np
 from numba import njit
 
 BINS = 256
+"""Bins of a tone curve."""
 _PART = 4096
+"""Pixels summed in single precision before the sum is added in double precision: more are faster and less exact."""
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @njit(nogil=True, cache=True)
 def tone_curve(clip: Any, ref: Any, curve: Any) -> None:
-    """Fill a rising curve of BINS values that takes clip's brightness (0..1) to the mean of ref's at the same places.
+    """Fill a rising curve of BINS values that maps luma of clip (0 to 1) to the mean luma of ref at the same pixels.
 
-    Means of each brightness are smoothed and then made monotonic by pooling adjacent violators (R. Barlow et al.,
-    Statistical inference under order restrictions, 1972), weighted by how many pixels they stand for.
+    The mean of each bin is smoothed and then made monotonic by pooling adjacent violators (R. Barlow et al.,
+    Statistical inference under order restrictions, 1972), weighted by the number of its pixels.
+
+    Args:
+        clip: (p,) float32.
+        ref: (p,) float32.
+        curve: (BINS,) float32, receives the curve.
     """
     counts, sums = np.zeros(BINS), np.zeros(BINS)
     for i in range(clip.size):
@@ -54,19 +61,19 @@ def tone_curve(clip: Any, ref: Any, curve: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def toned(picture: Any, curve: Any, out: Any) -> None:
-    """Apply a curve of BINS values to a picture, straight between them."""
-    for i in range(picture.size):
-        x = min(np.float32(BINS - 1), max(np.float32(0), picture[i] * np.float32(BINS - 1)))
+def apply_curve(image: Any, curve: Any, out: Any) -> None:
+    """Apply a curve of BINS values to an image (p,), with linear interpolation."""
+    for i in range(image.size):
+        x = min(np.float32(BINS - 1), max(np.float32(0), image[i] * np.float32(BINS - 1)))
         b = min(BINS - 2, int(x))
         out[i] = curve[b] + (x - b) * (curve[b + 1] - curve[b])
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
 def mean_difference(first: Any, second: Any) -> Any:
-    """Mean absolute difference of two rows of pixels."""
+    """Return the mean absolute difference of two images (p,)."""
     total = 0.0
-    # sums of single floats, which are fast, of parts that are short enough to stay exact
+    # single precision sums of short parts, which are fast and precise enough
     for start in range(0, first.size, _PART):
         total += _sum_of_differences(first[start : start + _PART], second[start : start + _PART])
     return total / first.size
@@ -81,27 +88,33 @@ def _sum_of_differences(first: Any, second: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def mean_deviation(picture: Any) -> Any:
-    """Mean absolute difference of a row of pixels from its mean."""
+def mean_deviation(image: Any) -> Any:
+    """Return the mean absolute deviation of an image (p,) from its mean."""
     total = 0.0
-    for i in range(picture.size):
-        total += picture[i]
-    mean = np.float32(total / picture.size)
+    for i in range(image.size):
+        total += image[i]
+    mean = np.float32(total / image.size)
     out = 0.0
-    for i in range(picture.size):
-        out += abs(picture[i] - mean)
-    return out / picture.size
+    for i in range(image.size):
+        out += abs(image[i] - mean)
+    return out / image.size
 
 
 @njit(nogil=True, cache=True)
 def small_shift(ref: Any, clip: Any, slope_x: Any, slope_y: Any) -> Any:
-    """Shift of a fraction of a pixel that explains most of the difference of two rows of pixels.
+    """Return the subpixel shift that explains most of the difference of two images.
 
-    Least squares on the slopes (B. Lucas and T. Kanade, 1981) with weights that fall with what is left, so that what
-    moves by itself hardly pulls.
+    Least squares on the gradients (B. Lucas and T. Kanade, 1981) with weights that fall with the residual, so that
+    local motion has little effect.
+
+    Args:
+        ref: (p,) pixels.
+        clip: (p,) pixels.
+        slope_x: (p,) gradient of ref in x, per pixel.
+        slope_y: (p,) gradient of ref in y, per pixel.
 
     Returns:
-        The shift in x and y in pixels; zeros where there are no edges.
+        The shift in x and y in pixels; zeros if there are no edges.
     """
     x, y = np.float32(0), np.float32(0)
     scale = mean_difference(ref, clip) + 1e-4
@@ -125,21 +138,21 @@ def small_shift(ref: Any, clip: Any, slope_x: Any, slope_y: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
-def mean_difference_within(ref: Any, clip: Any, slope_x: Any, slope_y: Any, reach: Any) -> Any:
-    """Mean absolute difference of two rows of pixels after the best small shift, of `reach` pixels at most."""
+def mean_difference_within(ref: Any, clip: Any, slope_x: Any, slope_y: Any, max_shift: Any) -> Any:
+    """Return the mean absolute difference of two images after the best small shift, of `max_shift` pixels at most."""
     x, y = small_shift(ref, clip, slope_x, slope_y)
     length = (x * x + y * y) ** 0.5
-    if length > reach:
-        x, y = np.float32(x * reach / length), np.float32(y * reach / length)
+    if length > max_shift:
+        x, y = np.float32(x * max_shift / length), np.float32(y * max_shift / length)
     total = 0.0
     for start in range(0, ref.size, _PART):
         part = slice(start, start + _PART)
-        total += _sum_apart(ref[part], clip[part], slope_x[part], slope_y[part], x, y)
+        total += _sum_shifted(ref[part], clip[part], slope_x[part], slope_y[part], x, y)
     return total / ref.size
 
 
 @njit(nogil=True, fastmath=_FAST, inline="always")
-def _sum_apart(ref: Any, clip: Any, slope_x: Any, slope_y: Any, x: Any, y: Any) -> Any:
+def _sum_shifted(ref: Any, clip: Any, slope_x: Any, slope_y: Any, x: Any, y: Any) -> Any:
     part = np.float32(0)
     for i in range(ref.size):
         part += abs(clip[i] - ref[i] - x * slope_x[i] - y * slope_y[i])

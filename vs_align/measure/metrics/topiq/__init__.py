@@ -1,1 +1,1 @@
-"""The metric "topiq": the full-reference network TOPIQ."""
+"""TOPIQ: full-reference image quality by a neural network (CFANet)."""

@@ -1,6 +1,6 @@
-"""Numba kernels of TOPIQ on the CPU: the passes over whole feature maps that are no matrix products.
+"""Numba kernels of TOPIQ on the CPU: differences, gate and gated means of feature maps.
 
-They are serial and release the GIL, so that several threads may run them side by side. Maps are float32, channels last.
+They are serial and release the GIL, so that several threads may run them in parallel. Maps are float32, channels last.
 """
 
 from typing import Any
@@ -8,30 +8,30 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-# Keeps the root of the difference apart from 0.
-_LEAST_SQUARED = np.float32(1e-12)
+_MIN_SQUARED = np.float32(1e-12)
+"""Added under the square root of a difference, as in CFANet, so that it is above 0."""
 
 
 @njit(nogil=True, cache=True, inline="always")
 def _difference(x: Any, y: Any) -> Any:
-    return np.sqrt((x - y) * (x - y) + _LEAST_SQUARED)
+    return np.sqrt((x - y) * (x - y) + _MIN_SQUARED)
 
 
 @njit(nogil=True, cache=True)
 def differences(x: Any, y: Any, out: Any) -> None:
-    """Write the difference of two maps, all flat."""
+    """Fill the absolute difference of two flat maps."""
     for i in range(out.size):
         out[i] = _difference(x[i], y[i])
 
 
 @njit(nogil=True, cache=True)
 def gate(taps: Any, bias: Any, out: Any) -> None:
-    """Add up the nine taps of a 3x3 convolution with zeros outside, and take the sigmoid.
+    """Sum the nine taps of a zero-padded 3x3 convolution, and apply the sigmoid.
 
     Args:
-        taps: (h, w, 9 or more): what each pixel gives to each of its neighbours, in the order of the weights.
+        taps: (h, w, 9 or more), contribution of each pixel to each of its neighbors, in the order of the weights.
         bias: Added to each sum.
-        out: (h, w).
+        out: (h, w), receives the gate.
     """
     height, width = out.shape
     for row in range(height):
@@ -54,15 +54,15 @@ def gate(taps: Any, bias: Any, out: Any) -> None:
 
 @njit(nogil=True, cache=True)
 def gated_means(x: Any, y: Any, weights: Any, tall: Any, wide: Any, out: Any) -> None:
-    """Write the weighted means of x, y and their difference over cells.
+    """Fill the gated means of x, y and their difference over cells (adaptive average pooling).
 
     Args:
-        x: (h, w, C).
-        y: (h, w, C).
-        weights: (h, w).
-        tall: Rows of cells. Cell row k reaches from row floor(k h / tall) to before ceil((k + 1) h / tall).
+        x: (h, w, C) features of the candidate.
+        y: (h, w, C) features of ref.
+        weights: (h, w) gate.
+        tall: Rows of cells. Cell row k covers rows from floor(k h / tall) to before ceil((k + 1) h / tall).
         wide: Columns of cells.
-        out: (tall wide, 3 C).
+        out: (tall wide, 3 C), receives the means.
     """
     height, width, channels = x.shape
     for cell in range(tall * wide):

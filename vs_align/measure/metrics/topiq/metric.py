@@ -1,7 +1,7 @@
-"""TOPIQ with full reference: how much worse than another a picture looks to a network. Needs torch and weights.
+"""TOPIQ, full-reference: quality of the candidate relative to ref, by the network CFANet. Needs torch and weights.
 
-The score is 1 minus the output of CFANet, with the candidate as the picture to judge; `networks.cfanet` names
-the paper. What the network sees in a picture alone is kept; gates, pooling and attention remain for each pair.
+The score is 1 minus the output of CFANet with the candidate as the distorted image; `networks.cfanet` names the paper.
+The backbone features of an image are computed once and cached; gates, pooling and attention run for each pair.
 """
 
 import logging
@@ -20,59 +20,59 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from vs_align.errors import AlignError, ArgumentError
-from vs_align.io.array_types import Float32Array
-from vs_align.measure.metrics.metric import Picture
+from vs_align.io.array_types import Float32Array, RgbImage
+from vs_align.measure.metrics.metric import Metric
 from vs_align.measure.metrics.topiq.pooling import pooled_in_one_pass
 from vs_align.measure.metrics.topiq.workers import Workers
 from vs_align.measure.networks.cfanet import CFANet, gated_means, load_cfanet
 
 _log = logging.getLogger(__name__)
 
-_EXACT, _ROUGH = 1e-6, 2e-3
-"""What rounding changes a score by: in 32 bits, and in 16 bits or TF32."""
-_HALF_SINCE = 7
-"""Compute capability of the first CUDA devices that gain from 16 bits."""
-_BATCH = 16 * 480 * 360
-"""Pixels of candidates at once on CUDA, unless told: more takes memory and gains nothing."""
+_ROUNDING_FLOAT32 = 1e-6
+"""Change of a score by rounding in 32 bits."""
+_ROUNDING_FLOAT16 = 2e-3
+"""Change of a score by rounding in 16 bits or TF32."""
+_FLOAT16_CAPABILITY = 7
+"""Major compute capability from which on CUDA devices are faster in 16 bits."""
+_BATCH_PIXELS = 16 * 480 * 360
+"""Default pixels of the candidates of a batch on CUDA: more takes memory and is not faster."""
 _BROKEN = (UnpicklingError, EOFError, KeyError, TypeError, ValueError)
-"""What reading a file raises that is not of weights, or not of these."""
-_noted = threading.Event()
+"""Errors of reading a file that holds no weights, or other ones."""
+_warned = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
 class TopiqFeatures:
-    """What the network sees in one picture."""
+    """Backbone features of one image."""
 
     maps: tuple[Tensor, ...]
     """Five maps (1, C, h, w), finest first, on the device of the metric."""
     shape: tuple[int, int]
-    """Height and width of the picture."""
+    """Height and width of the image."""
 
 
-class Topiq:
-    """Scores pictures by CFANet; see `vs_align.measure.metrics.metric.Metric`.
+class Topiq(Metric[TopiqFeatures]):
+    """Scores images by CFANet.
 
-    Scores are about 0 (as good as ref) to 1, or a little outside; equal pictures do not score exactly 0. There is no
+    Scores are about 0 (as good as ref) to 1, or slightly outside; equal images do not score exactly 0. There is no
     bound: each candidate is compared, whatever the limit.
 
-    May be called from several threads at once. On the CPU one picture is prepared at a time on all of torch's threads,
-    and as many pairs are compared at a time as torch has threads, each on one of them and in about 350 bytes a pixel;
-    on CUDA each calling thread has a stream of its own.
+    May be called from several threads at once. On the CPU one image is prepared at a time on all threads of torch, and
+    as many pairs are compared at a time as torch has threads, each on one of them and in about 350 bytes per pixel; on
+    CUDA each calling thread has its own stream.
 
     Args:
         path: The file `cfanet_fr_kadid_res50-2c4cc61d.pth`, as `networks.weights.locate("topiq")` returns it.
-        device: As torch names it: "cpu", "cuda", "cuda:1".
-        batch_size: Candidates in one batch on CUDA, at least 1; as many as 16 of 480x360 by default. On the CPU it is
-            1, which is fastest there.
-        half: Whether to run in 16 bits, which only CUDA devices can; "auto" where the device gains.
+        device: Name of the device in PyTorch: "cpu", "cuda", "cuda:1".
+        batch_size: Candidates in one batch on CUDA, at least 1; by default as many pixels as 16 images of 480x360. On
+            the CPU it is always 1, which is fastest there.
+        half: Whether to run in 16 bits, on CUDA only; "auto" if the device is faster in 16 bits.
 
     Raises:
-        ArgumentError: `batch_size` or `half` cannot be.
-        AlignError: There is no such device, or the file holds something else.
+        ArgumentError: `batch_size` is below 1, or `half` is True on the CPU.
+        AlignError: There is no such device, or the file does not hold these weights.
         MissingDependencyError: timm is not installed.
     """
-
-    zero_for_equal = False
 
     def __init__(
         self, path: Path, device: str = "cpu", batch_size: int | None = None, half: bool | Literal["auto"] = "auto"
@@ -82,7 +82,7 @@ class Topiq:
         try:
             self._device = torch.device(device)
             self._on_cuda = self._device.type == "cuda"
-            gains = self._on_cuda and torch.cuda.get_device_capability(self._device)[0] >= _HALF_SINCE
+            gains = self._on_cuda and torch.cuda.get_device_capability(self._device)[0] >= _FLOAT16_CAPABILITY
             if half is True and not self._on_cuda:
                 raise ArgumentError("Topiq", "half", "needs a CUDA device", repr(device))
             self._dtype = torch.float16 if half is True or (half == "auto" and gains) else torch.float32
@@ -98,40 +98,36 @@ class Topiq:
         self._lock = threading.Lock()
         self._workers = None if self._on_cuda else Workers()
         self._streams = threading.local()
-        _note_licence()
+        _warn_of_license()
 
     @property
-    def tolerance(self) -> float:
-        """The difference of scores that rounding makes; candidates that are nearer to each other count as equal."""
-        rough = self._on_cuda and (self._dtype == torch.float16 or torch.backends.cudnn.allow_tf32)
-        return _ROUGH if rough else _EXACT
+    def rounding(self) -> float:
+        """Largest change of a score by rounding."""
+        low_precision = self._on_cuda and (self._dtype == torch.float16 or torch.backends.cudnn.allow_tf32)
+        return _ROUNDING_FLOAT16 if low_precision else _ROUNDING_FLOAT32
 
-    def prepare(self, picture: Picture) -> TopiqFeatures:
-        """Run the part of the network that looks at one picture.
+    def prepare(self, image: RgbImage) -> TopiqFeatures:
+        """Run the backbone of the network.
 
         Args:
-            picture: (3, h, w) RGB, at least 1x1; floats outside 0 to 1 are cut, and what is no number is black.
+            image: (3, h, w) RGB, at least 1x1; floats are clipped to 0 to 1, and NaN counts as 0.
         """
-        nominal = _nominal(picture)
+        nominal = _nominal(image)
         with self._running():
             maps = self._network.features(self._upload(nominal))
             layout = torch.channels_last
             return TopiqFeatures(tuple(part.contiguous(memory_format=layout) for part in maps), nominal.shape[1:])
 
     def size(self, features: TopiqFeatures) -> int:
-        """Return the bytes that features hold: about 185 a pixel, half of that in 16 bits."""
+        """Return the bytes that features hold: about 185 per pixel, half of that in 16 bits."""
         return sum(part.numel() * part.element_size() for part in features.maps)
 
-    def bound(self, candidate: TopiqFeatures, ref: TopiqFeatures) -> float:
-        """Return 0: nothing cheap is known of the score."""
-        return 0.0
-
     def score(self, candidate: TopiqFeatures, ref: TopiqFeatures, limit: float = inf) -> float:
-        """Return how much worse a candidate looks than ref; see `scores`."""
+        """Return 1 minus the quality of a candidate; see `scores`."""
         return self.scores([candidate], ref, limit)[0]
 
     def scores(self, candidates: Sequence[TopiqFeatures], ref: TopiqFeatures, limit: float = inf) -> list[float]:
-        """Return how much worse candidates look than ref, exactly, whatever the limit.
+        """Return 1 minus the quality of each candidate, exactly, whatever the limit.
 
         Raises:
             ArgumentError: A candidate has another size than ref.
@@ -141,7 +137,7 @@ class Topiq:
                 raise ArgumentError("Topiq.scores", "candidates", f"must have the shape {ref.shape}", candidate.shape)
         if self._workers is not None:
             return self._workers.map(lambda candidate: self._compare([candidate], ref)[0], candidates)
-        step = self._batch_size or max(1, _BATCH // (ref.shape[0] * ref.shape[1]))
+        step = self._batch_size or max(1, _BATCH_PIXELS // (ref.shape[0] * ref.shape[1]))
         found: list[float] = []
         for first in range(0, len(candidates), step):
             with self._running():
@@ -179,24 +175,25 @@ class Topiq:
                 self._streams.own = torch.cuda.Stream(self._device)
             with torch.inference_mode(), torch.cuda.stream(self._streams.own):
                 yield
-                # what was made here may next be read on the stream of another thread
+                # the result may next be read on the stream of another thread
                 self._streams.own.synchronize()
         else:
             with torch.inference_mode(), self._lock:
                 yield
 
 
-def _nominal(picture: Picture) -> Float32Array:
-    if picture.dtype == np.float32:
-        nominal = np.nan_to_num(np.clip(picture, 0, 1), copy=False)
+def _nominal(image: RgbImage) -> Float32Array:
+    """Return an image as float32, 0 to 1."""
+    if image.dtype == np.float32:
+        nominal = np.nan_to_num(np.clip(image, 0, 1), copy=False)
     else:
-        peak = 255 if picture.dtype == np.uint8 else 65535
-        nominal = np.divide(picture, np.float32(peak), dtype=np.float32)
+        peak = 255 if image.dtype == np.uint8 else 65535
+        nominal = np.divide(image, np.float32(peak), dtype=np.float32)
     return np.ascontiguousarray(nominal)
 
 
 def _fold(module: nn.Module) -> None:
-    """Put each batch normalisation of a ResNet into the convolution before it, which does not change the numbers."""
+    """Fold each batch normalization of a ResNet into the convolution before it."""
     for name, child in list(module.named_children()):
         if name == "downsample":
             child[0], child[1] = fuse_conv_bn_eval(child[0], child[1]), nn.Identity()
@@ -208,8 +205,8 @@ def _fold(module: nn.Module) -> None:
             _fold(child)
 
 
-def _note_licence() -> None:
-    """Say once in a process what the weights may be used for."""
-    if not _noted.is_set():
-        _noted.set()
+def _warn_of_license() -> None:
+    """Log once per process what the weights may be used for."""
+    if not _warned.is_set():
+        _warned.set()
         _log.warning("The weights of TOPIQ are for non-commercial use; commercial use needs their author's permission.")

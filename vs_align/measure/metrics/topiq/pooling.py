@@ -1,4 +1,4 @@
-"""Gate and pooling of TOPIQ on the CPU, in a form that spares memory traffic."""
+"""Gate and adaptive average pooling of TOPIQ on the CPU, fused to save memory traffic."""
 
 import numpy as np
 import torch
@@ -9,23 +9,25 @@ from vs_align.io.array_types import Float32Array
 from vs_align.measure.metrics.topiq import kernels
 
 _TAPS = 9
-_PADDED = 16  # a matrix product with 9 columns takes longer than one with 16
+"""Taps of the last convolution of a gate, 3x3."""
+_PADDED = 16
+"""Columns of its matrix product: one with 9 columns is slower than one with 16."""
 
 
 def pooled_in_one_pass(x: Tensor, y: Tensor, gate: nn.Sequential, size: tuple[int, int]) -> Tensor:
-    """Do what `vs_align.measure.networks.cfanet.gated_means` does, for one pair of float32 maps on the CPU.
+    """Compute `vs_align.measure.networks.cfanet.gated_means` for one pair of float32 maps on the CPU.
 
-    The last convolution of a gate has one output channel, at which libraries for convolutions are poor: it becomes a
-    matrix product and nine additions. The means of all three parts are taken in one pass over the maps.
+    The last convolution of a gate has one output channel, for which convolution libraries are slow: it becomes a
+    matrix product and nine additions. The means of all three parts are computed in one pass over the maps.
 
     Args:
-        x: (1, C, h, w), best channels last.
-        y: The same.
+        x: (1, C, h, w) features of the candidate, fastest if channels last.
+        y: (1, C, h, w) features of ref.
         gate: See `vs_align.measure.networks.cfanet.gated_means`.
-        size: Cells (th, tw).
+        size: Rows and columns of cells (th, tw).
 
     Returns:
-        (1, th tw, 3 C).
+        (1, th tw, 3 C) gated means.
     """
     x_map, y_map = _last(x), _last(y)
     height, width, channels = x_map.shape
@@ -39,7 +41,7 @@ def pooled_in_one_pass(x: Tensor, y: Tensor, gate: nn.Sequential, size: tuple[in
 
 
 def _last(features: Tensor) -> Float32Array:
-    """Return a map (1, C, h, w) as an array (h, w, C); without a copy if it lies channels last."""
+    """Return a map (1, C, h, w) as an array (h, w, C); without a copy if it is channels last."""
     array: Float32Array = features[0].permute(1, 2, 0).contiguous().numpy()
     return array
 

@@ -1,7 +1,7 @@
-"""Threads that each compute with one thread of torch.
+"""A pool of threads that each run torch with one intra-op thread.
 
-Many small layers gain little from several threads, which wait for each other after every one; as many independent pairs
-side by side keep all cores at work.
+Small layers gain little from several intra-op threads, which synchronize after each layer. Independent pairs in
+parallel keep all cores busy.
 """
 
 import threading
@@ -14,10 +14,10 @@ _starting = threading.Lock()
 
 
 class Workers:
-    """As many threads as torch uses; they end when this object does.
+    """As many threads as torch uses; they end with this object.
 
-    The calling program's own setting of torch's threads stays as it is: it holds for the thread that sets it, and for
-    threads that begin later.
+    The number of torch threads of the calling program is not changed: `torch.set_num_threads` holds for the thread that
+    calls it, and for threads that start later.
     """
 
     def __init__(self) -> None:
@@ -26,15 +26,15 @@ class Workers:
             together = threading.Barrier(count)
 
             def begin() -> None:
-                torch.get_num_threads()  # takes over what threads begin with, which would else happen later
+                torch.get_num_threads()  # initializes the setting, which later would overwrite the next line
                 torch.set_num_threads(1)
-                together.wait()  # so that each thread begins one of these
+                together.wait()  # so that each thread runs this once
 
             self._pool = ThreadPoolExecutor(count, "vs_align_topiq")
             started = [self._pool.submit(begin) for _ in range(count)]
             for each in started:
                 each.result()
-            torch.set_num_threads(count)  # what threads begin with
+            torch.set_num_threads(count)  # the initial setting of later threads
 
     def map[A, B](self, work: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Return work(item) for each item, in order; callers in several threads share the workers."""

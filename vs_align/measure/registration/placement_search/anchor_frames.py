@@ -1,35 +1,37 @@
-"""`NearPictures`: frames of two films around some anchors, cut to what both may share, at a size that shows detail."""
+"""Anchor frames: frames of two videos at some positions in time, cropped to their common area and resized."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import vapoursynth as vs
 
 from vs_align.io.array_types import BoolArray, Float32Array, Float64Array
-from vs_align.measure.images.views import as_luma, still_weight
-from vs_align.nodes.resize import analysed
+from vs_align.measure.images.preprocessing import sequence_weights
+from vs_align.measure.video import Video
+from vs_align.placement.homography import apply_homography, corners_of
 
 Box = tuple[float, float, float, float]
-"""Left, top, width and height in pixels, edge to edge."""
+"""Left, top, width and height in pixels, from edge to edge."""
 
-ROOM = 0.1
-"""What is looked at beyond what both share, as a share of it, for the place is not exact yet."""
-
-_SMALLEST = 16
+MARGIN = 0.1
+"""Extension of the common area, as a share of its size: the transform is not exact yet."""
+_MIN_SIZE = 16
+"""Shortest side of a crop in pixels."""
+_OVERSAMPLING = 1.1
+"""Resolution of the crops, relative to the coarser one of the two."""
 
 
 @dataclass(frozen=True, eq=False)
-class NearPictures:
-    """Frames of clip and of ref.
+class AnchorFrames:
+    """Cropped frames of clip and of ref.
 
     Args:
         clip: (h, w) float32, 0..1 nominal: all frames of clip that are candidates of an anchor.
         ref: (h, w) float32, one for each anchor.
         windows: Indices in `clip` of the candidates of each anchor.
-        weights: (h, w) for clip and for ref, 0 where a border or what is excluded lies, else 1.
-        clip_box: The part of clip's picture that `clip` shows.
-        ref_box: Likewise of ref's.
+        weights: (h, w) for clip and for ref, 0 in borders and excluded areas, else 1.
+        clip_box: The area of clip's frame that `clip` shows.
+        ref_box: The area of ref's frame that `ref` shows.
     """
 
     clip: list[Float32Array]
@@ -41,124 +43,105 @@ class NearPictures:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of all pictures."""
+        """Width and height of all crops."""
         height, width = self.weights[0].shape
         return width, height
 
-    def inner(self, matrix: Float64Array) -> Float64Array:
-        """A transform between whole pictures, in their pixels, as one between these pictures, in theirs."""
-        out = np.linalg.inv(self._outward(self.clip_box)) @ matrix @ self._outward(self.ref_box)
+    def to_cropped(self, matrix: Float64Array) -> Float64Array:
+        """Convert a transform between full frames to one between these crops."""
+        out = np.linalg.inv(self._box_to_full(self.clip_box)) @ matrix @ self._box_to_full(self.ref_box)
         return np.asarray(out / out[2, 2])
 
-    def outer(self, matrix: Float64Array) -> Float64Array:
-        """The other way round."""
-        out = self._outward(self.clip_box) @ matrix @ np.linalg.inv(self._outward(self.ref_box))
+    def to_full(self, matrix: Float64Array) -> Float64Array:
+        """Convert a transform between these crops to one between full frames."""
+        out = self._box_to_full(self.clip_box) @ matrix @ np.linalg.inv(self._box_to_full(self.ref_box))
         return np.asarray(out / out[2, 2])
 
     def shape(self) -> float:
-        """Ratio of the scales in x and y of a transform between these pictures that leaves pixels square."""
+        """Return the ratio of the scales in x and y of a transform between the crops that keeps pixels square."""
         return (self.ref_box[2] / self.ref_box[3]) / (self.clip_box[2] / self.clip_box[3])
 
-    def _outward(self, box: Box) -> Float64Array:
+    def _box_to_full(self, box: Box) -> Float64Array:
         left, top, width, height = box
         across, down = width / self.size[0], height / self.size[1]
         return np.array([[across, 0, left + (across - 1) / 2], [0, down, top + (down - 1) / 2], [0, 0, 1]])
 
 
-def shared_boxes(
+def overlap_boxes(
     matrix: Float64Array,
     clip_size: tuple[int, int],
     ref_size: tuple[int, int],
-    room: float = ROOM,
-    ref_room: float | None = None,
+    margin: float = MARGIN,
+    ref_margin: float | None = None,
 ) -> tuple[Box, Box]:
-    """The parts of clip and of ref that lie on each other under a transform, and a little more.
+    """Return the areas of clip and of ref that overlap under a transform, extended by a margin.
 
     Args:
         matrix: From pixels of ref to pixels of clip.
         clip_size: Width and height of clip.
         ref_size: Width and height of ref.
-        room: How much more, as a share of what both share.
-        ref_room: Likewise for ref, where that is something else.
+        margin: Extension of the common area, as a share of its size.
+        ref_margin: The same for ref; None for `margin`.
     """
     return (
-        _shared(np.asarray(matrix, np.float64), ref_size, clip_size, room),
-        _shared(np.linalg.inv(matrix), clip_size, ref_size, room if ref_room is None else ref_room),
+        _overlap_box(np.asarray(matrix, np.float64), ref_size, clip_size, margin),
+        _overlap_box(np.linalg.inv(matrix), clip_size, ref_size, margin if ref_margin is None else ref_margin),
     )
 
 
-def _shared(matrix: Float64Array, inner: tuple[int, int], outer: tuple[int, int], room: float) -> Box:
-    width, height = inner
-    corners = np.array([(x, y, 1) for x in (-0.5, width - 0.5) for y in (-0.5, height - 0.5)])
-    moved = corners @ matrix.T
-    points = moved[:, :2] / moved[:, 2:] + 0.5
+def _overlap_box(matrix: Float64Array, inner: tuple[int, int], outer: tuple[int, int], margin: float) -> Box:
+    points = apply_homography(matrix, corners_of(inner)) + 0.5
     low = np.clip(points.min(axis=0), 0, outer)
     high = np.clip(points.max(axis=0), 0, outer)
-    span = np.maximum(high - low, _SMALLEST)
-    low, high = np.clip(low - room * span, 0, outer), np.clip(high + room * span, 0, outer)
+    span = np.maximum(high - low, _MIN_SIZE)
+    low, high = np.clip(low - margin * span, 0, outer), np.clip(high + margin * span, 0, outer)
     return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
 
 
 def working_size(boxes: tuple[Box, Box], longest: int) -> tuple[int, int]:
-    """A size of the shape of ref's part that shows what the coarser of both parts has, and no more."""
+    """Return a size of the aspect ratio of ref's area with the resolution of the coarser one of both areas."""
     (_, _, clip_width, clip_height), (_, _, width, height) = boxes
-    factor = min(1.0, longest / max(width, height), 1.1 * max(clip_width / width, clip_height / height))
-    return max(_SMALLEST, round(width * factor)), max(_SMALLEST, round(height * factor))
+    factor = min(1.0, longest / max(width, height), _OVERSAMPLING * max(clip_width / width, clip_height / height))
+    return max(_MIN_SIZE, round(width * factor)), max(_MIN_SIZE, round(height * factor))
 
 
-def near_pictures(
-    clip: vs.VideoNode,
-    ref: vs.VideoNode,
+def read_anchor_frames(
+    clip: Video,
+    ref: Video,
     anchors: Sequence[tuple[int, range]],
     boxes: tuple[Box, Box],
     longest: int,
     excluded: tuple[BoolArray | None, BoolArray | None] = (None, None),
-) -> NearPictures:
-    """Read frames.
+) -> AnchorFrames:
+    """Read and crop frames.
 
     Args:
         clip: Any constant format.
-        ref: Likewise.
-        anchors: Ref frame of each anchor, and the clip frames that may show the same; at least one.
-        boxes: Parts of clip and of ref to look at.
-        longest: Longer side of the pictures at most.
-        excluded: Areas of the whole pictures of clip and of ref that do not count, bool (h, w), or None.
+        ref: Any constant format.
+        anchors: Ref frame of each anchor, and the candidate clip frames; at least one.
+        boxes: Areas of clip and of ref to crop.
+        longest: Largest length of the longer side of the crops.
+        excluded: Areas of the full frames of clip and of ref to ignore, bool (h, w), or None.
     """
     size = working_size(boxes, longest)
     wanted = sorted({k for _, window in anchors for k in window})
-    place = {k: i for i, k in enumerate(wanted)}
-    windows = [range(place[window[0]], place[window[-1]] + 1) for _, window in anchors]
-    clips = _read(_cut(clip, boxes[0], size), wanted)
-    refs = _read(_cut(ref, boxes[1], size), [n for n, _ in anchors])
+    index_of = {k: i for i, k in enumerate(wanted)}
+    windows = [range(index_of[window[0]], index_of[window[-1]] + 1) for _, window in anchors]
+    clips = clip.frames(wanted, boxes[0], size)
+    refs = ref.frames([n for n, _ in anchors], boxes[1], size)
     weights = [
-        still_weight(pictures, _cut_mask(mask, box, size))
-        for pictures, mask, box in zip((clips, refs), excluded, boxes, strict=True)
+        sequence_weights(images, _cropped_mask(mask, box, size))
+        for images, mask, box in zip((clips, refs), excluded, boxes, strict=True)
     ]
-    return NearPictures(clips, refs, windows, (weights[0], weights[1]), *boxes)
+    return AnchorFrames(clips, refs, windows, (weights[0], weights[1]), *boxes)
 
 
-def around(frame: int, reach: int, length: int) -> range:
-    """Frames to either side of one that exist."""
+def frames_around(frame: int, reach: int, length: int) -> range:
+    """Return the existing frames within `reach` frames of one."""
     return range(max(0, frame - reach), min(length, frame + reach + 1))
 
 
-def _cut(node: vs.VideoNode, box: Box, size: tuple[int, int]) -> vs.VideoNode:
-    left, top, width, height = box
-    return analysed(node, *size, src_left=left, src_top=top, src_width=width, src_height=height)
-
-
-def _read(node: vs.VideoNode, numbers: Sequence[int]) -> list[Float32Array]:
-    """Frames by number; rising numbers are read with the fewest seeks."""
-    order = sorted(set(numbers))
-    chosen = vs.core.std.Splice([node[n] for n in order])
-    kept = {
-        n: as_luma(np.asarray(frame[0], np.float32) * np.float32(1 / 65535))
-        for n, frame in zip(order, chosen.frames(close=True), strict=True)
-    }
-    return [kept[n] for n in numbers]
-
-
-def _cut_mask(mask: BoolArray | None, box: Box, size: tuple[int, int]) -> BoolArray | None:
+def _cropped_mask(mask: BoolArray | None, box: Box, size: tuple[int, int]) -> BoolArray | None:
     if mask is None:
         return None
     left, top, width, height = box

@@ -1,4 +1,4 @@
-"""`kept_placement`: places that were found before."""
+"""Disk cache of placements, keyed by videos, matched frames, masks and options."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -6,29 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
-from vs_align.decide.synchronization.options import Progress
-from vs_align.measure.registration.placement_search.estimator import PlaceOptions, Side, place_films
-from vs_align.media.cache import remembered_placement
+from vs_align.io.progress import Progress
+from vs_align.measure.registration.placement_search.estimator import PlacementOptions, estimate_placement
+from vs_align.measure.video import Video
+from vs_align.media.cache import memoized_placement
 from vs_align.placement.placement import Placement
 
 
-def kept_placement(
+def cached_placement(
     folder: Path | None,
-    clip: Side,
-    ref: Side,
+    clip: Video,
+    ref: Video,
     frames: Sequence[int | None],
-    options: PlaceOptions,
+    options: PlacementOptions,
     progress: Progress | None = None,
 ) -> Placement:
-    """Find a placement, or return the one that was found before for the same films, frames and options.
+    """Estimate a placement, or return the cached one of the same videos, frames and options.
 
     Args:
-        folder: Where placements are kept; None: nowhere.
-        clip: See `place_films`, also for the rest.
-        ref: Likewise.
-        frames: Likewise.
-        options: Likewise.
-        progress: Likewise.
+        folder: Folder of the cache; None: no cache.
+        clip: The video that contains the other one.
+        ref: The other video.
+        frames: The clip frame of each ref frame, or None.
+        options: Options of the search.
+        progress: Called with stage, finished and total number of steps.
 
     Raises:
         MediaError: The folder cannot be written to.
@@ -38,4 +39,4 @@ def kept_placement(
     for side in (clip, ref):
         sums.update(b"" if side.excluded is None else np.packbits(side.excluded).tobytes())
     question = clip.identity, ref.identity, clip.size, ref.size, options, sums.hexdigest()
-    return remembered_placement(folder, question, lambda: place_films(clip, ref, frames, options, progress))
+    return memoized_placement(folder, question, lambda: estimate_placement(clip, ref, frames, options, progress))

@@ -1,100 +1,120 @@
-"""`misplaced`: by how much a scene lies elsewhere than a transform says, seen on small pictures."""
+"""Check of a placement on thumbnails: placement error of a scene, and cuts that cut detection missed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vs_align.io.array_types import Float64Array
 from vs_align.measure.fingerprints.fingerprint import HEIGHT, WIDTH
-from vs_align.measure.images.field import neutral_matrix
-from vs_align.measure.registration.esm import AFFINE, UNIFORM
-from vs_align.measure.registration.sequence.alternation import corner_distance
-from vs_align.measure.registration.sequence.sequence_pair import Sequences
+from vs_align.measure.registration.esm import AFFINE, UNIFORM_SCALE
+from vs_align.measure.registration.sequence.sequence_pair import SequencePair
+from vs_align.placement.homography import corner_distance, resize_matrix
 
 if TYPE_CHECKING:
-    from vs_align.measure.registration.placement_search.estimator import Side
-
-_LOOKS, _RADIUS, _STEPS = 3, 5, 6
-# Each sixth frame is looked at for changes; so many of them in a row must agree less than this part of what is
-# usual, and so many are held at a time.
-_EVERY, _IN_A_ROW, _LEFT, _AT_ONCE = 6, 2, 0.6, 64
-# By how much agreement must fall or rise from one frame to the next.
-_ABRUPT = 0.25
-# Below this agreement the scene lies somewhere else altogether, or shows something else.
-_LOST = 0.3
+    from vs_align.measure.video import Video
 
 
-def misplaced(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> float:
-    """Return by how many pixels of the small pictures a scene lies elsewhere.
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Tunables of the scene check."""
+
+    samples: int = 3
+    """Frame pairs per scene for its placement error."""
+    radius: int = 5
+    """Radius of the contrast normalization in pixels."""
+    esm_steps: int = 6
+    """Gauss-Newton steps for the placement error."""
+    sampling_interval: int = 6
+    """Interval in pairs at which thumbnails are compared to find missed cuts."""
+    min_run: int = 2
+    """Shortest run of samples that agree or disagree with the placement."""
+    min_relative_ncc: float = 0.6
+    """Share of the 90th percentile of the NCC above which a sample agrees."""
+    batch: int = 64
+    """Frame pairs in memory at a time."""
+    min_step: float = 0.25
+    """Change of NCC from one frame to the next at a missed cut; slow moves change it gradually."""
+    min_ncc: float = 0.3
+    """NCC after refinement below which the scene shows something else or lies somewhere else."""
+
+
+_SETTINGS = _Settings()
+
+
+def placement_error(clip: "Video", ref: "Video", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> float:
+    """Return the error of a placement for one scene, in pixels of thumbnails, by ESM refinement on a few frame pairs.
 
     Args:
-        clip: The film in which the other one lies.
-        ref: The other one.
+        clip: The video that contains the other one.
+        ref: The other video.
         pairs: Ref frames and clip frames of the scene, at least one.
-        matrix: What is said, between whole pictures in their pixels.
+        matrix: The placement, between full frames.
     """
-    chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _LOOKS + 2)[1:-1].astype(int))]
-    clips = [clip.film.lumas(k, k + 1)[0] for _, k in chosen]
-    refs = [ref.film.lumas(n, n + 1)[0] for n, _ in chosen]
+    chosen = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, _SETTINGS.samples + 2)[1:-1].astype(int))]
+    clips = [clip.fingerprints().lumas(k, k + 1)[0] for _, k in chosen]
+    refs = [ref.fingerprints().lumas(n, n + 1)[0] for n, _ in chosen]
     size = WIDTH, HEIGHT
     whole = np.ones((HEIGHT, WIDTH), np.float32)
-    sequences = Sequences(clips, refs, whole, whole, size, _RADIUS)
-    inner = neutral_matrix(size, clip.size) @ matrix @ neutral_matrix(ref.size, size)
+    sequences = SequencePair(clips, refs, whole, whole, size, _SETTINGS.radius)
+    inner = resize_matrix(size, clip.size) @ matrix @ resize_matrix(ref.size, size)
     same = [(i, i) for i in range(len(chosen))]
-    closer = sequences.refined(inner, same, AFFINE, _STEPS, UNIFORM)
+    closer = sequences.refine(inner, same, AFFINE, _SETTINGS.esm_steps, UNIFORM_SCALE)
     windows = [range(i, i + 1) for i in range(len(chosen))]
-    if sequences.matched(closer, windows).agreement < _LOST:
+    if sequences.match(closer, windows).agreement < _SETTINGS.min_ncc:
         return float(WIDTH)
-    return corner_distance(inner, closer, size)
+    return corner_distance(inner, closer, size, along_axes=True)
 
 
-def unseen_changes(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> list[int]:
-    """Find ref frames at which a transform begins or ends to explain the pictures, which are cuts that nobody saw.
+def missed_cuts(clip: "Video", ref: "Video", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> list[int]:
+    """Return ref frames at which a placement abruptly begins or ceases to explain the frames: undetected cuts.
 
     Args:
-        clip: The film in which the other one lies.
-        ref: The other one.
+        clip: The video that contains the other one.
+        ref: The other video.
         pairs: Ref frames and clip frames that show the same, in order.
-        matrix: The transform, between whole pictures in their pixels.
+        matrix: The placement, between full frames.
 
     Returns:
-        Numbers of ref frames, rising.
+        Numbers of ref frames, ascending.
     """
-    sampled = list(range(0, len(pairs), _EVERY))
-    if len(sampled) < 2 * _IN_A_ROW:
+    sampled = list(range(0, len(pairs), _SETTINGS.sampling_interval))
+    if len(sampled) < 2 * _SETTINGS.min_run:
         return []
-    alike = agreements(clip, ref, [pairs[i] for i in sampled], matrix)
-    limit = _LEFT * float(np.percentile(alike, 90))
-    explained = alike > limit
+    correlations = pair_correlations(clip, ref, [pairs[i] for i in sampled], matrix)
+    limit = _SETTINGS.min_relative_ncc * float(np.percentile(correlations, 90))
+    explained = correlations > limit
     changes = np.flatnonzero(np.diff(explained)) + 1
     edges = [0, *changes.tolist(), len(sampled)]
     lasting = [
         i
         for i, (before, change, after) in enumerate(zip(edges, edges[1:-1], edges[2:], strict=False))
-        if min(change - before, after - change) >= _IN_A_ROW
+        if min(change - before, after - change) >= _SETTINGS.min_run
     ]
     found = []
     for i in lasting:
         first, stop = sampled[changes[i] - 1], sampled[changes[i]]
-        between = agreements(clip, ref, pairs[first : stop + 1], matrix)
+        between = pair_correlations(clip, ref, pairs[first : stop + 1], matrix)
         steps = np.abs(np.diff(between))
-        # a slow move leaves a place little by little
-        if steps.max() > _ABRUPT:
+        if steps.max() > _SETTINGS.min_step:
             found.append(pairs[first + int(steps.argmax()) + 1][0])
     return found
 
 
-def agreements(clip: "Side", ref: "Side", pairs: Sequence[tuple[int, int]], matrix: Float64Array) -> Float64Array:
-    """Return how well small pictures of each pair agree under a transform, (n,), -1..1."""
+def pair_correlations(
+    clip: "Video", ref: "Video", pairs: Sequence[tuple[int, int]], matrix: Float64Array
+) -> Float64Array:
+    """Return the NCC of the thumbnails of each pair under a placement, (n,), -1..1."""
     size = WIDTH, HEIGHT
     whole = np.ones((HEIGHT, WIDTH), np.float32)
-    inner = neutral_matrix(size, clip.size) @ matrix @ neutral_matrix(ref.size, size)
+    inner = resize_matrix(size, clip.size) @ matrix @ resize_matrix(ref.size, size)
     out = np.zeros(len(pairs))
-    for first in range(0, len(pairs), _AT_ONCE):
-        part = pairs[first : first + _AT_ONCE]
-        clips, refs = [clip.film.lumas(k, k + 1)[0] for _, k in part], [ref.film.lumas(n, n + 1)[0] for n, _ in part]
-        sequences = Sequences(clips, refs, whole, whole, size, _RADIUS)
+    for first in range(0, len(pairs), _SETTINGS.batch):
+        part = pairs[first : first + _SETTINGS.batch]
+        clips = [clip.fingerprints().lumas(k, k + 1)[0] for _, k in part]
+        refs = [ref.fingerprints().lumas(n, n + 1)[0] for n, _ in part]
+        sequences = SequencePair(clips, refs, whole, whole, size, _SETTINGS.radius)
         windows = [range(i, i + 1) for i in range(len(part))]
-        out[first : first + len(part)] = sequences.matched(inner, windows).agreements
+        out[first : first + len(part)] = sequences.match(inner, windows).agreements
     return out

@@ -1,4 +1,4 @@
-"""`Sequences`: frames of two versions at one size, laid on each other and matched."""
+"""`SequencePair`: frames of two videos at one size, warped, matched by NCC and registered by ESM."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,25 +7,28 @@ import cv2
 import numpy as np
 
 from vs_align.io.array_types import Float32Array, Float64Array, Int64Array, IntpArray
-from vs_align.measure.images.views import View, normalised, scaled, warped_plane
-from vs_align.measure.registration.esm import Targets, refined_together, targets_of
-from vs_align.measure.registration.esm_kernels import products
+from vs_align.measure.images.preprocessing import WeightedImage, normalize_contrast, scaled, warp_plane
+from vs_align.measure.registration.esm import EsmReference, esm_reference, refine_esm_jointly
+from vs_align.measure.registration.kernels import windowed_products
 
 Windows = Sequence[range]
+"""Indices of the candidate frames of clip for each frame of ref."""
 
-# How many times the error of its mean a loss must be to be one.
-_SURE = 2.5
-# Candidates from one pause to the next.
-_BREATH = 16
+_SIGNIFICANT = 2.5
+"""How many times its standard error a mean loss of correlation must be to count."""
+_FRAMES_PER_PAUSE = 16
+"""Candidate frames between two calls of `pause`."""
+_MIN_PIXELS = 64
+"""Smallest number of common pixels for a correlation."""
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
-    """For each ref frame the candidate that it agrees with best.
+class FrameMatches:
+    """The best candidate of each ref frame.
 
     Args:
-        candidates: (refs,) index of the candidate, -1 where the window is empty.
-        agreements: (refs,) correlation of the two, -1..1; 0 where the window is empty.
+        candidates: (refs,), index of the candidate of highest NCC, -1 if the window is empty.
+        agreements: (refs,), NCC of the two, -1..1; 0 if the window is empty.
     """
 
     candidates: Int64Array
@@ -33,22 +36,22 @@ class Matched:
 
     @property
     def agreement(self) -> float:
-        """Mean correlation."""
+        """Mean NCC."""
         return float(self.agreements.mean()) if self.agreements.size else 0.0
 
     @property
-    def agreement_of_found(self) -> float:
-        """Mean correlation of those that have a candidate."""
+    def agreement_of_matched(self) -> float:
+        """Mean NCC of the ref frames that have a candidate."""
         found = self.agreements[self.candidates >= 0]
         return float(found.mean()) if found.size else 0.0
 
-    def is_worse_than(self, other: "Matched", floor: float, share: float = 0.0) -> bool:
-        """Whether this leaves more disagreement than another match, and does so on most frames alike.
+    def is_worse_than(self, other: "FrameMatches", floor: float, share: float = 0.0) -> bool:
+        """Return whether the mean NCC is lower than that of other matches by a statistically significant margin.
 
         Args:
             other: Matches of the same frames.
-            floor: What may be lost in any case.
-            share: Which part of the disagreement that the other one leaves may be lost too.
+            floor: Loss of NCC that is tolerated in any case.
+            share: Loss that is tolerated as a share of the other one's 1 - NCC.
         """
         found = (self.candidates >= 0) & (other.candidates >= 0)
         if not found.any():
@@ -56,28 +59,28 @@ class Matched:
         lost = other.agreements[found] - self.agreements[found]
         noise = float(lost.std()) / max(1.0, float(np.count_nonzero(found) - 1)) ** 0.5
         left = 1 - float(other.agreements[found].mean())
-        return bool(lost.mean() > max(_SURE * noise, share * left, floor))
+        return bool(lost.mean() > max(_SIGNIFICANT * noise, share * left, floor))
 
     @property
-    def explained(self) -> float:
-        """Like `agreement`, but frames that agree well count for more than many that agree somewhat.
+    def cubed_agreement(self) -> float:
+        """Mean cubed NCC: prefers many good matches to an average of mediocre ones.
 
-        A transform that lies between those of two scenes agrees somewhat with both.
+        A transform between those of two scenes correlates moderately with both.
         """
         return float((np.maximum(self.agreements, 0) ** 3).mean()) if self.agreements.size else 0.0
 
 
-class Sequences:
-    """Frames of clip and of ref, both at one size.
+class SequencePair:
+    """Frames of clip and of ref at one size.
 
     Args:
         clip: (h, w) float32 each, 0..1 nominal.
-        ref: Likewise.
-        clip_weight: (h, w), 0 where clip does not count in any frame (a border, a logo), else 1.
-        ref_weight: Likewise for ref.
-        size: Width and height at which they are looked at.
-        radius: How far the surroundings reach by which contrast is measured, in pixels of that size.
-        pause: Called now and then, to tidy up.
+        ref: (h, w) float32 each, 0..1 nominal.
+        clip_weight: (h, w), 0 for pixels of clip that are invalid in all frames (a border, a logo), else 1.
+        ref_weight: (h, w), the same for ref.
+        size: Width and height at which they are compared.
+        radius: Radius of the contrast normalization, in pixels of that size.
+        pause: Called periodically, to release resources.
     """
 
     def __init__(
@@ -93,75 +96,75 @@ class Sequences:
         self.size = size
         self._radius = radius
         self._pause = pause
-        self._clip = [scaled(picture, size) for picture in clip]
-        self._clip_weight = _whole_only(scaled(clip_weight, size))
-        self._ref_weight = _whole_only(scaled(ref_weight, size))
+        self._clip = [scaled(image, size) for image in clip]
+        self._clip_weight = _full_weights_only(scaled(clip_weight, size))
+        self._ref_weight = _full_weights_only(scaled(ref_weight, size))
         self._ones = np.ones((size[1], size[0]), np.float32)
         self._clip_is_whole = bool(self._clip_weight.min() > 0)
-        self._ref = [normalised(scaled(picture, size), self._ref_weight, radius) for picture in ref]
-        self._targets: dict[int, Targets] = {}
+        self._ref = [normalize_contrast(scaled(image, size), self._ref_weight, radius) for image in ref]
+        self._targets: dict[int, EsmReference] = {}
 
-    def seen(self, matrix: Float64Array, candidate: int, covered: Float32Array | None = None) -> View:
-        """Look at a frame of clip through a transform from pixels of ref to pixels of clip, made ready in its place.
+    def warped(self, matrix: Float64Array, candidate: int, covered: Float32Array | None = None) -> WeightedImage:
+        """Return a frame of clip, warped to ref and normalized there.
 
         Args:
-            matrix: The transform.
+            matrix: (3, 3), from pixels of ref to pixels of clip.
             candidate: Index of the frame.
-            covered: What `covered` returns for the transform, where it is known.
+            covered: `coverage(matrix)` if known.
         """
-        weight = self.covered(matrix) if covered is None else covered
-        # What lies outside repeats the edge: its contrast is lower, but the surroundings of all else stay right.
-        picture = warped_plane(self._clip[candidate], matrix, self.size, cv2.BORDER_REPLICATE)
-        around = self._ones if self._clip_is_whole else weight
-        return View(normalised(picture, around, self._radius), weight)
+        weight = self.coverage(matrix) if covered is None else covered
+        # The border is replicated: contrast there is lower, but the windows of the inner pixels stay right.
+        image = warp_plane(self._clip[candidate], matrix, self.size, cv2.BORDER_REPLICATE)
+        window_weight = self._ones if self._clip_is_whole else weight
+        return WeightedImage(normalize_contrast(image, window_weight, self._radius), weight)
 
-    def covered(self, matrix: Float64Array) -> Float32Array:
-        """Return where clip is seen through a transform, 1 or 0; pixels that are half outside do not count."""
-        return _whole_only(warped_plane(self._clip_weight, matrix, self.size, cv2.BORDER_CONSTANT))
+    def coverage(self, matrix: Float64Array) -> Float32Array:
+        """Return the valid pixels of clip under a transform, (h, w), 1 or 0; partly covered pixels are 0."""
+        return _full_weights_only(warp_plane(self._clip_weight, matrix, self.size, cv2.BORDER_CONSTANT))
 
-    def matched(self, matrix: Float64Array, windows: Windows) -> Matched:
-        """Find for each ref frame the candidate in its window that correlates best under a transform."""
-        nothing = Matched(np.full(len(windows), -1, np.int64), np.zeros(len(windows)))
-        alike = self.correlations(matrix, windows)
+    def match(self, matrix: Float64Array, windows: Windows) -> FrameMatches:
+        """Find for each ref frame the candidate in its window of highest NCC under a transform."""
+        nothing = FrameMatches(np.full(len(windows), -1, np.int64), np.zeros(len(windows)))
+        scores_of_used = self.correlations(matrix, windows)
         known = np.array([i for i, window in enumerate(windows) if len(window)], np.int64)
-        if not alike.size or not known.size:
+        if not scores_of_used.size or not known.size:
             return nothing
         found, scores = nothing.candidates, nothing.agreements
-        best = alike[known].argmax(axis=1)
-        found[known], scores[known] = best, alike[known, best]
+        best = scores_of_used[known].argmax(axis=1)
+        found[known], scores[known] = best, scores_of_used[known, best]
         return nothing
 
     def correlations(self, matrix: Float64Array, windows: Windows) -> Float32Array:
-        """Return how well each ref frame agrees with each of its candidates under a transform.
+        """Return the NCC of each ref frame with each of its candidates under a transform.
 
         Returns:
-            (refs, candidates), -1..1; negative infinity for pairs that nobody asks for. Empty where hardly anything
-            is covered, or nothing is asked.
+            (refs, candidates), -1..1; negative infinity outside of the windows. Empty if hardly anything is covered or
+            all windows are empty.
         """
-        asked = sorted({k for window in windows for k in window})
-        covered = self.covered(matrix)
+        used = sorted({k for window in windows for k in window})
+        covered = self.coverage(matrix)
         inside = np.flatnonzero(covered * self._ref_weight > 0)
-        if not asked or inside.size < 64:
+        if not used or inside.size < _MIN_PIXELS:
             return np.empty((len(windows), 0), np.float32)
-        candidates = _unit(self._pictures(matrix, asked, covered), len(asked), inside)
-        wanted = _unit(iter(self._ref), len(self._ref), inside)
-        begins = np.searchsorted(asked, [window.start for window in windows])
+        candidates = _unit_vectors(self._images(matrix, used, covered), len(used), inside)
+        wanted = _unit_vectors(iter(self._ref), len(self._ref), inside)
+        begins = np.searchsorted(used, [window.start for window in windows])
         ends = begins + [len(window) for window in windows]
-        alike = np.empty((len(windows), len(asked)), np.float32)
-        products(wanted, np.arange(len(wanted)), candidates, np.arange(len(candidates)), begins, ends, alike)
+        scores_of_used = np.empty((len(windows), len(used)), np.float32)
+        windowed_products(
+            wanted, np.arange(len(wanted)), candidates, np.arange(len(candidates)), begins, ends, scores_of_used
+        )
         out = np.full((len(windows), len(self._clip)), -np.inf, np.float32)
-        out[:, asked] = alike
+        out[:, used] = scores_of_used
         return out
 
-    def _pictures(
-        self, matrix: Float64Array, candidates: Sequence[int], covered: Float32Array
-    ) -> Iterator[Float32Array]:
+    def _images(self, matrix: Float64Array, candidates: Sequence[int], covered: Float32Array) -> Iterator[Float32Array]:
         for i, k in enumerate(candidates):
-            if self._pause is not None and i % _BREATH == 0:
+            if self._pause is not None and i % _FRAMES_PER_PAUSE == 0:
                 self._pause()
-            yield self.seen(matrix, k, covered).picture
+            yield self.warped(matrix, k, covered).image
 
-    def refined(
+    def refine(
         self,
         matrix: Float64Array,
         pairs: Sequence[tuple[int, int]],
@@ -169,25 +172,33 @@ class Sequences:
         steps: int,
         basis: Float64Array | None = None,
     ) -> Float64Array:
-        """Bring a transform closer on pairs of (ref frame, candidate) that show the same moment."""
+        """Refine a transform jointly by ESM on pairs of (ref frame, candidate) that show the same moment.
+
+        Args:
+            matrix: (3, 3), initial transform.
+            pairs: Index of the ref frame and of the candidate.
+            parameters: `AFFINE` or `HOMOGRAPHY`.
+            steps: Largest number of Gauss-Newton steps.
+            basis: See `refine_esm_jointly`.
+        """
         for n, _ in pairs:
             if n not in self._targets:
-                self._targets[n] = targets_of(View(self._ref[n], self._ref_weight))
+                self._targets[n] = esm_reference(WeightedImage(self._ref[n], self._ref_weight))
         targets = [self._targets[n] for n, _ in pairs]
-        return refined_together(lambda i, m: self.seen(m, pairs[i][1]), targets, matrix, parameters, steps, basis)
+        return refine_esm_jointly(lambda i, m: self.warped(m, pairs[i][1]), targets, matrix, parameters, steps, basis)
 
 
-def _whole_only(weight: Float32Array) -> Float32Array:
-    """The weight without pixels that are half outside."""
+def _full_weights_only(weight: Float32Array) -> Float32Array:
+    """Return a weight of 1 for pixels of full weight, else 0."""
     out: Float32Array = np.where(weight > 0.999, np.float32(1), np.float32(0))
     return out
 
 
-def _unit(pictures: Iterator[Float32Array], count: int, inside: IntpArray) -> Float32Array:
-    """Some pixels of each picture without their mean, of unit length; zeros where there is no contrast."""
+def _unit_vectors(images: Iterator[Float32Array], count: int, inside: IntpArray) -> Float32Array:
+    """Return some pixels of each image as vectors (count, pixels) of zero mean and unit length; zeros if flat."""
     out = np.empty((count, inside.size), np.float32)
-    for row, picture in zip(out, pictures, strict=True):
-        np.take(picture, inside, out=row)
+    for row, image in zip(out, images, strict=True):
+        np.take(image, inside, out=row)
         row -= row.mean()
         row /= np.float32(max(float(np.sqrt(np.square(row).sum())), 1e-3 * float(np.sqrt(inside.size))))
     return out

@@ -1,0 +1,1 @@
+"""Tests of `vs_align.render.audio`."""
