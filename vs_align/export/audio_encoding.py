@@ -12,7 +12,6 @@ from vs_align.media.audio_reader import AudioFormat, AudioReader
 from vs_align.media.ffmpeg import audio_encoder_arguments, file_url, find_ffmpeg
 from vs_align.media.subprocesses import ChildProcesses
 from vs_align.media.verification import expected_audio_track, verify
-from vs_align.render.audio.play import play
 
 OPUS_LAYOUTS = "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1"
 """Channel layouts that the encoder libopus takes; others are mixed to the nearest."""
@@ -43,6 +42,8 @@ def encode_segments(reader: AudioReader, segments: Sequence[AudioSegment], targe
     arguments = audio_encoder_arguments(target, form.channels, lossless=target.suffix.lower() == ".mkv")
     if "flac" in arguments:
         arguments = flac_arguments(form)
+    from vs_align.render.audio.play import play  # loads numba, which most runs do not need
+
     blocks = play(reader, segments, keep_pitch=False)
     return encode_samples(blocks, form, segments[-1].end / form.rate, arguments, folder)
 
