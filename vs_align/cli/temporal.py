@@ -33,8 +33,8 @@ from vs_align.cli.preparation import (
 )
 from vs_align.cli.reporting import left_out_line, show_report, write_report
 from vs_align.cli.side_outputs import Writing
-from vs_align.errors import MediaError
-from vs_align.io.atomic_files import beside
+from vs_align.errors import ArgumentError, MediaError
+from vs_align.io.atomic_files import beside, temporary_paths
 from vs_align.media.image_output import check_single_frame, image_format, is_image
 
 if TYPE_CHECKING:
@@ -137,7 +137,6 @@ def _with_existing_timeline(options: TemporalOptions) -> TemporalOptions:
     """Render the timeline of `vs-align sync` instead of replacing its file."""
     if options.timeline is None or options.use_timeline is not None or not options.timeline.is_file():
         return options
-    from vs_align.errors import ArgumentError
     from vs_align.timeline.timeline import Timeline
 
     try:
@@ -215,7 +214,6 @@ def _render(
     """Write the result. Return matches, timeline, and the contents of the inputs that the result lacks, as text."""
     from vs_align.decide.cut_list.matched_timeline import matched_timeline
     from vs_align.export.pair_contents import PairContents, expected_video
-    from vs_align.io.atomic_files import temporary_paths
     from vs_align.media.encode import encode
     from vs_align.media.frame_props import read_matches
 

@@ -102,8 +102,3 @@ def blank_like(clip: vs.VideoNode, timing: vs.VideoNode) -> vs.VideoNode:
 def steady_timing(clip: vs.VideoNode) -> vs.VideoNode:
     """Return a clip with the frame durations of `clip`; at a constant rate a blank one, which requests no frame."""
     return tiny_clip(clip.num_frames).std.AssumeFPS(src=clip) if clip.fps else clip
-
-
-def describe(clip: vs.VideoNode) -> str:
-    """Return format and size as text, such as "YUV420P8 1920x1080"."""
-    return f"{clip.format.name} {clip.width}x{clip.height}"

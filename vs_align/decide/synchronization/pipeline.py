@@ -147,7 +147,6 @@ def _sync_by_audio(
     if audio_match is None or audio_match.confidence < _MIN_AUDIO_CONFIDENCE:
         reason = "there is no audio to go by" if audio_match is None else audio_match.reason.rstrip(".")
         return _no_match(len(ref)), Judgment(Verdict.UNRELATED, (reason,))
-    from vs_align.decide.synchronization.engines.engine import EngineMatch, EngineOptions
     from vs_align.decide.synchronization.engines.verification import verified
 
     frames, sure = audio_frames(audio_match, clip, ref)
